@@ -1,0 +1,59 @@
+# Needs Python 3.11+, git and make; everything else is installed into .venv.
+SHELL  := /bin/bash
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONPATH := $(CURDIR)/src
+STUDY ?= digits
+unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would compile torch anew
+
+.PHONY: repro test check format study readme bench clean-cache lock
+.DEFAULT_GOAL := repro
+
+repro: .venv/run.stamp            ## install, validate the params, run the default study
+	python stages/check.py --params params.yaml
+	dvc repro
+
+study: .venv/run.stamp            ## make study STUDY=mnist
+	python stages/check.py --params studies/$(STUDY)/params.yaml
+	dvc repro studies/$(STUDY)/dvc.yaml
+
+test: .venv/test.stamp            ## every test, the ones that drive real DVC included
+	pytest -m "slow or not slow"
+
+check: .venv/test.stamp           ## format, lint, types, fast tests
+	ruff format --check .
+	ruff check .
+	mypy
+	pytest -m "not slow"
+
+format: .venv/test.stamp
+	ruff format .
+	ruff check --fix .
+
+readme: .venv/run.stamp           ## copy the pipeline's tables into README.md
+	python stages/readme.py
+
+bench: .venv/test.stamp
+	python benchmarks/sweep.py
+
+clean-cache:                      ## half-done trainings; finished results stay
+	rm -rf .ckpt
+
+lock: .venv/uv.stamp              ## refresh the pinned requirements
+	uv pip compile --quiet --universal --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.txt
+	uv pip compile --quiet --universal --no-header --no-annotate --python-version 3.11 --extra test -c requirements.txt \
+		pyproject.toml -o tests/requirements.txt
+
+.venv/uv.stamp:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "advlaw needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	touch $@
+
+.venv/run.stamp: requirements.txt | .venv/uv.stamp
+	uv pip install --quiet --python .venv/bin/python -r requirements.txt
+	touch $@
+
+.venv/test.stamp: requirements.txt tests/requirements.txt | .venv/uv.stamp
+	uv pip install --quiet --python .venv/bin/python -r tests/requirements.txt
+	touch $@ .venv/run.stamp

@@ -1,0 +1,77 @@
+"""Projected gradient descent in L-infinity and L2 (Madry et al. 2017; Cubuk Fig. 2c, Sec. 4)."""
+
+import torch
+from torch import Tensor
+
+from advlaw.attacks.gradient import ERRORS, LogitsFn, input_gradient
+from advlaw.attacks.norms import Norm, per_image, project, steepest
+from advlaw.attacks.targets import chosen_target
+from advlaw.config.attack import IterativeAttack
+from advlaw.rng import generator
+
+
+def start_noise(
+    shape: tuple[int, ...], norm: Norm, seed: int, names: tuple[str, ...], items: list[int]
+) -> Tensor:
+    """Starting points in the unit ball, uniform (B, *shape); each depends on (seed, names, item) only."""
+    points = torch.empty(len(items), *shape)
+    for row, item in enumerate(items):
+        rng = generator(seed, *names, item)
+        if norm == "linf":
+            point = rng.uniform(-1.0, 1.0, size=shape)
+        else:
+            gaussian = rng.standard_normal(shape)
+            radius = rng.uniform() ** (1.0 / gaussian.size)
+            point = gaussian / (gaussian**2).sum() ** 0.5 * radius
+        points[row] = torch.from_numpy(point)
+    return points
+
+
+def pgd(
+    logits_fn: LogitsFn,
+    images: Tensor,
+    labels: Tensor,
+    eps: float,
+    attack: IterativeAttack,
+    start: Tensor | None = None,
+) -> Tensor:
+    """Adversarial images (B, C, H, W) within eps of `images`, after `attack.steps` steps.
+
+    Starts at the image, or at `start` (B, C, H, W) in the unit ball times eps. An image whose perturbation
+    repeats exactly (a fixed point, or a cycle of two) gets its final value without further steps.
+    """
+    with torch.no_grad():
+        logits = logits_fn(images)
+    target, sign = chosen_target(attack.target, logits, labels)
+    here = images
+    current = torch.zeros_like(images) if start is None else _within(eps * start, images, eps, attack)
+    before = torch.full_like(current, torch.nan)
+    final = torch.empty_like(current)
+    active = torch.arange(len(images), device=images.device)
+    for steps_left in reversed(range(attack.steps)):
+        gradient = input_gradient(logits_fn, here + current, target, ERRORS[attack.gradient])
+        moved = current + sign * attack.step(eps) * steepest(gradient, attack.norm)
+        moved = _within(moved, here, eps, attack)
+        is_cycle = _equal(moved, before)
+        done = _equal(moved, current) | is_cycle
+        if done.any():
+            ends_before = per_image(is_cycle & (steps_left % 2 == 1), moved)
+            final[active[done]] = torch.where(ends_before, current, moved)[done]
+            active, here, target = active[~done], here[~done], target[~done]
+            moved, current = moved[~done], current[~done]
+        before, current = current, moved
+        if len(active) == 0:
+            break
+    final[active] = current
+    return images + final
+
+
+def _within(perturbation: Tensor, images: Tensor, eps: float, attack: IterativeAttack) -> Tensor:
+    """Inside the eps-ball and, where the attack clips, inside [0, 255]."""
+    perturbation = project(perturbation, eps, attack.norm)
+    return (images + perturbation).clamp(0.0, 255.0) - images if attack.clip else perturbation
+
+
+def _equal(a: Tensor, b: Tensor) -> Tensor:
+    return (a == b).flatten(1).all(dim=1)
+

@@ -1,0 +1,83 @@
+"""`attack` and `attacks`: the grid of perturbation sizes, and the attacks themselves."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from advlaw.config.section import Name, Section
+
+Target = Literal["true_label", "predicted_label", "least_likely"]
+
+
+class Grid(Section):
+    """The shared grid of eps: log-spaced, pixel units, L-infinity. L2 attacks use it times sqrt(C*H*W)."""
+
+    eps_min: Annotated[float, Field(gt=0)]
+    eps_max: Annotated[float, Field(gt=0, le=255)]
+    count: Annotated[int, Field(ge=2, le=1000)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Grid":
+        if self.eps_min >= self.eps_max:
+            raise ValueError(f"eps_min = {self.eps_min:g} must be below eps_max = {self.eps_max:g}")
+        return self
+
+
+class OneStepAttack(Section):
+    """images + eps * direction. `gradient: naive` is float32 cross-entropy, kept to show what it does wrong."""
+
+    direction: Literal["sign", "l2"]
+    target: Target
+    clip: bool
+    gradient: Literal["scale_free", "naive"] = "scale_free"
+
+    @property
+    def norm(self) -> Literal["linf", "l2"]:
+        return "linf" if self.direction == "sign" else "l2"
+
+
+class RelativeStep(Section):
+    relative: Annotated[float, Field(gt=0)]
+
+
+class AbsoluteStep(Section):
+    absolute: Annotated[float, Field(gt=0)]
+
+
+class IterativeAttack(Section):
+    """Projected gradient descent. A step is `relative` (times eps) or `absolute` (in the norm's own units)."""
+
+    norm: Literal["linf", "l2"]
+    steps: Annotated[int, Field(ge=1)]
+    step_size: RelativeStep | AbsoluteStep
+    target: Target
+    clip: bool
+    gradient: Literal["scale_free", "naive"] = "scale_free"
+    random_start: bool = False
+    restarts: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _restarts_need_a_random_start(self) -> "IterativeAttack":
+        if self.restarts > 1 and not self.random_start:
+            raise ValueError(f"restarts = {self.restarts} needs random_start: true")
+        return self
+
+    def step(self, eps: float) -> float:
+        """The length of one step at perturbation size eps."""
+        size = self.step_size
+        return size.relative * eps if isinstance(size, RelativeStep) else size.absolute
+
+
+class Attacks(Section):
+    """Every attack, by family and name."""
+
+    one_step: dict[Name, OneStepAttack] = {}
+    iterative: dict[Name, IterativeAttack] = {}
+
+    def by_name(self, family: str, name: str) -> OneStepAttack | IterativeAttack:
+        return self.one_step[name] if family == "one_step" else self.iterative[name]
+
+
+def attack_kind(family: str) -> type[OneStepAttack] | type[IterativeAttack]:
+    """The section type of one family's attacks."""
+    return {"one_step": OneStepAttack, "iterative": IterativeAttack}[family]

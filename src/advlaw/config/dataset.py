@@ -1,0 +1,66 @@
+"""datasets/params.yaml: the data sets every study shares, and how each is split."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from advlaw.config.section import Name, Section
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Splits(Section):
+    """Numbers of images; the rest of the official training images is unused."""
+
+    source: Literal["digits", "mnist", "fashion_mnist"]
+    train: Count
+    validation: Count
+    test: Count
+
+    @property
+    def image_side(self) -> int:
+        return 8 if self.source == "digits" else 28
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Splits":
+        if self.source == "digits":
+            total = self.train + self.validation + self.test
+            if total > 1797:
+                raise ValueError(f"train + validation + test = {total}; digits has 1797 images")
+            return self
+        if self.train + self.validation > 60_000:
+            raise ValueError(f"train + validation = {self.train + self.validation}; the file has 60000 images")
+        if self.test > 10_000:
+            raise ValueError(f"test = {self.test}; the file has 10000 images")
+        return self
+
+
+class Clusters(Section):
+    """Synthetic images: see `advlaw.data.clusters`. `noise` is a standard deviation in pixel units."""
+
+    source: Literal["clusters"]
+    train: Count
+    validation: Count
+    test: Count
+    classes: Annotated[int, Field(ge=2)]
+    side: Annotated[int, Field(ge=2)]
+    noise: Annotated[float, Field(gt=0, le=30)]
+    bayes_error: Annotated[float, Field(gt=0, lt=0.5)]
+
+    @property
+    def image_side(self) -> int:
+        return self.side
+
+    @model_validator(mode="after")
+    def _room_for_means(self) -> "Clusters":
+        if self.classes >= self.side**2:
+            raise ValueError(f"classes = {self.classes}; {self.side}x{self.side} images hold {self.side**2 - 1}")
+        return self
+
+
+Dataset = Annotated[Splits | Clusters, Field(discriminator="source")]
+
+
+class Datasets(Section):
+    seed: Annotated[int, Field(ge=0)]
+    datasets: dict[Name, Dataset]

@@ -1,0 +1,20 @@
+"""`fit`: how exponents are estimated, and which of them go into summary.json."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from advlaw.config.section import Section
+
+
+class Fit(Section):
+    """Range: from the smallest eps with `min_errors` net errors up to `max_error` times clean accuracy.
+
+    `headline` names curves (`sweep/attack`) whose exponents and intervals go into metrics/<study>/summary.json.
+    """
+
+    min_errors: Annotated[int, Field(ge=1)]
+    max_error: Annotated[float, Field(gt=0, lt=1)]
+    bootstrap: Annotated[int, Field(ge=100)]
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    headline: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$")]]

@@ -1,0 +1,44 @@
+"""`models`: one entry is an architecture, the data it is fitted to and how it is trained."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from advlaw.config.section import Name, Section
+
+
+class Training(Section):
+    """What every model's entry may say about its training; see `advlaw.training.loop`."""
+
+    dataset: Name
+    labels: Literal["original", "shuffled"] = "original"
+    epochs: Annotated[int, Field(ge=1)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    batch_size: Annotated[int, Field(ge=1)] = 128
+    optimizer: Literal["adam", "sgd"] = "adam"
+    schedule: Literal["constant", "cosine"] = "cosine"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    until_train_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
+class Linear(Training):
+    arch: Literal["linear"]
+
+
+class FullyConnected(Training):
+    arch: Literal["fc"]
+    widths: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+
+
+class Convolutional(Training):
+    arch: Literal["cnn"]
+    channels: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+Model = Annotated[Linear | FullyConnected | Convolutional, Field(discriminator="arch")]
+
+
+def architecture(model: Training) -> dict[str, object]:
+    """The part of an entry that says what the net is: `arch` and its sizes."""
+    return {key: value for key, value in model.model_dump().items() if key not in Training.model_fields}

@@ -1,0 +1,82 @@
+"""A whole params file: its sections one by one, and whether the names in it refer to anything."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from advlaw.config.attack import Attacks, Grid
+from advlaw.config.dataset import Datasets
+from advlaw.config.fit import Fit
+from advlaw.config.model import Model
+from advlaw.config.section import Name, ParamsError, Section, read_yaml, validate
+from advlaw.config.sweep import Sweep
+
+
+class Study(Section):
+    """params.yaml of one study."""
+
+    study: Name
+    root: str
+    params: str
+    seed: Annotated[int, Field(ge=0)]
+    threads: Annotated[int, Field(ge=1)]
+    device: Literal["auto", "cpu", "cuda"]
+    attack: Grid
+    models: dict[Name, Model]
+    attacks: Attacks
+    sweeps: dict[Name, Sweep]
+    fit: Fit
+
+
+def load_study(path: Path, datasets_path: Path) -> Study:
+    """The validated study; raises ParamsError with a line for every mistake found.
+
+    `path` and `datasets_path` are relative to the repository's root, from which every stage runs.
+    """
+    study: Study = validate(read_yaml(path), Study, path)
+    datasets: Datasets = validate(read_yaml(datasets_path), Datasets, datasets_path)
+    mistakes = [f"{path}: {mistake}" for mistake in _mistakes(study, path, datasets)]
+    if mistakes:
+        raise ParamsError("\n".join(mistakes))
+    return study
+
+
+def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
+    if Path(study.params) != path:
+        yield f"params = {study.params!r}: must be the path of this file from the root, {path.as_posix()!r}"
+    for name, model in study.models.items():
+        yield from _unknown(f"models.{name}.dataset", model.dataset, datasets.datasets, "data sets")
+        if model.arch == "cnn" and model.dataset in datasets.datasets:
+            yield from _pooled_away(name, model.channels, datasets.datasets[model.dataset].image_side)
+    for name, sweep in study.sweeps.items():
+        yield from _sweep_mistakes(f"sweeps.{name}", sweep, study)
+    curves = {f"{name}/{attack}" for name, sweep in study.sweeps.items() for attack in sweep.attacks}
+    for curve in study.fit.headline:
+        yield from _unknown("fit.headline", curve, curves, "curves")
+
+
+def _sweep_mistakes(key: str, sweep: Sweep, study: Study) -> Iterator[str]:
+    yield from _unknown(f"{key}.model", sweep.model, study.models, "models")
+    if sweep.model in study.models and sweep.dataset != (wanted := study.models[sweep.model].dataset):
+        yield f"{key}.dataset = {sweep.dataset!r}: must be {wanted!r}, the data set of models.{sweep.model}"
+    for attack in sweep.attacks:
+        family = getattr(study.attacks, sweep.family)
+        yield from _unknown(f"{key}.attacks", attack, family, f"attacks.{sweep.family}")
+    if len(set(sweep.attacks)) < len(sweep.attacks):
+        yield f"{key}.attacks = {sweep.attacks}: names an attack twice"
+
+
+def _pooled_away(name: str, channels: list[int], side: int) -> Iterator[str]:
+    if side >> len(channels) == 0:
+        yield (
+            f"models.{name}.channels = {channels}: every entry halves the image, "
+            f"and {side}x{side} images can be halved {side.bit_length() - 1} times"
+        )
+
+
+def _unknown(key: str, value: str, allowed: object, what: str) -> Iterator[str]:
+    names = sorted(allowed) if isinstance(allowed, dict | set) else []
+    if value not in names:
+        yield f"{key} = {value!r}: not among the {what}: {', '.join(names) or '(none)'}"

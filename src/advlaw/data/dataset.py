@@ -1,0 +1,51 @@
+"""A data set on disk: images, labels and explicit splits."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from advlaw.io import read_npz, write_npz
+from advlaw.rng import generator
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """images (N, C, H, W) uint8, labels (N,) int64, and indices (n,) int64 of every split."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    splits: dict[str, np.ndarray]
+
+    @property
+    def n_classes(self) -> int:
+        return int(self.labels.max()) + 1
+
+    def split(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Images and labels of a split, or of several joined by a plus sign (`train+validation`)."""
+        index = np.concatenate([self.splits[part] for part in name.split("+")])
+        return self.images[index], self.labels[index]
+
+
+def write_dataset(path: Path, dataset: Dataset) -> None:
+    write_npz(path, {"images": dataset.images, "labels": dataset.labels, **dataset.splits})
+
+
+def read_dataset(path: Path) -> Dataset:
+    arrays = read_npz(path)
+    return Dataset(arrays["images"], arrays["labels"], {name: arrays[name] for name in SPLITS})
+
+
+def random_splits(n_images: int, counts: dict[str, int], seed: int, name: str) -> dict[str, np.ndarray]:
+    """Split indices drawn without replacement from the first `n_images` images."""
+    order = generator(seed, "splits", name).permutation(n_images)
+    bounds = np.cumsum(list(counts.values()))
+    parts = np.split(order[: bounds[-1]], bounds[:-1])
+    return {key: np.sort(part) for key, part in zip(counts, parts, strict=True)}
+
+
+def shuffled_labels(labels: np.ndarray, seed: int, name: str) -> np.ndarray:
+    """A permutation of the labels (n,) of the fitted split: Cubuk Sec. 2, after Zhang et al. 2016."""
+    return generator(seed, "labels", name).permutation(labels)

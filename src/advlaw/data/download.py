@@ -1,0 +1,176 @@
+"""Verified downloads: a mirror first, then the official places in order; broken transfers go on where they stopped.
+
+What arrives is checked against a pinned checksum of its contents before anything reads it. A file that fails
+is removed and named in the error.
+"""
+
+import gzip
+import hashlib
+import http.client
+import shutil
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+CHUNK = 1 << 16
+TRIES_A_PLACE = 3
+TIMEOUT_SECONDS = 30
+Progress = Callable[[int, int | None, str], None]
+
+
+class DownloadError(ValueError):
+    """A file that could not be had, or is not what it should be."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file of a data set; `checksum` is `algorithm` over the uncompressed contents."""
+
+    dataset: str
+    name: str
+    algorithm: str
+    checksum: str
+    places: tuple[str, ...]
+
+    def digest(self, content: bytes) -> str:
+        return hashlib.new(self.algorithm, content, usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where files are looked for and kept: a mirror (folder or base URL) or None, and the download folder."""
+
+    mirror: str | None
+    downloads: Path
+    report: Progress = lambda done, total, name: None
+
+
+def fetch(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, object]]:
+    """The verified, uncompressed contents and their provenance: {source, sha256, official}.
+
+    Raises DownloadError naming the file, what was expected and found, and every place that was tried.
+    """
+    if place.mirror and (found := _from_mirror(file, place)):
+        return found
+    kept = place.downloads / file.dataset / file.name
+    if kept.exists():
+        return _verified(file, kept, "official", ours=True)
+    failures = []
+    for base in file.places:
+        try:
+            _transfer(base + file.name, kept, file, place.report)
+            return _verified(file, kept, "official", ours=True)
+        except (DownloadError, OSError, http.client.HTTPException) as error:
+            failures.append(f"  {base}: {error}")
+    raise DownloadError(
+        f"{file.dataset}/{file.name} could not be downloaded:\n" + "\n".join(failures) + "\n"
+        "  Next: check the network, or set ADVLAW_MIRROR to a folder or base URL that holds "
+        f"{file.dataset}/{file.name}"
+    )
+
+
+def _from_mirror(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, object]] | None:
+    """What ADVLAW_MIRROR holds of this file, or None where it is not there."""
+    mirror = place.mirror or ""
+    relative = f"{file.dataset}/{file.name}"
+    if "://" in mirror:
+        folder = place.downloads / "mirror"
+        try:
+            for name in (relative, "SHA256SUMS"):
+                _transfer_if_there(mirror.rstrip("/") + "/" + name, folder / name, file, place.report)
+        except (OSError, http.client.HTTPException) as error:
+            raise DownloadError(f"ADVLAW_MIRROR = {mirror}: {relative}: {error}") from None
+    elif Path(mirror).is_dir():
+        folder = Path(mirror)
+    else:
+        raise DownloadError(f"ADVLAW_MIRROR = {mirror}: no such folder; unset it or name a folder or base URL")
+    if not (folder / relative).is_file():
+        return None
+    sums = folder / "SHA256SUMS"
+    listed = sums.read_text("utf-8") if sums.is_file() else ""
+    return _verified(file, folder / relative, "mirror", folder != Path(mirror), listed)
+
+
+def _verified(
+    file: RemoteFile, path: Path, source: str, ours: bool, sums: str = ""
+) -> tuple[bytes, dict[str, object]]:
+    """Contents of `path` if they are the official ones, or those a mirror's own SHA256SUMS vouches for.
+
+    A bad file is removed if it is `ours`: one we downloaded, not one in the user's folder.
+    """
+    raw = path.read_bytes()
+    try:
+        content = gzip.decompress(raw) if file.name.endswith(".gz") else raw
+        found = file.digest(content)
+    except (OSError, EOFError, zlib.error) as error:
+        content, found = b"", f"no readable gzip file ({error})"
+    sha256 = hashlib.sha256(content).hexdigest()
+    if found == file.checksum:
+        return content, {"source": source, "sha256": sha256, "official": True}
+    listed = f"{hashlib.sha256(raw).hexdigest()}  {file.dataset}/{file.name}" in sums.splitlines()
+    if listed and content:
+        return content, {"source": source, "sha256": sha256, "official": False}
+    if ours:
+        path.unlink()
+    raise DownloadError(
+        f"{path}: contents are not {file.dataset}/{file.name}: {file.algorithm} expected {file.checksum}, "
+        f"found {found}; replace the file and run again"
+    )
+
+
+def _transfer(url: str, target: Path, file: RemoteFile, report: Progress) -> None:
+    """Download to `target`, continuing a `.part` left by a broken transfer."""
+    origin = hashlib.sha256(url.encode()).hexdigest()[:8]
+    part = target.with_name(f"{target.name}.{origin}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    for attempt in range(1, TRIES_A_PLACE + 1):
+        try:
+            _append(url, part, file.name, report)
+            break
+        except urllib.error.HTTPError as error:
+            if error.code == 416:  # the part is longer than the file: not its beginning
+                part.unlink(missing_ok=True)
+            elif error.code < 500:
+                raise
+            if attempt == TRIES_A_PLACE:
+                raise
+        except (OSError, http.client.HTTPException):
+            if attempt == TRIES_A_PLACE:
+                raise
+    part.replace(target)
+
+
+def _transfer_if_there(url: str, target: Path, file: RemoteFile, report: Progress) -> None:
+    """Download unless it is here already or the server says it has no such file."""
+    try:
+        if not target.exists():
+            _transfer(url, target, file, report)
+    except urllib.error.HTTPError as error:
+        if error.code != 404:
+            raise
+
+
+def _append(url: str, part: Path, name: str, report: Progress) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+        if answer.status != 206:
+            have = 0
+        length = answer.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        with part.open("ab" if have else "wb") as file:
+            while block := answer.read(CHUNK):
+                file.write(block)
+                have += len(block)
+                report(have, total, name)
+    if total is not None and have < total:
+        raise http.client.IncompleteRead(b"", total - have)
+
+
+def forget_downloads(place: Place, dataset: str) -> None:
+    """Remove what was kept of a data set, once it has been written."""
+    for folder in (place.downloads / dataset, place.downloads / "mirror" / dataset):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,78 @@
+"""MNIST and Fashion-MNIST: the IDX format, and where the official files are.
+
+Checksums are of the *contents* (uncompressed), so that a mirror that compressed them anew is still verified.
+"""
+
+import math
+
+import numpy as np
+
+from advlaw.data.dataset import Dataset, random_splits
+from advlaw.data.download import Place, RemoteFile, fetch
+
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+
+PLACES = {
+    "mnist": (
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "http://yann.lecun.com/exdb/mnist/",
+    ),
+    "fashion_mnist": (
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    ),
+}
+CONTENT_MD5 = {
+    "mnist": {
+        TRAIN_IMAGES: "6bbc9ace898e44ae57da46a324031adb",
+        TRAIN_LABELS: "a25bea736e30d166cdddb491f175f624",
+        TEST_IMAGES: "2646ac647ad5339dbf082846283269ea",
+        TEST_LABELS: "27ae3e4e09519cfbb04c329615203637",
+    },
+    "fashion_mnist": {
+        TRAIN_IMAGES: "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        TRAIN_LABELS: "9018921c3c673c538a1fc5bad174d6f9",
+        TEST_IMAGES: "8181f5470baa50b63fa0f6fddb340f0a",
+        TEST_LABELS: "15d484375f8d13e6eb1aabb0c3f46965",
+    },
+}
+
+
+def read_idx(content: bytes, name: str) -> np.ndarray:
+    """The array in an uncompressed IDX file of unsigned bytes.
+
+    Raises ValueError naming the file where it is no such file or its length disagrees with its header.
+    """
+    if len(content) < 4 or content[:3] != b"\x00\x00\x08":
+        raise ValueError(f"{name}: not an IDX file of bytes: begins {content[:4].hex(' ')}, wanted 00 00 08")
+    n_axes = content[3]
+    start = 4 + 4 * n_axes
+    shape = tuple(np.frombuffer(content[4:start], dtype=">u4").tolist())
+    if len(shape) != n_axes or len(content) - start != math.prod(shape):
+        raise ValueError(f"{name}: {len(content) - start} bytes of data, but its header says {shape}")
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def idx_dataset(
+    name: str, counts: dict[str, int], seed: int, place: Place
+) -> tuple[Dataset, dict[str, dict[str, object]]]:
+    """Images (70000, 1, 28, 28), training files first, and the provenance of every file.
+
+    train and validation are drawn from the official training images, test from the official test images.
+    """
+    arrays, provenance = {}, {}
+    for file_name, md5 in CONTENT_MD5[name].items():
+        remote = RemoteFile(name, file_name, "md5", md5, PLACES[name])
+        content, provenance[file_name] = fetch(remote, place)
+        arrays[file_name] = read_idx(content, file_name)
+    images = np.concatenate([arrays[TRAIN_IMAGES], arrays[TEST_IMAGES]])[:, None]
+    labels = np.concatenate([arrays[TRAIN_LABELS], arrays[TEST_LABELS]]).astype(np.int64)
+    n_train, n_test = len(arrays[TRAIN_LABELS]), len(arrays[TEST_LABELS])
+    fitted = random_splits(n_train, {key: counts[key] for key in ("train", "validation")}, seed, name)
+    if counts["test"] == n_test:
+        test = np.arange(n_train, n_train + n_test)
+    else:
+        test = n_train + random_splits(n_test, {"test": counts["test"]}, seed, name + " test")["test"]
+    return Dataset(images, labels, {**fitted, "test": test}), provenance

@@ -1,0 +1,183 @@
+"""Cubuk Fig. 2: adversarial error against eps, with the fitted power laws.
+
+(a) FGSM on every architecture; (b) FGSM on nets fitted to shuffled labels, on their own training images; (c) every
+attack on the fully connected nets. One panel for each data set. Points are the net error (clean minus adversarial
+accuracy) with pointwise intervals; lines are the reported fit, solid in its range.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, save_figure
+from advlaw.io import write_csv
+
+Row = dict[str, str]
+ARCHITECTURES = {"linear": "linear", "fc": "FC", "cnn": "CNN"}
+SMALLEST_SHOWN = 1e-4
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points (E,) of one attack on one net, and the row of its reported exponent."""
+
+    label: str
+    fit: Row
+    eps: np.ndarray
+    error: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """Which curves a figure shows, and what each is called in its legend."""
+
+    name: str
+    title: str
+    shows: Callable[[Row], bool]
+    label: Callable[[Row], str]
+
+
+def _attack_label(row: Row) -> str:
+    names = {
+        "fgsm": "FGSM",
+        "fgsm_predicted": "FGSM, predicted label",
+        "l2": "L2 (ε = ‖·‖₂ / √D)",
+        "step_ll": "step l.l.",
+        "pgd": "PGD",
+    }
+    clip = ", clipped" if row["clip"] == "true" else ""
+    return names.get(row["attack"], row["attack"].replace("_", " ")) + clip
+
+
+def _architecture_label(row: Row) -> str:
+    return ARCHITECTURES.get(row["arch"], row["arch"])
+
+
+FIGURES = (
+    FigureKind(
+        "figure_2a",
+        "FGSM",
+        lambda row: row["attack"] == "fgsm" and row["labels"] == "original",
+        _architecture_label,
+    ),
+    FigureKind(
+        "figure_2b",
+        "FGSM, shuffled labels",
+        lambda row: row["attack"] == "fgsm" and row["labels"] == "shuffled",
+        _architecture_label,
+    ),
+    FigureKind(
+        "figure_2c",
+        "attacks on FC",
+        lambda row: row["arch"] == "fc" and row["labels"] == "original",
+        _attack_label,
+    ),
+)
+
+
+def draw_figures(points: list[Row], exponents: list[Row], folder: Path) -> list[str]:
+    """Draw every figure that the tables have curves for: NAME.svg, NAME.png, and NAME.csv with its numbers."""
+    drawn = []
+    reported = [row for row in exponents if row["is_reported"] == "true"]
+    for kind in FIGURES:
+        shown = [row for row in reported if kind.shows(row)]
+        if shown:
+            panels = _panels(kind, shown, points)
+            _draw(kind, panels, folder)
+            write_csv(folder / f"{kind.name}.csv", *_plotted(panels))
+            drawn.append(kind.name)
+    return drawn
+
+
+def _panels(kind: FigureKind, shown: list[Row], points: list[Row]) -> dict[str, list[Curve]]:
+    """The curves of every data set."""
+    panels: dict[str, list[Curve]] = {}
+    labels = [(row["dataset"], kind.label(row)) for row in shown]
+    for row, (dataset, label) in zip(shown, labels, strict=True):
+        if labels.count((dataset, label)) > 1:
+            label = f"{label} ({row['model']})"
+        panels.setdefault(dataset, []).append(_curve(label, row, points))
+    return panels
+
+
+def _curve(label: str, fit: Row, points: list[Row]) -> Curve:
+    rows = [row for row in points if row["curve"] == fit["curve"]]
+    columns = [
+        np.array([float(row[name]) for row in rows]) for name in ("grid_eps", "net_error", "net_low", "net_high")
+    ]
+    return Curve(label, fit, *columns)
+
+
+def _plotted(panels: dict[str, list[Curve]]) -> tuple[list[str], list[dict[str, object]]]:
+    """The numbers in a figure: its columns and rows."""
+    names = ("grid_eps", "net_error", "net_low", "net_high", "fitted")
+    rows = []
+    for dataset, curves in panels.items():
+        for curve in curves:
+            columns = zip(curve.eps, curve.error, curve.low, curve.high, _fitted(curve, curve.eps), strict=True)
+            what = {"dataset": dataset, "curve": curve.fit["curve"], "label": curve.label}
+            rows += [{**what, **dict(zip(names, numbers, strict=True))} for numbers in columns]
+    return ["dataset", "curve", "label", *names], rows
+
+
+def _fitted(curve: Curve, grid_eps: np.ndarray) -> np.ndarray:
+    """The reported power law at points of the shared grid; NaN where there is no fit."""
+    if not curve.fit["exponent"]:
+        return np.full(len(grid_eps), np.nan)
+    eps = grid_eps * float(curve.fit["eps_scale"])
+    return float(curve.fit["amplitude"]) * eps ** float(curve.fit["exponent"])
+
+
+def _draw(kind: FigureKind, panels: dict[str, list[Curve]], folder: Path) -> None:
+    with plt.rc_context(RC):
+        n_panels = len(panels)
+        figure, axes = plt.subplots(
+            1, n_panels, figsize=(TEXT_WIDTH_INCHES * min(1.0, 0.5 * n_panels), 3.4), sharey=True, squeeze=False
+        )
+        for ax, (dataset, curves) in zip(axes[0], panels.items(), strict=True):
+            split = curves[0].fit["split"]
+            n_images = int(curves[0].fit["n_images"])
+            draw_error_curves(ax, curves)
+            ax.set_title(f"{dataset}: {kind.title} ({n_images:,} {split} images)")
+        axes[0][0].set_ylabel("adversarial error (clean − adversarial accuracy)")
+        save_figure(figure, folder, kind.name)
+
+
+def draw_error_curves(ax: Axes, curves: list[Curve]) -> None:
+    """Points with intervals, fitted lines and a legend of exponents on log-log axes."""
+    for curve, colour, marker in zip(curves, COLOURS, MARKERS, strict=False):
+        above = curve.error > 0
+        ax.fill_between(
+            curve.eps, np.maximum(curve.low, SMALLEST_SHOWN / 10), curve.high, color=colour, alpha=0.15, linewidth=0
+        )
+        label = f"{curve.label}: {exponent_text(curve.fit)}"
+        ax.plot(curve.eps[above], curve.error[above], marker, color=colour, markerfacecolor="none", label=label)
+        _draw_fit(ax, curve, colour)
+    smallest = min(float(curve.error[curve.error > 0].min()) for curve in curves)
+    ax.set(xscale="log", yscale="log", ylim=(max(smallest, SMALLEST_SHOWN) / 1.5, 1.5))
+    ax.set_xlabel("ε (pixel units, 0–255)")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), handletextpad=0.1, borderaxespad=0.1)
+
+
+def _draw_fit(ax: Axes, curve: Curve, colour: str) -> None:
+    if not curve.fit["exponent"]:
+        return
+    scale = float(curve.fit["eps_scale"])
+    first, last = float(curve.fit["eps_first"]) / scale, float(curve.fit["eps_last"]) / scale
+    for ends, style in (((first, last), "-"), ((curve.eps[0], min(4 * last, curve.eps[-1])), ":")):
+        line = np.array(ends)
+        ax.plot(line, _fitted(curve, line), color=colour, linestyle=style)
+
+
+def exponent_text(row: Row) -> str:
+    """`B = 1.09 [1.01, 1.17]`, or why there is none."""
+    if not row["exponent"]:
+        return "too few errors in range"
+    interval = f"[{float(row['exponent_low']):.2f}, {float(row['exponent_high']):.2f}]" if row["exponent_low"] else ""
+    return f"B = {float(row['exponent']):.2f} {interval}"

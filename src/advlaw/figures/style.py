@@ -1,0 +1,44 @@
+"""How figures look: the journal's text width, colours that the colour-blind can tell apart, stable bytes."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("agg")
+import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+from advlaw.io import replacing  # noqa: E402
+
+TEXT_WIDTH_INCHES = 6.75
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+RC: dict[str, Any] = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "legend.fontsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E5E5E5",
+    "grid.linewidth": 0.5,
+    "axes.axisbelow": True,
+    "lines.markersize": 3.2,
+    "lines.linewidth": 1.2,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "svg.hashsalt": "advlaw",
+    "svg.fonttype": "none",
+}
+
+
+def save_figure(figure: Figure, folder: Path, name: str) -> None:
+    """Write NAME.svg and NAME.png, byte for byte the same for the same figure."""
+    for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+        with replacing(folder / f"{name}.{kind}") as temporary:
+            figure.savefig(temporary, format=kind, dpi=200, metadata=metadata)
+    plt.close(figure)

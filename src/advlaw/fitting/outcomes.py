@@ -1,0 +1,47 @@
+"""What one attack did to every image, in the form the estimators need."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """N images on a geometric grid of E values of eps.
+
+    was_right (N,): right when clean. net (E, N): was right minus is right, so that an image which becomes right
+    counts -1. broken (E, N): has been wrong at this eps or a smaller one, for images right when clean (gross).
+    events, signs (N,): the eps at which an image first changes and +1 (becomes wrong) or -1 (becomes right);
+    inf where it never does; None for iterative attacks, whose thresholds are known to a grid interval only.
+    """
+
+    eps: np.ndarray
+    was_right: np.ndarray
+    net: np.ndarray
+    broken: np.ndarray
+    events: np.ndarray | None
+    signs: np.ndarray
+
+    @property
+    def n_images(self) -> int:
+        return len(self.was_right)
+
+
+def outcomes(arrays: dict[str, np.ndarray]) -> Outcomes:
+    """The outcomes in the arrays of a sweep's file; raises ValueError if its grid is not geometric."""
+    eps = arrays["eps"]
+    steps = np.diff(np.log(eps))
+    if len(eps) < 2 or not np.allclose(steps, steps[0], rtol=1e-6):
+        raise ValueError("the grid of eps must be log-spaced: the estimators rely on it")
+    was_right = arrays["clean_prediction"] == arrays["label"]
+    is_right = arrays["prediction"] == arrays["label"]
+    net = was_right.astype(np.int8) - is_right.astype(np.int8)
+    if "threshold" in arrays:
+        first_wrong = arrays["threshold"]
+        events = np.where(was_right, first_wrong, arrays["recovery"])
+    else:
+        first_wrong = arrays["bracket"][:, 1]
+        events = None
+    with np.errstate(invalid="ignore"):
+        broken = was_right & (first_wrong <= eps[:, None])
+    return Outcomes(eps, was_right, net, broken, events, np.where(was_right, 1.0, -1.0))

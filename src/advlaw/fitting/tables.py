@@ -1,0 +1,100 @@
+"""The compact tables of a study: one row per exponent, per point of a curve, per model.
+
+`eps` is in the attack's own norm; `grid_eps` = eps / eps_scale is the shared grid's value, which for L2 is the root
+mean square over the C*H*W pixels, so that attacks of both norms share an axis.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from advlaw.config.attack import IterativeAttack, OneStepAttack
+from advlaw.config.fit import Fit
+from advlaw.config.sweep import Sweep
+from advlaw.fitting.fit import Fitted
+from advlaw.io import write_csv, write_json
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One attack of one sweep, and how many of its images had no gradient."""
+
+    sweep_name: str
+    attack_name: str
+    sweep: Sweep
+    attack: OneStepAttack | IterativeAttack
+    n_zero_gradient: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.sweep_name}/{self.attack_name}"
+
+    @property
+    def kind_of_error(self) -> str:
+        """Which errors the exponent of this attack is about: those of a label-blind attack are net."""
+        return "gross" if self.attack.target == "true_label" else "net"
+
+
+class Tables:
+    """Collects the rows of all curves, and writes them."""
+
+    def __init__(self, models: list[Row], settings: Fit) -> None:
+        self.models = models
+        self.settings = settings
+        self.exponents: list[Row] = []
+        self.points: list[Row] = []
+        self.slopes: list[Row] = []
+        self.headline: Row = {}
+
+    def add(self, curve: Curve, fitted: Fitted) -> None:
+        model = next(row for row in self.models if row["model"] == curve.sweep.model)
+        scale = math.sqrt(model["n_pixels"]) if curve.attack.norm == "l2" else 1.0
+        labels: Row = {
+            "curve": curve.key,
+            "sweep": curve.sweep_name,
+            "attack": curve.attack_name,
+            "model": curve.sweep.model,
+            "dataset": curve.sweep.dataset,
+            "split": curve.sweep.split,
+            "arch": model["arch"],
+            "labels": model["labels"],
+            "norm": curve.attack.norm,
+            "target": curve.attack.target,
+            "clip": str(curve.attack.clip).lower(),
+            "eps_scale": scale,
+        }
+        exponents = fitted.exponents()
+        for row in exponents:
+            row["n_zero_gradient"] = curve.n_zero_gradient
+            is_reported = (row["kind"], row["estimator"]) == (curve.kind_of_error, "maximum_likelihood")
+            row["is_reported"] = str(is_reported).lower()
+        self.exponents += [{**labels, **row} for row in exponents]
+        for table, rows in ((self.points, fitted.curve()), (self.slopes, fitted.slopes())):
+            table += [{**labels, "grid_eps": row["eps"] / scale, **row} for row in rows]
+        if curve.key in self.settings.headline:
+            self.headline[curve.key] = _headline(exponents)
+
+    def write(self, plots: Path, metrics: Path) -> None:
+        _write(plots / "exponents.csv", self.exponents)
+        _write(plots / "error_curves.csv", self.points)
+        _write(plots / "error_curves_positive.csv", [row for row in self.points if row["net_error"] > 0])
+        _write(plots / "local_slopes.csv", self.slopes)
+        _write(plots / "models.csv", self.models)
+        accuracy = {row["model"]: round(row["test_accuracy"], 6) for row in self.models}
+        write_json(metrics / "summary.json", {"test_accuracy": accuracy, "exponent": self.headline})
+
+
+def _headline(exponents: list[Row]) -> Row:
+    """The reported exponent of a curve with the ends of its interval; null where there is none."""
+    row = next(row for row in exponents if row["is_reported"] == "true")
+    return {
+        name: round(float(row[column]), 4) if row[column] == row[column] else None
+        for name, column in (("B", "exponent"), ("low", "exponent_low"), ("high", "exponent_high"))
+    }
+
+
+def _write(path: Path, rows: list[Row]) -> None:
+    write_csv(path, list(rows[0]) if rows else ["empty"], rows)

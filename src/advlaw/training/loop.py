@@ -1,0 +1,144 @@
+"""Supervised training on tensors that stay in memory, on CPU or GPU."""
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from advlaw.config.model import Training
+from advlaw.progress import progress
+from advlaw.rng import derived_seed, generator
+from advlaw.training.checkpoint import Checkpoint
+from advlaw.training.optimizer import Optimizer
+
+SECONDS_BETWEEN_CHECKPOINTS = 2.0
+EVALUATION_BATCH = 2000
+Row = dict[str, float | int]
+
+
+class TrainingError(ValueError):
+    """A training that did not reach what its params ask for."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images (N, C, H, W) float32 in pixel units and labels (N,) int64, on the model's device."""
+
+    images: Tensor
+    labels: Tensor
+
+
+def learning_rate(settings: Training, progress_made: float) -> float:
+    """The rate at a fraction of all steps: constant, or half a cosine down to zero."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress_made))
+
+
+def train(
+    name: str,
+    model: nn.Module,
+    fitted: Examples,
+    validation: Examples,
+    settings: Training,
+    seed: int,
+    checkpoint: Checkpoint,
+) -> list[Row]:
+    """Train `model` in place; returns one row an epoch: epoch, train_loss, train_accuracy, validation_accuracy.
+
+    Stops after the first epoch whose accuracy on the fitted images, in evaluation mode, reaches
+    `until_train_accuracy`. The order of images and the dropout of an epoch depend on (seed, name, epoch) only, so
+    a resumed training gives the same bytes as an uninterrupted one. Raises TrainingError where the loss is not
+    finite or the wanted accuracy is not reached.
+    """
+    parameters = list(model.parameters())
+    optimizer = Optimizer(settings.optimizer, parameters, settings.weight_decay)
+    rows = _resume(model, optimizer, checkpoint)
+    saved = time.monotonic()
+    for epoch in progress(_epochs_left(rows, settings), f"train {name}", total=settings.epochs - len(rows)):
+        train_loss = _run_epoch(name, model, fitted, settings, optimizer, seed, epoch)
+        rows.append(
+            {
+                "epoch": epoch,
+                "train_loss": train_loss,
+                "train_accuracy": accuracy(model, fitted),
+                "validation_accuracy": accuracy(model, validation),
+            }
+        )
+        if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            checkpoint.save({"model": model.state_dict(), "optimizer": optimizer.state(), "rows": rows})
+            saved = time.monotonic()
+    _check_reached(name, rows, settings)
+    return rows
+
+
+def _epochs_left(rows: list[Row], settings: Training) -> Iterator[int]:
+    """Epochs yet to run, counted from 1; `rows` grows as they are run."""
+    while len(rows) < settings.epochs and not _reached(rows, settings):
+        yield len(rows) + 1
+
+
+def _reached(rows: list[Row], settings: Training) -> bool:
+    wanted = settings.until_train_accuracy
+    return wanted is not None and bool(rows) and rows[-1]["train_accuracy"] >= wanted
+
+
+def _check_reached(name: str, rows: list[Row], settings: Training) -> None:
+    if settings.until_train_accuracy is not None and not _reached(rows, settings):
+        raise TrainingError(
+            f"models.{name}.until_train_accuracy = {settings.until_train_accuracy:g}: training accuracy is "
+            f"{rows[-1]['train_accuracy']:.4f} after all {settings.epochs} epochs; raise models.{name}.epochs, "
+            "change its learning_rate or schedule, or widen the net"
+        )
+
+
+def _resume(model: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint) -> list[Row]:
+    state = checkpoint.load()
+    if state is None:
+        return []
+    model.load_state_dict(state["model"])
+    optimizer.restore(state["optimizer"])
+    return state["rows"]
+
+
+def _run_epoch(
+    name: str,
+    model: nn.Module,
+    fitted: Examples,
+    settings: Training,
+    optimizer: Optimizer,
+    seed: int,
+    epoch: int,
+) -> float:
+    """One pass over the fitted images; returns the mean loss of its minibatches."""
+    model.train()
+    torch.manual_seed(derived_seed(seed, "dropout", name, epoch))
+    n_images, device = len(fitted.labels), fitted.labels.device
+    order = torch.from_numpy(generator(seed, "order", name, epoch).permutation(n_images)).to(device)
+    batches = order.split(settings.batch_size)
+    total_loss = torch.zeros((), device=device, dtype=torch.float64)
+    for step, batch in enumerate(batches):
+        loss = nn.functional.cross_entropy(model(fitted.images[batch]), fitted.labels[batch])
+        gradients = torch.autograd.grad(loss, optimizer.parameters)
+        made = (epoch - 1 + step / len(batches)) / settings.epochs
+        optimizer.step(gradients, learning_rate(settings, made))
+        total_loss += loss.detach() * len(batch)
+    mean_loss = float(total_loss) / n_images
+    if not math.isfinite(mean_loss):
+        raise TrainingError(
+            f"models.{name}: the training loss is {mean_loss} in epoch {epoch} at learning_rate = "
+            f"{settings.learning_rate:g}; lower models.{name}.learning_rate"
+        )
+    return mean_loss
+
+
+@torch.inference_mode()
+def accuracy(model: nn.Module, examples: Examples) -> float:
+    """The share of images classified as labelled, in evaluation mode."""
+    model.eval()
+    batches: Iterable[Tensor] = examples.images.split(EVALUATION_BATCH)
+    predicted = torch.cat([model(batch).argmax(dim=1) for batch in batches])
+    return float((predicted == examples.labels).double().mean())

@@ -1,0 +1,52 @@
+"""Adam and SGD with momentum as torch's own fused kernels.
+
+The functional forms are called because constructing a `torch.optim` optimizer imports torch._dynamo, which takes
+longer than training a small net does.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
+
+BETAS = (0.9, 0.999)
+MOMENTUM = 0.9
+
+
+class Optimizer:
+    """Adam (beta 0.9 and 0.999) or SGD (momentum 0.9) on a list of parameters."""
+
+    def __init__(self, kind: Literal["adam", "sgd"], parameters: Sequence[Tensor], weight_decay: float) -> None:
+        self.kind = kind
+        self.parameters = list(parameters)
+        self.weight_decay = weight_decay
+        self.first = [torch.zeros_like(p) for p in self.parameters]
+        self.second = [torch.zeros_like(p) for p in self.parameters] if kind == "adam" else []
+        self.steps = [torch.zeros((), device=p.device) for p in self.parameters] if kind == "adam" else []
+
+    def state(self) -> dict[str, list[Tensor]]:
+        """The tensors a resumed training needs."""
+        return {"first": self.first, "second": self.second, "steps": self.steps}
+
+    def restore(self, state: dict[str, list[Tensor]]) -> None:
+        for name, tensors in self.state().items():
+            for tensor, saved in zip(tensors, state[name], strict=True):
+                tensor.copy_(saved)
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
+        if self.kind == "adam":
+            adam(
+                self.parameters, list(gradients), self.first, self.second, [], self.steps,
+                fused=True, amsgrad=False, beta1=BETAS[0], beta2=BETAS[1], lr=learning_rate,
+                weight_decay=self.weight_decay, eps=1e-8, maximize=False,
+            )  # fmt: skip
+        else:
+            sgd(
+                self.parameters, list(gradients), self.first,  # type: ignore[arg-type]
+                fused=True, weight_decay=self.weight_decay, momentum=MOMENTUM, lr=learning_rate,
+                dampening=0.0, nesterov=False, maximize=False,
+            )  # fmt: skip

@@ -1,0 +1,23 @@
+"""Validate a whole params file before any stage of its study starts.
+
+    python stages/check.py --params params.yaml
+reads   the params file  ·  datasets/params.yaml
+writes  data/<study>/checked: a constant, so that it orders the other stages and never invalidates them
+"""
+
+from pathlib import Path
+
+from advlaw.command import run, stage_arguments
+from advlaw.config.study import load_study
+from advlaw.io import write_text
+
+
+def main() -> None:
+    path = stage_arguments(__doc__).params
+    study = load_study(path, Path("datasets/params.yaml"))
+    write_text(Path("data") / study.study / "checked", "The params of this study were valid.\n")
+    print(f"{path}: {len(study.models)} models, {len(study.sweeps)} sweeps: valid")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,37 @@
+"""Make one data set and its splits: from a package, from a formula, or from verified downloads.
+
+    python stages/dataset.py NAME                # a key of `datasets` in datasets/params.yaml
+reads   datasets/params.yaml  ·  $ADVLAW_MIRROR or the official places, for downloaded sets
+writes  data/datasets/NAME.npz:  images (N, C, H, W) uint8  ·  labels (N,)  ·  train, validation, test (n,) indices
+        data/datasets/NAME.json: where it came from and what it holds
+"""
+
+import os
+from pathlib import Path
+
+from advlaw.command import run, stage_arguments
+from advlaw.config.dataset import Dataset
+from advlaw.config.section import read_section
+from advlaw.data.dataset import write_dataset
+from advlaw.data.download import Place, forget_downloads
+from advlaw.data.registry import make_dataset
+from advlaw.io import write_json
+from advlaw.progress import download_progress
+
+
+def main() -> None:
+    arguments = stage_arguments(__doc__, "name", params="datasets/params.yaml")
+    section = read_section(arguments.params, f"datasets.{arguments.name}", Dataset)
+    seed = read_section(arguments.params, "seed", int)
+    place = Place(os.environ.get("ADVLAW_MIRROR"), Path("data/downloads"), download_progress())
+    dataset, provenance = make_dataset(section, seed, place)
+    path = Path("data/datasets") / f"{arguments.name}.npz"
+    write_dataset(path, dataset)
+    sizes = {name: len(index) for name, index in dataset.splits.items()}
+    write_json(path.with_suffix(".json"), {**provenance, "splits": sizes, "image_shape": dataset.images.shape[1:]})
+    forget_downloads(place, section.source)
+    print(f"{path}: {sizes}, {dataset.n_classes} classes ({provenance['source']})")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,25 @@
+"""Draw Cubuk Fig. 2a, 2b and 2c from the study's tables.
+
+    python stages/figures.py --params params.yaml
+reads   plots/<study>/error_curves.csv  ·  plots/<study>/exponents.csv
+writes  plots/<study>/figures/figure_2{a,b,c}.svg  ·  .png  ·  .csv (the plotted numbers)
+"""
+
+from pathlib import Path
+
+from advlaw.command import run, stage_arguments
+from advlaw.config.section import read_section
+from advlaw.figures.error_curves import draw_figures
+from advlaw.io import read_csv
+
+
+def main() -> None:
+    folder = Path("plots") / read_section(stage_arguments(__doc__).params, "study", str)
+    drawn = draw_figures(
+        read_csv(folder / "error_curves.csv"), read_csv(folder / "exponents.csv"), folder / "figures"
+    )
+    print(f"{folder}/figures: {', '.join(drawn)}")
+
+
+if __name__ == "__main__":
+    run(main)

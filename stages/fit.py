@@ -1,0 +1,51 @@
+"""Estimate the exponent of every curve, with intervals, and write the compact tables everything else reads.
+
+    python stages/fit.py --params params.yaml
+reads   data/<study>/sweeps/<sweep>/<attack>.npz of every sweep in the params  ·  models/<study>/<model>/row.json
+writes  plots/<study>/:  exponents.csv  ·  error_curves.csv  ·  error_curves_positive.csv (for log axes)
+        ·  local_slopes.csv  ·  models.csv
+        metrics/<study>/summary.json: clean accuracies and the headline exponents with their intervals
+"""
+
+import json
+from pathlib import Path
+
+from advlaw.command import run, stage_arguments
+from advlaw.config.attack import Attacks
+from advlaw.config.fit import Fit
+from advlaw.config.section import read_section
+from advlaw.config.sweep import Sweep
+from advlaw.fitting.fit import Fitted
+from advlaw.fitting.outcomes import outcomes
+from advlaw.fitting.tables import Curve, Tables
+from advlaw.io import read_npz
+from advlaw.progress import progress
+from advlaw.rng import generator
+
+
+def main() -> None:
+    params = stage_arguments(__doc__).params
+    study, seed, settings, attacks, sweeps = (
+        read_section(params, key, kind)
+        for key, kind in (
+            ("study", str),
+            ("seed", int),
+            ("fit", Fit),
+            ("attacks", Attacks),
+            ("sweeps", dict[str, Sweep]),
+        )
+    )
+    models = read_section(params, "models", dict[str, dict])
+    rows = [json.loads((Path("models") / study / name / "row.json").read_text("utf-8")) for name in models]
+    tables = Tables(rows, settings)
+    curves = [(name, sweep, attack) for name, sweep in sweeps.items() for attack in sweep.attacks]
+    for name, sweep, attack in progress(curves, "fit"):
+        arrays = read_npz(Path("data") / study / "sweeps" / name / f"{attack}.npz")
+        curve = Curve(name, attack, sweep, attacks.by_name(sweep.family, attack), int(arrays["zero_gradient"].sum()))
+        tables.add(curve, Fitted(outcomes(arrays), settings, generator(seed, "bootstrap", name, attack)))
+    tables.write(Path("plots") / study, Path("metrics") / study)
+    print(f"plots/{study}: {len(curves)} curves fitted")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,54 @@
+"""Attack one trained model over the whole grid of eps and record which class every image is given.
+
+    python stages/sweep.py SWEEP --params params.yaml      # a key of `sweeps`
+reads   models/<study>/<model>/  ·  data/datasets/<dataset>.npz
+writes  data/<study>/sweeps/SWEEP/<attack>.npz:  eps (E,)  ·  prediction (E, N)  ·  clean_prediction (N,)  ·  label (N,)
+        ·  zero_gradient (N,)  ·  one-step: threshold, threshold_class, recovery, reflips (N,)  ·  iterative: bracket (N, 2)
+"""
+
+from pathlib import Path
+
+import torch
+
+from advlaw.command import run, stage_arguments
+from advlaw.config.attack import Grid, IterativeAttack, attack_kind
+from advlaw.config.section import read_section
+from advlaw.config.sweep import Sweep
+from advlaw.data.dataset import read_dataset
+from advlaw.evaluation.sweep import grid, sweep_iterative, sweep_one_step
+from advlaw.io import write_npz
+from advlaw.models.store import fitted_labels, load_model
+from advlaw.runtime import configure
+
+
+def main() -> None:
+    arguments = stage_arguments(__doc__, "sweep")
+    params = arguments.params
+    sweep = read_section(params, f"sweeps.{arguments.sweep}", Sweep)
+    eps = read_section(params, "attack", Grid)
+    study, seed, threads, device_name = (
+        read_section(params, key, kind)
+        for key, kind in (("study", str), ("seed", int), ("threads", int), ("device", str))
+    )
+    device = configure(threads, device_name)
+    model_folder = Path("models") / study / sweep.model
+    model = load_model(model_folder, device)
+    pixels, labels = read_dataset(Path("data/datasets") / f"{sweep.dataset}.npz").split(sweep.split)
+    shuffled = fitted_labels(model_folder) if sweep.split == "train" else None
+    images = torch.from_numpy(pixels).to(device).float()
+    wanted = torch.from_numpy(labels if shuffled is None else shuffled).to(device)
+
+    for name in sweep.attacks:
+        attack = read_section(params, f"attacks.{sweep.family}.{name}", attack_kind(sweep.family))
+        points = grid(eps.eps_min, eps.eps_max, eps.count, attack.norm, images[0].numel())
+        if isinstance(attack, IterativeAttack):
+            arrays = sweep_iterative(model, images, wanted, attack, points, seed, ("sweep", arguments.sweep, name))
+        else:
+            arrays = sweep_one_step(model, images, wanted, attack, points)
+        write_npz(Path("data") / study / "sweeps" / arguments.sweep / f"{name}.npz", arrays)
+        wrong = (arrays["prediction"][-1] != arrays["label"]).mean()
+        print(f"{arguments.sweep} {name}: {len(wanted)} images, error {wrong:.4f} at eps {points[-1]:g}")
+
+
+if __name__ == "__main__":
+    run(main)

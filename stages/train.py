@@ -1,0 +1,78 @@
+"""Train one model.
+
+    python stages/train.py MODEL --params params.yaml      # a key of `models`
+reads   data/datasets/<dataset>.npz
+writes  models/<study>/MODEL/:  spec.json  ·  weights.safetensors  ·  row.json (its line of the table of models)
+        ·  labels.npy where labels were shuffled
+        plots/<study>/training/MODEL.csv: the training curve
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from advlaw.command import run, stage_arguments
+from advlaw.config.model import Model, architecture
+from advlaw.config.section import read_section
+from advlaw.data.dataset import read_dataset, shuffled_labels
+from advlaw.io import write_csv, write_json
+from advlaw.models.store import build, in_fast_layout, save_model
+from advlaw.rng import derived_seed
+from advlaw.runtime import configure
+from advlaw.training.checkpoint import Checkpoint
+from advlaw.training.loop import Examples, accuracy, train
+
+
+def main() -> None:
+    arguments = stage_arguments(__doc__, "model")
+    name, params = arguments.model, arguments.params
+    settings = read_section(params, f"models.{name}", Model)
+    study, seed, threads, device_name = (
+        read_section(params, key, kind)
+        for key, kind in (("study", str), ("seed", int), ("threads", int), ("device", str))
+    )
+    device = configure(threads, device_name)
+    dataset_path = Path("data/datasets") / f"{settings.dataset}.npz"
+    dataset = read_dataset(dataset_path)
+
+    def examples(images: np.ndarray, labels: np.ndarray) -> Examples:
+        return Examples(torch.from_numpy(images).to(device).float(), torch.from_numpy(labels).to(device))
+
+    images, labels = dataset.split("train")
+    is_shuffled = settings.labels == "shuffled"
+    if is_shuffled:
+        labels = shuffled_labels(labels, seed, settings.dataset)
+    fitted = examples(images, labels)
+
+    spec = {**architecture(settings), "image_shape": list(images.shape[1:]), "n_classes": dataset.n_classes}
+    torch.manual_seed(derived_seed(seed, "weights", name))
+    model = build(spec)
+    model.head.set_statistics(fitted.images.cpu())
+    model = in_fast_layout(model.to(device))
+    checkpoint = Checkpoint({"seed": seed, "model": name, **settings.model_dump(mode="json")}, [dataset_path])
+    rows = train(name, model, fitted, examples(*dataset.split("validation")), settings, seed, checkpoint)
+
+    folder = Path("models") / study / name
+    row = {
+        "model": name,
+        "dataset": settings.dataset,
+        "arch": settings.arch,
+        "labels": settings.labels,
+        "n_pixels": fitted.images[0].numel(),
+        "n_parameters": sum(p.numel() for p in model.parameters()),
+        "epochs": len(rows),
+        "train_accuracy": rows[-1]["train_accuracy"],
+        "validation_accuracy": rows[-1]["validation_accuracy"],
+        "test_accuracy": accuracy(model, examples(*dataset.split("test"))),
+        "device": device.type,
+    }
+    save_model(folder, spec, model, labels if is_shuffled else None)
+    write_json(folder / "row.json", row)
+    write_csv(Path("plots") / study / "training" / f"{name}.csv", list(rows[0]), rows)
+    checkpoint.remove()
+    print(f"{folder}: {row['epochs']} epochs, train {row['train_accuracy']:.4f}, test {row['test_accuracy']:.4f}")
+
+
+if __name__ == "__main__":
+    run(main)
