@@ -15,9 +15,7 @@ from advlaw.io import read_csv
 
 def main() -> None:
     folder = Path("plots") / read_section(stage_arguments(__doc__).params, "study", str)
-    drawn = draw_figures(
-        read_csv(folder / "error_curves.csv"), read_csv(folder / "exponents.csv"), folder / "figures"
-    )
+    drawn = draw_figures(read_csv(folder / "error_curves.csv"), read_csv(folder / "exponents.csv"), folder / "figures")
     print(f"{folder}/figures: {', '.join(drawn)}")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from advlaw.command import run, stage_arguments
 from advlaw.config.attack import Attacks
 from advlaw.config.fit import Fit
-from advlaw.config.section import read_section
+from advlaw.config.section import read_sections
 from advlaw.config.sweep import Sweep
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
@@ -25,17 +25,9 @@ from advlaw.rng import generator
 
 def main() -> None:
     params = stage_arguments(__doc__).params
-    study, seed, settings, attacks, sweeps = (
-        read_section(params, key, kind)
-        for key, kind in (
-            ("study", str),
-            ("seed", int),
-            ("fit", Fit),
-            ("attacks", Attacks),
-            ("sweeps", dict[str, Sweep]),
-        )
+    study, seed, models, attacks, sweeps, settings = read_sections(
+        params, study=str, seed=int, models=dict[str, dict], attacks=Attacks, sweeps=dict[str, Sweep], fit=Fit
     )
-    models = read_section(params, "models", dict[str, dict])
     rows = [json.loads((Path("models") / study / name / "row.json").read_text("utf-8")) for name in models]
     tables = Tables(rows, settings)
     curves = [(name, sweep, attack) for name, sweep in sweeps.items() for attack in sweep.attacks]

@@ -3,7 +3,8 @@
     python stages/sweep.py SWEEP --params params.yaml      # a key of `sweeps`
 reads   models/<study>/<model>/  ·  data/datasets/<dataset>.npz
 writes  data/<study>/sweeps/SWEEP/<attack>.npz:  eps (E,)  ·  prediction (E, N)  ·  clean_prediction (N,)  ·  label (N,)
-        ·  zero_gradient (N,)  ·  one-step: threshold, threshold_class, recovery, reflips (N,)  ·  iterative: bracket (N, 2)
+        ·  zero_gradient (N,)  ·  one-step: threshold, threshold_class, recovery, reflips (N,)
+        ·  iterative: bracket (N, 2)
 """
 
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 
 from advlaw.command import run, stage_arguments
 from advlaw.config.attack import Grid, IterativeAttack, attack_kind
-from advlaw.config.section import read_section
+from advlaw.config.section import read_section, read_sections
 from advlaw.config.sweep import Sweep
 from advlaw.data.dataset import read_dataset
 from advlaw.evaluation.sweep import grid, sweep_iterative, sweep_one_step
@@ -26,10 +27,7 @@ def main() -> None:
     params = arguments.params
     sweep = read_section(params, f"sweeps.{arguments.sweep}", Sweep)
     eps = read_section(params, "attack", Grid)
-    study, seed, threads, device_name = (
-        read_section(params, key, kind)
-        for key, kind in (("study", str), ("seed", int), ("threads", int), ("device", str))
-    )
+    study, seed, threads, device_name = read_sections(params, study=str, seed=int, threads=int, device=str)
     device = configure(threads, device_name)
     model_folder = Path("models") / study / sweep.model
     model = load_model(model_folder, device)

@@ -14,7 +14,7 @@ import torch
 
 from advlaw.command import run, stage_arguments
 from advlaw.config.model import Model, architecture
-from advlaw.config.section import read_section
+from advlaw.config.section import read_section, read_sections
 from advlaw.data.dataset import read_dataset, shuffled_labels
 from advlaw.io import write_csv, write_json
 from advlaw.models.store import build, in_fast_layout, save_model
@@ -28,10 +28,7 @@ def main() -> None:
     arguments = stage_arguments(__doc__, "model")
     name, params = arguments.model, arguments.params
     settings = read_section(params, f"models.{name}", Model)
-    study, seed, threads, device_name = (
-        read_section(params, key, kind)
-        for key, kind in (("study", str), ("seed", int), ("threads", int), ("device", str))
-    )
+    study, seed, threads, device_name = read_sections(params, study=str, seed=int, threads=int, device=str)
     device = configure(threads, device_name)
     dataset_path = Path("data/datasets") / f"{settings.dataset}.npz"
     dataset = read_dataset(dataset_path)

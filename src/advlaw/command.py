@@ -8,9 +8,7 @@ from pathlib import Path
 
 def stage_arguments(description: str | None, *keys: str, params: str = "params.yaml") -> argparse.Namespace:
     """The arguments of a stage: the keys it is run for, and --params."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     for key in keys:
         parser.add_argument(key)
     parser.add_argument("--params", type=Path, default=Path(params), help=f"params file (default {params})")

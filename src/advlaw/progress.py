@@ -31,7 +31,7 @@ def progress(items: Iterable[T], description: str, total: int | None = None) -> 
 def download_progress() -> Callable[[int, int | None, str], None]:
     """A callback (bytes done, total or None, file name) that shows a transfer in the same way."""
     shown: dict[str, float] = {}
-    bars: dict[str, "tqdm"] = {}
+    bars: dict[str, tqdm] = {}
 
     def report(done: int, total: int | None, name: str) -> None:
         if sys.stderr.isatty():

@@ -30,9 +30,7 @@ def naive_error(logits: Tensor, labels: Tensor) -> Tensor:
 ERRORS: dict[str, ErrorFn] = {"scale_free": scale_free_error, "naive": naive_error}
 
 
-def input_gradient(
-    logits_fn: LogitsFn, images: Tensor, labels: Tensor, error: ErrorFn = scale_free_error
-) -> Tensor:
+def input_gradient(logits_fn: LogitsFn, images: Tensor, labels: Tensor, error: ErrorFn = scale_free_error) -> Tensor:
     """J delta (B, C, H, W): one vector-Jacobian product, image by image (Cubuk Eq. 12).
 
     With the default error this is the cross-entropy gradient divided by 1 - p_y of each image.

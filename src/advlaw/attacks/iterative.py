@@ -10,9 +10,7 @@ from advlaw.config.attack import IterativeAttack
 from advlaw.rng import generator
 
 
-def start_noise(
-    shape: tuple[int, ...], norm: Norm, seed: int, names: tuple[str, ...], items: list[int]
-) -> Tensor:
+def start_noise(shape: tuple[int, ...], norm: Norm, seed: int, names: tuple[str, ...], items: list[int]) -> Tensor:
     """Starting points in the unit ball, uniform (B, *shape); each depends on (seed, names, item) only."""
     points = torch.empty(len(items), *shape)
     for row, item in enumerate(items):
@@ -74,4 +72,3 @@ def _within(perturbation: Tensor, images: Tensor, eps: float, attack: IterativeA
 
 def _equal(a: Tensor, b: Tensor) -> Tensor:
     return (a == b).flatten(1).all(dim=1)
-

@@ -71,8 +71,8 @@ class IterativeAttack(Section):
 class Attacks(Section):
     """Every attack, by family and name."""
 
-    one_step: dict[Name, OneStepAttack] = {}
-    iterative: dict[Name, IterativeAttack] = {}
+    one_step: dict[Name, OneStepAttack]
+    iterative: dict[Name, IterativeAttack]
 
     def by_name(self, family: str, name: str) -> OneStepAttack | IterativeAttack:
         return self.one_step[name] if family == "one_step" else self.iterative[name]
@@ -80,4 +80,4 @@ class Attacks(Section):
 
 def attack_kind(family: str) -> type[OneStepAttack] | type[IterativeAttack]:
     """The section type of one family's attacks."""
-    return {"one_step": OneStepAttack, "iterative": IterativeAttack}[family]
+    return OneStepAttack if family == "one_step" else IterativeAttack

@@ -6,13 +6,12 @@ the `check` stage reads the whole file (`advlaw.config.study`).
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-T = TypeVar("T")
 NAME_PATTERN = r"^[A-Za-z0-9_-]+$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
@@ -56,7 +55,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def read_section(path: Path, key: str, kind: type[T] | Any) -> T:
+def read_section(path: Path, key: str, kind: Any) -> Any:
     """One validated value of a params file; `key` is dotted (`models.fc`), `kind` a Section or any type."""
     value: Any = read_yaml(path)
     for part in key.split("."):
@@ -64,6 +63,11 @@ def read_section(path: Path, key: str, kind: type[T] | Any) -> T:
             raise ParamsError(f"{path}: {key}: missing key {part!r}")
         value = value[part]
     return validate(value, kind, path, key)
+
+
+def read_sections(path: Path, **kinds: Any) -> list[Any]:
+    """Several top-level values: `study, seed = read_sections(path, study=str, seed=int)`."""
+    return [read_section(path, key, kind) for key, kind in kinds.items()]
 
 
 def validate(value: Any, kind: Any, path: Path, key: str = "") -> Any:
@@ -77,25 +81,29 @@ def validate(value: Any, kind: Any, path: Path, key: str = "") -> Any:
 
 def _sentence(path: Path, key: str, value: Any, detail: Any) -> str:
     """`params.yaml: models.fc.epochs = -3: should be greater than 0`."""
-    location = _location(detail["loc"], value)
-    where = ".".join(part for part in (key, *location) if part)
+    kind, given = detail["type"], detail["input"]
+    location = [key] if key else []
+    location += _location(detail["loc"], value, keep_last=kind == "missing")
     what = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    if detail["type"] == "missing":
-        return f"{path}: {where}: missing key"
-    if isinstance(detail["input"], dict | list):
-        return f"{path}: {where}: {what}" if where else f"{path}: {what}"
-    return f"{path}: {where} = {detail['input']!r}: {what}"
+    if kind == "missing":
+        what = "missing key"
+    elif kind == "union_tag_invalid":
+        location.append(detail["ctx"]["discriminator"].strip("'"))
+        given, what = detail["ctx"]["tag"], f"should be one of {detail['ctx']['expected_tags']}"
+    shown = "" if isinstance(given, dict | list) else f" = {given!r}"
+    where = ".".join(location)
+    return f"{path}: {where}{shown}: {what}" if where else f"{path}: {what}"
 
 
-def _location(loc: tuple[int | str, ...], value: Any) -> list[str]:
-    """The dotted path of a mistake; drops what is no key of the file (the tags of unions)."""
-    path = []
+def _location(loc: tuple[int | str, ...], value: Any, keep_last: bool) -> list[str]:
+    """The keys on the way to a mistake; drops what is no key of the file, like the tags of unions."""
+    path: list[str] = []
     for position, part in enumerate(loc):
-        is_last = position == len(loc) - 1
-        if isinstance(value, dict) and (part in value or is_last):
+        is_kept = keep_last and position == len(loc) - 1
+        if isinstance(value, dict) and (part in value or is_kept):
             path.append(str(part))
             value = value.get(part)
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            path[-1:] = [f"{path[-1]}[{part}]"] if path else [f"[{part}]"]
+            path[-1:] = [f"{path[-1] if path else ''}[{part}]"]
             value = value[part]
     return path

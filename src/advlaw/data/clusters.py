@@ -40,9 +40,7 @@ def patterns(classes: int, side: int) -> np.ndarray:
     return idctn(spectrum, axes=(1, 2), norm="ortho").reshape(classes, side * side)
 
 
-def clusters(
-    counts: dict[str, int], classes: int, side: int, noise: float, error: float, seed: int
-) -> Dataset:
+def clusters(counts: dict[str, int], classes: int, side: int, noise: float, error: float, seed: int) -> Dataset:
     """Images (N, 1, side, side) with independent, uniformly drawn labels; splits follow one another."""
     total = sum(counts.values())
     rng = generator(seed, "clusters", "images")

@@ -94,9 +94,7 @@ def _from_mirror(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, objec
     return _verified(file, folder / relative, "mirror", folder != Path(mirror), listed)
 
 
-def _verified(
-    file: RemoteFile, path: Path, source: str, ours: bool, sums: str = ""
-) -> tuple[bytes, dict[str, object]]:
+def _verified(file: RemoteFile, path: Path, source: str, ours: bool, sums: str = "") -> tuple[bytes, dict[str, object]]:
     """Contents of `path` if they are the official ones, or those a mirror's own SHA256SUMS vouches for.
 
     A bad file is removed if it is `ours`: one we downloaded, not one in the user's folder.

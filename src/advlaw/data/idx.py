@@ -49,8 +49,10 @@ def read_idx(content: bytes, name: str) -> np.ndarray:
         raise ValueError(f"{name}: not an IDX file of bytes: begins {content[:4].hex(' ')}, wanted 00 00 08")
     n_axes = content[3]
     start = 4 + 4 * n_axes
+    if len(content) < start:
+        raise ValueError(f"{name}: ends within its header of {start} bytes")
     shape = tuple(np.frombuffer(content[4:start], dtype=">u4").tolist())
-    if len(shape) != n_axes or len(content) - start != math.prod(shape):
+    if len(content) - start != math.prod(shape):
         raise ValueError(f"{name}: {len(content) - start} bytes of data, but its header says {shape}")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 

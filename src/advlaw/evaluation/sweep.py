@@ -4,7 +4,6 @@ The arrays are those of data/<study>/sweeps/<sweep>/<attack>.npz. Outcomes are k
 ranges and intervals are derived later (`advlaw.fitting`).
 """
 
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -46,9 +45,7 @@ def sweep_one_step(
 
     def work(batch: slice) -> Arrays:
         direction, zero_gradient = one_step_direction(model, images[batch], labels[batch], attack)
-        return _ray_outcomes(
-            Ray(model, images[batch], direction, attack.clip), labels[batch], points, zero_gradient
-        )
+        return _ray_outcomes(Ray(model, images[batch], direction, attack.clip), labels[batch], points, zero_gradient)
 
     with torch.no_grad():
         return _joined(eps, labels, in_batches(len(images), batch_size, work, "sweep"))
@@ -154,9 +151,6 @@ def _int16(values: Tensor) -> np.ndarray:
 
 def _joined(eps: np.ndarray, labels: Tensor, parts: list[Arrays]) -> Arrays:
     joined = {
-        name: np.concatenate([part[name] for part in parts], axis=1 if name == "prediction" else 0)
-        for name in parts[0]
+        name: np.concatenate([part[name] for part in parts], axis=1 if name == "prediction" else 0) for name in parts[0]
     }
     return {"eps": eps, "label": labels.cpu().numpy(), **joined}
-
-

@@ -70,8 +70,6 @@ def first_crossings(ray: Ray, labels: Tensor, eps: Tensor, margins: Tensor) -> t
         chosen = images[rows]
         return margin(ray.logits(at.to(ray.images.dtype), chosen), labels[chosen])
 
-    crossing[images] = refine(
-        value, eps[after - 1], eps[after], margins[after - 1, images], margins[after, images]
-    )
+    crossing[images] = refine(value, eps[after - 1], eps[after], margins[after - 1, images], margins[after, images])
     new_class[images] = ray.logits(crossing[images].to(ray.images.dtype), images).argmax(dim=1)
     return crossing, new_class

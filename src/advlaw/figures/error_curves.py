@@ -138,14 +138,18 @@ def _draw(kind: FigureKind, panels: dict[str, list[Curve]], folder: Path) -> Non
     with plt.rc_context(RC):
         n_panels = len(panels)
         figure, axes = plt.subplots(
-            1, n_panels, figsize=(TEXT_WIDTH_INCHES * min(1.0, 0.5 * n_panels), 3.4), sharey=True, squeeze=False
+            1,
+            n_panels,
+            figsize=(TEXT_WIDTH_INCHES * min(1.0, 0.5 * n_panels), 3.8),
+            sharey=True,
+            squeeze=False,
         )
         for ax, (dataset, curves) in zip(axes[0], panels.items(), strict=True):
             split = curves[0].fit["split"]
             n_images = int(curves[0].fit["n_images"])
             draw_error_curves(ax, curves)
             ax.set_title(f"{dataset}: {kind.title} ({n_images:,} {split} images)")
-        axes[0][0].set_ylabel("adversarial error (clean − adversarial accuracy)")
+        axes[0][0].set_ylabel("adversarial error")
         save_figure(figure, folder, kind.name)
 
 
@@ -154,7 +158,12 @@ def draw_error_curves(ax: Axes, curves: list[Curve]) -> None:
     for curve, colour, marker in zip(curves, COLOURS, MARKERS, strict=False):
         above = curve.error > 0
         ax.fill_between(
-            curve.eps, np.maximum(curve.low, SMALLEST_SHOWN / 10), curve.high, color=colour, alpha=0.15, linewidth=0
+            curve.eps,
+            np.maximum(curve.low, SMALLEST_SHOWN / 10),
+            curve.high,
+            color=colour,
+            alpha=0.15,
+            linewidth=0,
         )
         label = f"{curve.label}: {exponent_text(curve.fit)}"
         ax.plot(curve.eps[above], curve.error[above], marker, color=colour, markerfacecolor="none", label=label)
@@ -162,7 +171,7 @@ def draw_error_curves(ax: Axes, curves: list[Curve]) -> None:
     smallest = min(float(curve.error[curve.error > 0].min()) for curve in curves)
     ax.set(xscale="log", yscale="log", ylim=(max(smallest, SMALLEST_SHOWN) / 1.5, 1.5))
     ax.set_xlabel("ε (pixel units, 0–255)")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), handletextpad=0.1, borderaxespad=0.1)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), handletextpad=0.1, borderaxespad=0.1)
 
 
 def _draw_fit(ax: Axes, curve: Curve, colour: str) -> None:

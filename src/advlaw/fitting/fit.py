@@ -1,5 +1,7 @@
 """Exponents of one curve with bootstrap intervals, and the curve itself with pointwise ones."""
 
+from typing import Any
+
 import numpy as np
 from scipy.stats import chi2
 
@@ -11,7 +13,7 @@ from advlaw.fitting.power_law import ESTIMATORS, Range, choose_range, local_slop
 KINDS = ("gross", "net")
 HALF_WIDTH = 2
 MIN_EXPECTED = 5.0
-Row = dict[str, float | int | str | None]
+Row = dict[str, Any]
 
 
 class Fitted:

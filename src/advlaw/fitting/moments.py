@@ -39,9 +39,7 @@ def sample_moments(outcomes: Outcomes) -> Moments:
 def bootstrap_moments(outcomes: Outcomes, replicates: int, rng: np.random.Generator) -> Moments:
     """The moments of `replicates` bootstrap samples."""
     parts = [_moments(outcomes, weights) for weights in _weights(outcomes.n_images, replicates, rng)]
-    joined = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in ("n_right", "gross", "net")
-    }
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("n_right", "gross", "net")}
     return Moments(
         outcomes.eps,
         outcomes.n_images,

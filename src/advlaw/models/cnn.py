@@ -7,9 +7,7 @@ from torch import nn
 from advlaw.models.classifier import AffineHead, Classifier
 
 
-def build(
-    image_shape: tuple[int, int, int], n_classes: int, channels: list[int], dropout: float
-) -> Classifier:
+def build(image_shape: tuple[int, int, int], n_classes: int, channels: list[int], dropout: float) -> Classifier:
     n_channels, height, width = image_shape
     head = AffineHead(nn.Conv2d(n_channels, channels[0], 3, padding=1), n_channels)
     layers: list[nn.Module] = [nn.ReLU(), nn.MaxPool2d(2)]

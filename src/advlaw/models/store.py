@@ -45,7 +45,7 @@ def in_fast_layout(model: Classifier) -> Classifier:
     """The same net with the weights of its convolutions in channels-last layout, which doubles their speed."""
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d):
-            layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            layer.to(memory_format=torch.channels_last)
     return model
 
 

@@ -101,6 +101,7 @@ def _resume(model: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint) -> l
         return []
     model.load_state_dict(state["model"])
     optimizer.restore(state["optimizer"])
+    print(f"going on after epoch {len(state['rows'])}, where an earlier run was stopped")
     return state["rows"]
 
 

@@ -1,0 +1,51 @@
+"""Fixtures shared by the tests. Everything runs on two threads, as the default study does."""
+
+import os
+
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import numpy as np
+import pytest
+import torch
+
+from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
+from advlaw.models.classifier import Classifier
+from advlaw.models.store import build
+
+SHAPE = (1, 8, 8)
+CLASSES = 10
+SIZES = {"linear": {}, "fc": {"widths": [40, 30]}, "cnn": {"channels": [6, 8], "dropout": 0.3}}
+
+
+@pytest.fixture(autouse=True)
+def _torch_settings():
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+
+
+def make_net(arch: str, dtype: torch.dtype = torch.float32, scale: float = 1.0) -> Classifier:
+    """A seeded, untrained net on 8x8 pixels with usual statistics; `scale` multiplies its last layer."""
+    torch.manual_seed(3)
+    net = build({"arch": arch, "image_shape": SHAPE, "n_classes": CLASSES, **SIZES[arch]})
+    net.head.mean.fill_(120.0)
+    net.head.std.fill_(70.0)
+    last = [layer for layer in net.modules() if isinstance(layer, torch.nn.Linear)][-1]
+    last.weight.data *= scale
+    last.bias.data *= scale
+    return net.to(dtype).eval().requires_grad_(False)
+
+
+def make_images(n_images: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> torch.Tensor:
+    """Whole pixels, a fifth of them at 0 or 255 so that clipping matters."""
+    rng = np.random.default_rng(seed)
+    pixels = np.clip(rng.integers(-40, 296, size=(n_images, *SHAPE)), 0, 255)
+    return torch.from_numpy(pixels).to(dtype)
+
+
+def one_step(direction: str = "sign", target: str = "true_label", clip: bool = False, **more) -> OneStepAttack:
+    return OneStepAttack(direction=direction, target=target, clip=clip, **more)
+
+
+def pgd_attack(norm: str = "linf", steps: int = 10, clip: bool = False, **more) -> IterativeAttack:
+    settings = {"target": "true_label", "step_size": RelativeStep(relative=0.125), **more}
+    return IterativeAttack(norm=norm, steps=steps, clip=clip, **settings)

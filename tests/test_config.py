@@ -1,0 +1,117 @@
+"""Params: every mistake is one line with file, key, value and what is allowed."""
+
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from advlaw.config.attack import Grid
+from advlaw.config.section import ParamsError, read_section, read_yaml
+from advlaw.config.study import load_study
+
+ROOT = Path(__file__).parents[1]
+DATASETS = ROOT / "datasets" / "params.yaml"
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A function that loads the default study with some leaves replaced."""
+    monkeypatch.chdir(tmp_path)
+
+    def load(changes=None, text_changes=()):
+        text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+        for old, new in text_changes:
+            assert old in text
+            text = text.replace(old, new, 1)
+        values = YAML(typ="safe", pure=True).load(text)
+        for key, value in (changes or {}).items():
+            *parents, leaf = key.split(".")
+            section = values
+            for parent in parents:
+                section = section[parent]
+            section[leaf] = value
+        if changes:
+            with Path("params.yaml").open("w", encoding="utf-8") as file:
+                YAML().dump(values, file)
+        else:
+            Path("params.yaml").write_text(text, encoding="utf-8")
+        return load_study(Path("params.yaml"), DATASETS)
+
+    return load
+
+
+def test_the_default_study_is_valid(study):
+    assert study().study == "digits"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"models.fc.epoch": 3}, "models.fc: unknown key 'epoch'; did you mean 'epochs'? allowed: dataset, labels"),
+        ({"atack": {}}, "unknown key 'atack'; did you mean 'attack'?"),
+        ({"attack.eps_min": 100.0}, "attack: eps_min = 100 must be below eps_max = 64"),
+        ({"attack.eps_max": "abc"}, "attack.eps_max = 'abc': should be a valid number"),
+        ({"attack.eps_max": True}, "attack.eps_max = True: should be a valid number"),
+        ({"attack.count": 2.5}, "attack.count = 2.5: should be a valid integer"),
+        ({"attack.eps_min": -1.0}, "attack.eps_min = -1.0: should be greater than 0"),
+        ({"models.fc.widths": [200, 0]}, r"models.fc.widths[1] = 0: should be greater than or equal to 1"),
+        ({"models.fc.widths": 200}, "models.fc.widths = 200: should be a valid list"),
+        ({"models.fc.arch": "resnet"}, "models.fc.arch = 'resnet': should be one of 'linear', 'fc', 'cnn'"),
+        ({"models.fc.optimizer": "lion"}, "models.fc.optimizer = 'lion': should be 'adam' or 'sgd'"),
+        ({"models.cnn.dropout": 1.0}, "models.cnn.dropout = 1.0: should be less than 1"),
+        ({"models.cnn.channels": [8, 8, 8, 8]}, "every entry halves the image, and 8x8 images can be halved 3 times"),
+        ({"models.fc.dataset": "svhn"}, "models.fc.dataset = 'svhn': not among the data sets: clusters, digits"),
+        ({"sweeps.fc.model": "vgg"}, "sweeps.fc.model = 'vgg': not among the models: clusters_cnn"),
+        ({"sweeps.fc.dataset": "clusters"}, "sweeps.fc.dataset = 'clusters': must be 'digits', the data set"),
+        ({"sweeps.fc.attacks": ["fgsm", "cw"]}, "sweeps.fc.attacks = 'cw': not among the attacks.one_step: fgsm"),
+        ({"sweeps.fc.attacks": ["fgsm", "fgsm"]}, "names an attack twice"),
+        ({"sweeps.fc.attacks": []}, "sweeps.fc.attacks: List should have at least 1 item"),
+        ({"attacks.iterative.pgd.restarts": 3}, "attacks.iterative.pgd: restarts = 3 needs random_start: true"),
+        ({"attacks.iterative.pgd.step_size": {"relativ": 0.1}}, "did you mean 'relative'?"),
+        ({"fit.headline": ["fc/cw"]}, "fit.headline = 'fc/cw': not among the curves: "),
+        ({"params": "elsewhere.yaml"}, "params = 'elsewhere.yaml': must be the path of this file from the root"),
+        ({"models.a@b": {}}, "models.a@b = 'a@b': String should match pattern"),
+        ({"threads": 0}, "threads = 0: should be greater than or equal to 1"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_answered_with_file_key_value_and_what_is_allowed(study, changes, message):
+    with pytest.raises(ParamsError) as caught:
+        study(changes)
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith("params.yaml: ") for line in lines)
+    assert any(message in line for line in lines), str(caught.value)
+
+
+def test_every_mistake_of_a_file_is_listed(study):
+    with pytest.raises(ParamsError) as caught:
+        study({"attack.count": "x", "models.fc.epochs": 0, "threads": -1})
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_1e_5_is_a_number(study):
+    assert study(text_changes=[("eps_min: 0.01", "eps_min: 1e-5")]).attack.eps_min == 1e-5
+    assert study(text_changes=[("learning_rate: 0.003", "learning_rate: 3E-3")]).models["linear"].learning_rate == 0.003
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1, 2", r"params.yaml: line \d+: not valid YAML"),
+        ("a: 1\na: 2\n", r"params.yaml: line 2: not valid YAML: found duplicate key"),
+        ("- 1\n", r"must be a mapping of sections, found list"),
+    ],
+)
+def test_a_file_that_is_no_params_file_is_refused(tmp_path, monkeypatch, text, message):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ParamsError, match=message):
+        read_yaml(Path("params.yaml"))
+    with pytest.raises(ParamsError, match=re.escape("nowhere.yaml: no such params file")):
+        read_yaml(Path("nowhere.yaml"))
+
+
+def test_a_section_names_what_is_missing():
+    with pytest.raises(ParamsError, match=r"params.yaml: attack.nothing: missing key 'nothing'"):
+        read_section(ROOT / "params.yaml", "attack.nothing", float)
+    assert read_section(ROOT / "params.yaml", "attack", Grid).count == 40

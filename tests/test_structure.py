@@ -1,0 +1,155 @@
+"""The shape of the project: which package imports which, and that dvc.yaml names what every stage depends on."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+SRC = ROOT / "src"
+BOTTOM = {"data", "models", "training", "attacks", "fitting"}
+BASE = {"config", "io", "rng", "progress", "runtime", "command"}
+ALLOWED = {
+    **dict.fromkeys(BOTTOM, BASE),
+    "evaluation": BASE | {"attacks", "models"},
+    "figures": BASE,
+    "claims": BASE,
+    "report": BASE | {"claims", "figures"},
+    "config": {"config"},
+}
+WITHOUT_TORCH = (
+    "stages/check.py",
+    "stages/dataset.py",
+    "stages/fit.py",
+    "stages/figures.py",
+    "stages/readme.py",
+)
+
+
+def imports(path: Path) -> list[str]:
+    """Every module a file imports, wherever in it."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append(node.module or "")
+    return found
+
+
+def modules() -> list[Path]:
+    return sorted((SRC / "advlaw").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(SRC).as_posix())
+def test_packages_import_only_what_their_layer_may(path):
+    package = path.relative_to(SRC / "advlaw").parts[0]
+    allowed = ALLOWED.get(package, BASE) | {package}
+    for module in imports(path):
+        if module.startswith("advlaw."):
+            other = module.split(".")[1]
+            assert other in allowed, (
+                f"{path.relative_to(ROOT)} imports {module}; {package} may import {', '.join(sorted(allowed))}"
+            )
+
+
+def test_package_inits_are_empty():
+    for path in SRC.rglob("__init__.py"):
+        assert path.read_text(encoding="utf-8").strip() == "", path
+
+
+@cache
+def closure(path: Path) -> frozenset[Path]:
+    """The project's files that a file imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        for module in imports(waiting.pop()):
+            file = SRC.joinpath(*module.split(".")).with_suffix(".py")
+            if module.startswith("advlaw.") and file.exists() and file not in found:
+                found.add(file)
+                waiting.append(file)
+    return frozenset(found)
+
+
+def stages(file: Path) -> dict[str, dict]:
+    """The stages of a dvc.yaml by name, foreach unwrapped."""
+    entries = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))["stages"]
+    return {name: entry.get("do", entry) for name, entry in entries.items()}
+
+
+STAGES = {**stages(ROOT / "dvc.yaml"), **stages(ROOT / "datasets" / "dvc.yaml")}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_the_code_it_imports_and_on_no_other(name):
+    deps = STAGES[name]["deps"]
+    script = ROOT / "stages" / f"{name}.py"
+    assert f"stages/{name}.py" in deps
+    needed = {path.relative_to(ROOT).as_posix() for path in closure(script)}
+    if name == "train":
+        needed.add("src/advlaw/models/${item.arch}.py")  # imported by name, as the entry says
+    code = [dep for dep in deps if dep.startswith("src/")]
+    missing = {path for path in needed if not any(path == dep or path.startswith(dep + "/") for dep in code)}
+    assert not missing, f"{name}: imported but not in deps: {sorted(missing)}"
+    idle = [dep for dep in code if not any(path == dep or path.startswith(dep + "/") for path in needed)]
+    assert not idle, f"{name}: in deps but not imported: {idle}"
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if name not in ("check", "dataset")])
+def test_a_stage_reads_the_params_it_declares_and_no_others(name):
+    tree = ast.parse((ROOT / "stages" / f"{name}.py").read_text(encoding="utf-8"))
+    (declared,) = STAGES[name]["params"][0].values()
+    assert set(keys_read(tree)) == {re.sub(r"\$.*", "*", key) for key in declared}
+
+
+def keys_read(tree: ast.AST):
+    """The keys in calls of read_section(s); what is filled in at run time becomes a star."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if node.func.id == "read_section":
+                key = node.args[1]
+                yield key.value if isinstance(key, ast.Constant) else key.values[0].value + "*"
+            elif node.func.id == "read_sections":
+                yield from (keyword.arg for keyword in node.keywords)
+
+
+def test_stages_without_nets_do_not_import_torch():
+    for name in WITHOUT_TORCH:
+        script = ROOT / name
+        for path in [script, *closure(script)]:
+            heavy = {module.split(".")[0] for module in imports(path)} & {
+                "torch",
+                "torchvision",
+                "safetensors",
+            }
+            assert not heavy, f"{name} imports {heavy} through {path.relative_to(ROOT)}"
+
+
+def test_every_study_runs_the_same_pipeline():
+    for copy in ROOT.glob("studies/*/dvc.yaml"):
+        assert copy.read_bytes() == (ROOT / "dvc.yaml").read_bytes(), f"{copy} differs from dvc.yaml"
+
+
+def test_committed_outputs_are_plots_or_metrics():
+    """Under plain `outs`, `cache: false` would switch the run-cache off for the whole stage."""
+    for name, stage in STAGES.items():
+        for out in stage.get("outs", []):
+            assert isinstance(out, str), f"{name}: {out}"
+            assert out.startswith(("data/", "models/")), f"{name}: {out} belongs under plots or metrics"
+
+
+def test_outputs_are_ignored_at_the_root_alone():
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {"/data/", "/models/", "/.ckpt/", "/dvc_plots/"} <= set(ignored)
+    assert "__pycache__" in (ROOT / ".dvcignore").read_text(encoding="utf-8")
+
+
+def test_requirements_are_pinned_by_version_alone():
+    for path in (ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert re.fullmatch(r"[A-Za-z0-9_.\[\]-]+==[^ /]+( ; .*)?", line), f"{path.name}: {line}"
+            assert "://" not in line

@@ -1,0 +1,205 @@
+"""Sweeps: the closed form of a linear net, eps = 0, batches, clipping, and agreement with plain forwards."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import CLASSES, make_images, make_net, one_step, pgd_attack
+
+from advlaw.attacks.one_step import one_step_direction
+from advlaw.evaluation.batches import in_batches
+from advlaw.evaluation.rays import Ray
+from advlaw.evaluation.sweep import grid, sweep_iterative, sweep_one_step
+from advlaw.evaluation.threshold import refine
+
+EPS = np.geomspace(0.01, 64.0, 40)
+
+
+def noisy_labels(net, images):
+    """The net's answers, every fifth replaced: some images are wrong when clean."""
+    labels = net(images).argmax(dim=1)
+    labels[::5] = (labels[::5] + 1) % CLASSES
+    return labels
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("direction", ["sign", "l2"])
+@pytest.mark.parametrize("target", ["true_label", "predicted_label", "least_likely"])
+def test_thresholds_and_recoveries_of_a_linear_net_equal_the_closed_form(direction, target, dtype):
+    net, images = make_net("linear", dtype), make_images(400, dtype)
+    labels = noisy_labels(net, images)
+    attack = one_step(direction, target)
+    eps = grid(0.01, 64.0, 40, attack.norm, 64)
+    arrays = sweep_one_step(net, images, labels, attack, eps)
+
+    exact, pixels = make_net("linear", torch.float64), images.double()
+    ray, _ = one_step_direction(net, images, labels, attack)
+    logits, slope = exact(pixels).numpy(), exact.head.linear(ray.double()).numpy()
+    rows, y = np.arange(len(labels)), labels.numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # h_y - h_j = gap - eps * closing: a right image becomes wrong where the first gap closes,
+        # a wrong one becomes right where the last overtaking class falls behind.
+        gap = logits[rows, y][:, None] - logits
+        closing = slope - slope[rows, y][:, None]
+        crossing = gap / closing
+        others = np.arange(CLASSES) != y[:, None]
+        first_wrong = np.where(others & (closing > 0) & (gap > 0), crossing, np.inf).min(axis=1)
+        behind = others & (gap < 0)
+        falls_back = np.where(behind & (closing < 0), crossing, np.where(behind, np.inf, 0)).max(axis=1)
+    was_right = (gap[others].reshape(len(y), -1) > 0).all(axis=1)
+    first_wrong[first_wrong > eps[-1]] = np.inf
+
+    np.testing.assert_array_equal(np.isnan(arrays["threshold"]), ~was_right)
+    # Refined to 1e-4; in float32 logits round, which moves a crossing by that over the speed of the closing gap.
+    speed = np.abs(closing[np.isfinite(crossing) & (crossing > 0)]).min() if dtype == torch.float32 else np.inf
+    rounding = 4 * np.finfo(np.float32).eps * np.abs(logits).max() / max(speed, 1e-4)
+    np.testing.assert_allclose(arrays["threshold"][was_right], first_wrong[was_right], rtol=1.01e-4, atol=rounding)
+    recovered = ~was_right & np.isfinite(arrays["recovery"])
+    assert (recovered.sum() > 5) == (target != "true_label")  # nothing that climbs the true loss repairs
+    np.testing.assert_allclose(arrays["recovery"][recovered], falls_back[recovered], rtol=1.01e-4, atol=rounding)
+    assert np.isnan(arrays["recovery"][was_right]).all()
+    crossed = np.isfinite(arrays["threshold"])
+    at_threshold = logits + arrays["threshold"][:, None] * slope
+    runner_up = np.where(others, at_threshold, -np.inf).argmax(axis=1)
+    np.testing.assert_array_equal(arrays["threshold_class"][crossed], runner_up[crossed])
+
+
+def test_predictions_flip_between_0999_and_1001_of_the_threshold():
+    net, images = make_net("cnn"), make_images(300)
+    labels = net(images).argmax(dim=1)
+    attack = one_step()
+    arrays = sweep_one_step(net, images, labels, attack, EPS)
+    direction, _ = one_step_direction(net, images, labels, attack)
+    found = np.isfinite(arrays["threshold"])
+    assert found.sum() > 50
+    threshold = torch.from_numpy(np.where(found, arrays["threshold"], 1.0)).float().view(-1, 1, 1, 1)
+    before = net(images + 0.999 * threshold * direction).argmax(dim=1)
+    after = net(images + 1.001 * threshold * direction).argmax(dim=1)
+    assert (before == labels).numpy()[found].mean() > 0.99  # a second change within 0.1 % is possible
+    assert (after != labels).numpy()[found].mean() > 0.99
+
+
+@pytest.mark.parametrize("arch", ["linear", "fc", "cnn"])
+@pytest.mark.parametrize("clip", [False, True])
+@pytest.mark.parametrize("direction", ["sign", "l2"])
+def test_sweeping_along_rays_equals_plain_forwards(arch, clip, direction):
+    net, images = make_net(arch, torch.float64), make_images(120, torch.float64)
+    labels = noisy_labels(net, images)
+    attack = one_step(direction, clip=clip)
+    eps = grid(0.01, 64.0, 30, attack.norm, 64)
+    arrays = sweep_one_step(net, images, labels, attack, eps)
+    ray, _ = one_step_direction(net, images, labels, attack)
+    for i, value in enumerate(eps):
+        moved = images + value * ray
+        plain = net(moved.clamp(0, 255) if clip else moved).argmax(dim=1)
+        np.testing.assert_array_equal(arrays["prediction"][i], plain.numpy())
+
+
+def test_clipping_uses_the_first_layer_once_where_that_is_exact():
+    net, images = make_net("fc", torch.float64), make_images(50, torch.float64)
+    direction, _ = one_step_direction(net, images, net(images).argmax(dim=1), one_step())
+    ray = Ray(net, images, direction, clip=True)
+    assert ray.affine_up_to == 1.0
+    for eps in (0.3, 1.0, 1.5, 40.0):
+        torch.testing.assert_close(ray.logits(eps), net((images + eps * direction).clamp(0, 255)))
+    assert Ray(net, images + 0.25, direction, clip=True).affine_up_to == 0.0
+
+
+@pytest.mark.parametrize("arch", ["linear", "fc", "cnn"])
+@pytest.mark.parametrize("clip", [False, True])
+def test_eps_zero_gives_exactly_zero_error(arch, clip):
+    net, images = make_net(arch), make_images(200)
+    labels = noisy_labels(net, images)
+    nothing = np.array([0.0, 0.0])
+    arrays = sweep_one_step(net, images, labels, one_step(clip=clip), nothing)
+    assert (arrays["prediction"] == arrays["clean_prediction"]).all()
+    arrays = sweep_iterative(net, images, labels, pgd_attack(clip=clip), nothing, 0, ())
+    assert (arrays["prediction"] == arrays["clean_prediction"]).all()
+
+
+@pytest.mark.parametrize("arch", ["linear", "fc", "cnn"])
+def test_results_do_not_depend_on_the_batch_size(arch):
+    net, images = make_net(arch), make_images(230)
+    labels = noisy_labels(net, images)
+    attack = pgd_attack(random_start=True, restarts=2)
+    whole = sweep_one_step(net, images, labels, one_step(), EPS)
+    whole_pgd = sweep_iterative(net, images, labels, attack, EPS[::8], 0, ("x",))
+    for size in (7, 64):
+        parts = sweep_one_step(net, images, labels, one_step(), EPS, batch_size=size)
+        for name in ("prediction", "clean_prediction", "threshold_class", "reflips"):
+            np.testing.assert_array_equal(parts[name], whole[name])
+        for name in ("threshold", "recovery"):
+            np.testing.assert_allclose(parts[name], whole[name], rtol=3e-4)
+        parts = sweep_iterative(net, images, labels, attack, EPS[::8], 0, ("x",), batch_size=size)
+        np.testing.assert_array_equal(parts["prediction"], whole_pgd["prediction"])
+        np.testing.assert_array_equal(parts["bracket"], whole_pgd["bracket"])
+
+
+def test_brackets_hold_the_first_wrong_eps():
+    net, images = make_net("fc"), make_images(150)
+    labels = noisy_labels(net, images)
+    arrays = sweep_iterative(net, images, labels, pgd_attack(), EPS, 0, ())
+    was_right = arrays["clean_prediction"] == arrays["label"]
+    assert np.isnan(arrays["bracket"][~was_right]).all()
+    wrong = arrays["prediction"] != arrays["label"]
+    for image in np.flatnonzero(was_right):
+        low, high = arrays["bracket"][image]
+        assert not wrong[low >= EPS, image].any()
+        assert np.isinf(high) or wrong[np.flatnonzero(high == EPS)[0], image]
+
+
+def test_restarts_only_make_more_images_wrong():
+    net, images = make_net("fc"), make_images(200)
+    labels = net(images).argmax(dim=1)
+    errors = [
+        (
+            sweep_iterative(net, images, labels, pgd_attack(random_start=True, restarts=n), EPS[20:30], 0, ())[
+                "prediction"
+            ]
+            != labels.numpy()
+        )
+        for n in (1, 4)
+    ]
+    assert (errors[1] >= errors[0]).all()
+
+
+def test_reflips_count_further_changes_on_the_grid():
+    net, images = make_net("fc"), make_images(300)
+    labels = noisy_labels(net, images)
+    arrays = sweep_one_step(net, images, labels, one_step(target="least_likely"), EPS)
+    right = np.vstack([arrays["clean_prediction"], arrays["prediction"]]) == arrays["label"]
+    changes = (right[1:] != right[:-1]).sum(axis=0)
+    np.testing.assert_array_equal(arrays["reflips"], np.maximum(changes - 1, 0))
+    assert arrays["reflips"].max() > 0
+
+
+@pytest.mark.parametrize("root", [1e-6, 0.003, 0.7, 0.99])
+@pytest.mark.parametrize(
+    "shape", [lambda x: x, lambda x: np.sign(x) * abs(x) ** 3, lambda x: np.sign(x) * abs(x) ** 0.1]
+)
+def test_root_finder_brackets_any_monotone_function_to_1e_4(root, shape):
+    evaluations = []
+
+    def value(eps, rows):
+        evaluations.append(len(rows))
+        return torch.from_numpy(shape(root - eps.numpy()))
+
+    low, high = torch.zeros(1), torch.ones(1)
+    at_low, at_high = value(low, [0]), value(high, [0])
+    found = float(refine(value, low, high, at_low, at_high)[0])
+    assert root <= found <= root * (1 + 1.1e-4)
+    assert len(evaluations) < 60
+
+
+def test_running_out_of_device_memory_halves_the_batch():
+    sizes = []
+
+    def work(batch):
+        size = batch.stop - batch.start
+        if size > 30:
+            raise torch.OutOfMemoryError("too much")
+        sizes.append(size)
+        return list(range(batch.start, batch.stop))
+
+    done = in_batches(100, 64, work, "test")
+    assert [item for part in done for item in part] == list(range(100))
+    assert max(sizes) <= 30

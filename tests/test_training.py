@@ -1,0 +1,184 @@
+"""Models and training: normalisation inside, stopping, failures, resuming, byte-equal results."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import CLASSES, SHAPE, SIZES, make_images, make_net
+
+from advlaw.config.model import Convolutional, FullyConnected, architecture
+from advlaw.data.clusters import clusters
+from advlaw.models.store import build, fitted_labels, load_model, save_model
+from advlaw.training.checkpoint import Checkpoint
+from advlaw.training.loop import Examples, TrainingError, accuracy, learning_rate, train
+from advlaw.training.optimizer import Optimizer
+
+
+def learnable(n_images=400, seed=0):
+    """Images of ten overlapping classes."""
+    made = clusters({"all": n_images}, CLASSES, SHAPE[1], 24.0, 0.02, seed)
+    images, labels = made.split("all")
+    return Examples(torch.from_numpy(images).float(), torch.from_numpy(labels))
+
+
+def settings(**changes):
+    values = {
+        "dataset": "x",
+        "arch": "fc",
+        "widths": [32],
+        "epochs": 6,
+        "learning_rate": 0.003,
+        "batch_size": 32,
+    }
+    return FullyConnected(**{**values, **changes})
+
+
+def run(tmp_path, monkeypatch, arch="fc", **changes):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    torch.manual_seed(11)
+    model = build({"arch": arch, "image_shape": SHAPE, "n_classes": CLASSES, **SIZES[arch]})
+    chosen = settings(**changes)
+    checkpoint = Checkpoint({"model": chosen.model_dump()}, [])
+    fitted = learnable()
+    model.head.set_statistics(fitted.images)
+    rows = train("net", model, fitted, learnable(100, seed=1), chosen, 5, checkpoint)
+    return model, rows, checkpoint
+
+
+def fingerprint(model):
+    return hashlib.sha256(b"".join(t.numpy().tobytes() for t in model.state_dict().values())).hexdigest()
+
+
+@pytest.mark.parametrize("arch", sorted(SIZES))
+def test_a_model_normalises_pixels_by_the_statistics_of_the_fitted_images(arch):
+    net, images = make_net(arch, torch.float64), make_images(100, torch.float64)
+    net.head.set_statistics(images)
+    plain = make_net(arch, torch.float64)
+    plain.head.mean.zero_()
+    plain.head.std.fill_(1.0)
+    normalised = (images - images.mean()) / images.std(correction=0)
+    torch.testing.assert_close(net(images), plain(normalised))
+
+
+@pytest.mark.parametrize("arch", sorted(SIZES))
+def test_the_head_is_affine_and_linear_is_its_linear_part(arch):
+    net, images = make_net(arch, torch.float64), make_images(10, torch.float64)
+    direction = torch.randn(10, *SHAPE, dtype=torch.float64)
+    for eps in (0.1, 50.0):
+        torch.testing.assert_close(
+            net.head(images) + eps * net.head.linear(direction), net.head(images + eps * direction)
+        )
+
+
+@pytest.mark.parametrize("arch", sorted(SIZES))
+def test_a_stored_model_is_the_same_model(arch, tmp_path):
+    net, images = make_net(arch), make_images(30)
+    spec = {"arch": arch, "image_shape": SHAPE, "n_classes": CLASSES, **SIZES[arch]}
+    save_model(tmp_path, spec, net, np.arange(3))
+    loaded = load_model(tmp_path, torch.device("cpu"))
+    assert not loaded.training
+    assert not any(p.requires_grad for p in loaded.parameters())
+    torch.testing.assert_close(loaded(images), net(images))
+    np.testing.assert_array_equal(fitted_labels(tmp_path), np.arange(3))
+    assert json.loads((tmp_path / "spec.json").read_text("utf-8"))["arch"] == arch
+
+
+def test_architecture_is_what_an_entry_says_of_the_net_alone():
+    entry = Convolutional(dataset="x", arch="cnn", channels=[4], dropout=0.1, epochs=1, learning_rate=1.0)
+    assert architecture(entry) == {"arch": "cnn", "channels": [4], "dropout": 0.1}
+
+
+@pytest.mark.parametrize("kind", ["adam", "sgd"])
+def test_the_functional_optimizers_are_those_of_torch(kind):
+    ours, theirs = ([torch.randn(5, 3, generator=torch.Generator().manual_seed(1))] for _ in range(2))
+    theirs[0].requires_grad_(True)
+    optimizer = Optimizer(kind, ours, weight_decay=0.01)
+    make = torch.optim.Adam if kind == "adam" else lambda p, **more: torch.optim.SGD(p, momentum=0.9, **more)
+    reference = make(theirs, lr=0.05, weight_decay=0.01)
+    for step in range(20):
+        gradient = torch.randn(5, 3, generator=torch.Generator().manual_seed(step))
+        optimizer.step([gradient.clone()], 0.05)
+        theirs[0].grad = gradient.clone()
+        reference.step()
+    torch.testing.assert_close(ours[0], theirs[0].detach())
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"arch": "cnn"}, {"optimizer": "sgd", "learning_rate": 0.02}, {"weight_decay": 0.01}]
+)
+def test_training_learns_and_is_byte_identical_when_repeated(tmp_path, monkeypatch, changes):
+    arch = changes.pop("arch", "fc")
+    model, rows, _ = run(tmp_path, monkeypatch, arch, **changes)
+    again, same_rows, _ = run(tmp_path, monkeypatch, arch, **changes)
+    assert fingerprint(model) == fingerprint(again)
+    assert rows == same_rows
+    assert rows[-1]["train_loss"] < 0.95 * rows[0]["train_loss"]
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert rows[-1]["train_accuracy"] == accuracy(model, learnable())
+
+
+def test_a_killed_training_resumes_to_the_same_bytes(tmp_path, monkeypatch):
+    from advlaw.training import loop
+
+    whole, rows, _ = run(tmp_path, monkeypatch, "cnn")
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    real = loop._run_epoch
+    ran = []
+
+    def killed(*args):
+        if args[-1] == 4 and not ran.count("killed"):
+            ran.append("killed")
+            raise KeyboardInterrupt
+        ran.append(args[-1])
+        return real(*args)
+
+    monkeypatch.setattr(loop, "_run_epoch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, monkeypatch, "cnn")
+    resumed, resumed_rows, checkpoint = run(tmp_path, monkeypatch, "cnn")
+    assert ran == [1, 2, 3, "killed", 4, 5, 6]
+    assert fingerprint(resumed) == fingerprint(whole)
+    assert resumed_rows == rows
+    checkpoint.remove()
+    assert list((tmp_path / ".ckpt").iterdir()) == []
+
+
+def test_a_checkpoint_belongs_to_its_settings_inputs_and_code(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    data = tmp_path / "data.npz"
+    data.write_bytes(b"1")
+    first = Checkpoint({"lr": 0.1}, [data]).folder
+    assert Checkpoint({"lr": 0.1}, [data]).folder == first
+    assert Checkpoint({"lr": 0.2}, [data]).folder != first
+    data.write_bytes(b"2")
+    assert Checkpoint({"lr": 0.1}, [data]).folder != first
+
+
+def test_training_stops_at_the_wanted_accuracy(tmp_path, monkeypatch):
+    _, rows, _ = run(tmp_path, monkeypatch, epochs=200, until_train_accuracy=0.9)
+    assert rows[-1]["train_accuracy"] >= 0.9
+    assert all(row["train_accuracy"] < 0.9 for row in rows[:-1])
+
+
+def test_an_accuracy_that_is_not_reached_is_a_clear_error(tmp_path, monkeypatch):
+    message = (
+        r"models.net.until_train_accuracy = 1: training accuracy is 0\.\d+ after all 2 epochs; raise models.net.epochs"
+    )
+    with pytest.raises(TrainingError, match=message):
+        run(tmp_path, monkeypatch, epochs=2, until_train_accuracy=1.0)
+
+
+def test_a_loss_that_is_not_finite_is_a_clear_error(tmp_path, monkeypatch):
+    with pytest.raises(
+        TrainingError,
+        match=r"models.net: the training loss is (nan|inf) in epoch \d+ at learning_rate = 1e\+20",
+    ):
+        run(tmp_path, monkeypatch, optimizer="sgd", learning_rate=1e20)
+
+
+def test_schedules_begin_at_the_rate_and_cosine_ends_at_zero():
+    assert learning_rate(settings(schedule="constant"), 0.7) == 0.003
+    cosine = [learning_rate(settings(schedule="cosine"), at) for at in (0.0, 0.5, 1.0)]
+    np.testing.assert_allclose(cosine, [0.003, 0.0015, 0.0], atol=1e-12)
