@@ -35,6 +35,7 @@ readme: .venv/run.stamp           ## copy the pipeline's tables into README.md
 
 bench: .venv/test.stamp
 	python benchmarks/sweep.py
+	python benchmarks/pipeline.py
 
 clean-cache:                      ## half-done trainings; finished results stay
 	rm -rf .ckpt

@@ -104,9 +104,7 @@ def test_bootstrap_moments_equal_those_of_the_resampled_images():
     sample = a_sample(repaired=0.5)
     rng = np.random.default_rng(1)
     found = bootstrap_moments(sample, 3, rng)
-    weights = np.random.default_rng(1).multinomial(5000, np.full(5000, 1 / 5000), size=3)
-    for r in range(3):
-        drawn = np.repeat(np.arange(5000), weights[r])
+    for r, drawn in enumerate(np.random.default_rng(1).integers(5000, size=(3, 5000))):
         np.testing.assert_array_equal(found.net[r], sample.net[:, drawn].sum(axis=1))
         np.testing.assert_array_equal(found.gross[r], sample.broken[:, drawn].sum(axis=1))
         assert found.n_right[r] == sample.was_right[drawn].sum()

@@ -301,7 +301,8 @@ def test_a_training_killed_in_the_middle_resumes_to_the_same_bytes(repository):
     assert any("stages/train.py" in " ".join(process.cmdline()) for process in family)
     for process in family:
         process.kill()
-    psutil.wait_procs(family)
+    running.wait()
+    psutil.wait_procs(family[1:])
     assert list(checkpoints.glob("*/state.pt"))
 
     assert "going on after epoch" in repository.dvc("repro", "train@fc")

@@ -51,9 +51,10 @@ def bootstrap_moments(outcomes: Outcomes, replicates: int, rng: np.random.Genera
 
 def _weights(n_images: int, replicates: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """How often each image is drawn (R, N), some replicates at a time."""
-    uniform = np.full(n_images, 1.0 / n_images)
     for start in range(0, replicates, REPLICATES_AT_ONCE):
-        yield rng.multinomial(n_images, uniform, size=min(REPLICATES_AT_ONCE, replicates - start)).astype(float)
+        rows = min(REPLICATES_AT_ONCE, replicates - start)
+        drawn = rng.integers(n_images, size=(rows, n_images))
+        yield np.stack([np.bincount(row, minlength=n_images) for row in drawn]).astype(float)
 
 
 def _moments(outcomes: Outcomes, weights: np.ndarray) -> Moments:

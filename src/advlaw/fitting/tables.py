@@ -16,6 +16,19 @@ from advlaw.fitting.fit import Fitted
 from advlaw.io import write_csv, write_json
 
 Row = dict[str, Any]
+MODEL_COLUMNS = (
+    "model",
+    "dataset",
+    "arch",
+    "labels",
+    "n_pixels",
+    "n_parameters",
+    "epochs",
+    "train_accuracy",
+    "validation_accuracy",
+    "test_accuracy",
+    "device",
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ class Tables:
         _write(plots / "error_curves.csv", self.points)
         _write(plots / "error_curves_positive.csv", [row for row in self.points if row["net_error"] > 0])
         _write(plots / "local_slopes.csv", self.slopes)
-        _write(plots / "models.csv", self.models)
+        write_csv(plots / "models.csv", MODEL_COLUMNS, self.models)
         accuracy = {row["model"]: round(row["test_accuracy"], 6) for row in self.models}
         write_json(metrics / "summary.json", {"test_accuracy": accuracy, "exponent": self.headline})
 

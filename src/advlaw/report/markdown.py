@@ -6,22 +6,26 @@ Row = dict[str, str]
 
 
 def exponents_table(exponents: list[Row]) -> str:
-    """A line per curve: the most likely exponent (gross), the least-squares one (net), and the paper's range."""
+    """A line per curve: the reported exponent, the papers' least squares beside it, and the paper's range."""
     lines = [
-        "| data | net | attack | images | B, gross, maximum likelihood | B, net, least squares | paper | verdict |",
-        "|---|---|---|---:|---|---|---|---|",
+        "| data | net | attack | images | B, maximum likelihood | errors | B, least squares (net) | paper | verdict |",
+        "|---|---|---|---:|---|---|---|---|---|",
     ]
     for reported in (row for row in exponents if row["is_reported"] == "true"):
-        rows = {(row["kind"], row["estimator"]): row for row in exponents if row["curve"] == reported["curve"]}
-        gross, net = rows["gross", "maximum_likelihood"], rows["net", "least_squares"]
+        (straight_line,) = (
+            row
+            for row in exponents
+            if (row["curve"], row["kind"], row["estimator"]) == (reported["curve"], "net", "least_squares")
+        )
         cells = [
             reported["dataset"],
             reported["model"] + (" (training images)" if reported["split"] == "train" else ""),
             f"`{reported['attack']}`",
             f"{int(reported['n_images']):,}",
-            _interval(gross),
-            _interval(net),
-            *_against_paper(reported, net if reported["target"] != "true_label" else gross),
+            _interval(reported),
+            f"{reported['n_errors']} {reported['kind']}",
+            _interval(straight_line),
+            *_against_paper(reported),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -42,15 +46,15 @@ def accuracy_table(models: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _against_paper(curve: Row, judged: Row) -> tuple[str, str]:
-    """The paper's range for such an attack, and the verdict of the exponent that is judged."""
-    paper = PAPER_RANGES.get(curve["target"])
+def _against_paper(reported: Row) -> tuple[str, str]:
+    """The paper's range for such an attack, and the verdict of the reported exponent."""
+    paper = PAPER_RANGES.get(reported["target"])
     if paper is None:
         return "–", "–"
     shown = f"{paper[0]}–{paper[1]}"
-    if not judged["exponent"] or not judged["exponent_low"]:
+    if not reported["exponent_low"]:
         return shown, "inconclusive"
-    estimate, low, high = (float(judged[name]) for name in ("exponent", "exponent_low", "exponent_high"))
+    estimate, low, high = (float(reported[name]) for name in ("exponent", "exponent_low", "exponent_high"))
     return shown, verdict(estimate, low, high, paper)
 
 

@@ -1,0 +1,108 @@
+"""Time a 30-point FGSM sweep and a 20-step PGD sweep against Foolbox and a plain loop, on the same nets and images.
+
+    python benchmarks/sweep.py [--rounds 5] [--images 1000]
+
+Peers attack anew at every eps with their ordinary gradient and clip to [0, 255]; so do we here. Contestants take
+turns within every round; what is printed are medians over the rounds and the ratios to ours.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import foolbox
+import numpy as np
+import torch
+from foolbox.attacks import LinfFastGradientAttack, LinfProjectedGradientDescentAttack
+
+from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
+from advlaw.evaluation.sweep import sweep_iterative, sweep_one_step
+from advlaw.models.store import build, in_fast_layout
+from advlaw.runtime import configure
+
+SHAPE = (1, 28, 28)
+NETS = {
+    "linear": {"arch": "linear"},
+    "fc": {"arch": "fc", "widths": [1000, 1000]},
+    "cnn": {"arch": "cnn", "channels": [32, 64], "dropout": 0.0},
+}
+EPS = np.geomspace(0.01, 64.0, 30)
+
+
+def plain_loop(net, images, labels, eps) -> None:
+    """What the papers' formula says, literally: a backward pass and a forward pass at every eps."""
+    for value in eps:
+        pixels = images.clone().requires_grad_(True)
+        torch.nn.functional.cross_entropy(net(pixels), labels).backward()
+        net((images + value * pixels.grad.sign()).clamp(0, 255)).argmax(dim=1)
+
+
+def contestants(net, images, labels) -> dict[str, dict[str, Callable[[], object]]]:
+    """Jobs by name; in each, what every contestant calls. The first is ours."""
+    clipped = OneStepAttack(direction="sign", target="true_label", clip=True)
+    unclipped = OneStepAttack(direction="sign", target="true_label", clip=False)
+    pgd = IterativeAttack(norm="linf", steps=20, step_size=RelativeStep(relative=0.125), target="true_label", clip=True)
+    peer = foolbox.PyTorchModel(net, bounds=(0, 255), device=images.device)
+    few = EPS[::6]
+    fgsm, peer_pgd = (
+        LinfFastGradientAttack(random_start=False),
+        LinfProjectedGradientDescentAttack(rel_stepsize=0.125, steps=20, random_start=False),
+    )
+    return {
+        f"FGSM, {len(EPS)} eps, with thresholds": {
+            "advlaw, clipped": lambda: sweep_one_step(net, images, labels, clipped, EPS),
+            "advlaw, not clipped": lambda: sweep_one_step(net, images, labels, unclipped, EPS),
+            "Foolbox (no thresholds)": lambda: fgsm(peer, images, labels, epsilons=EPS.tolist()),
+            "plain loop (no thresholds)": lambda: plain_loop(net, images, labels, EPS),
+        },
+        f"PGD, 20 steps, {len(few)} eps": {
+            "advlaw": lambda: sweep_iterative(net, images, labels, pgd, few, 0, ()),
+            "Foolbox": lambda: peer_pgd(peer, images, labels, epsilons=few.tolist()),
+        },
+    }
+
+
+def measure(jobs: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, list[float]]:
+    """Seconds of every contestant in every round, after one round that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    for round_number in range(rounds + 1):
+        for name, job in jobs.items():
+            start = time.perf_counter()
+            job()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            if round_number > 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=1000)
+    arguments = parser.parse_args()
+    device = configure(threads=2, device="auto")
+    images = torch.randint(0, 256, (arguments.images, *SHAPE), generator=torch.Generator().manual_seed(0))
+    images = images.float().to(device)
+    for net_name, spec in NETS.items():
+        torch.manual_seed(0)
+        net = build({**spec, "image_shape": SHAPE, "n_classes": 10})
+        net.head.set_statistics(images.cpu())
+        net = in_fast_layout(net.to(device)).eval().requires_grad_(False)
+        labels = net(images).argmax(dim=1)
+        for job, candidates in contestants(net, images, labels).items():
+            seconds = measure(candidates, arguments.rounds, device)
+            ours = next(iter(seconds.values()))
+            print(f"\n{net_name}, {arguments.images} images, {device.type}: {job}")
+            for name, found in seconds.items():
+                ratios = [theirs / own for theirs, own in zip(found, ours, strict=True)]
+                spread = f"[{min(ratios):.2f}, {max(ratios):.2f}]"
+                print(
+                    f"  {name:28s} {statistics.median(found):8.3f} s   x{statistics.median(ratios):.2f} {spread}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

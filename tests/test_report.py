@@ -1,0 +1,111 @@
+"""Figures and the README: drawn from tables alone, the same bytes again, and numbers that the pipeline wrote."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import one_step
+from test_fitting import planted
+
+from advlaw.claims.verdict import PAPER_RANGES, verdict
+from advlaw.config.fit import Fit
+from advlaw.config.sweep import Sweep
+from advlaw.figures.error_curves import draw_figures, exponent_text
+from advlaw.fitting.fit import Fitted
+from advlaw.fitting.outcomes import outcomes
+from advlaw.fitting.tables import Curve, Tables
+from advlaw.io import read_csv, write_csv, write_json
+from advlaw.report.markdown import accuracy_table, exponents_table, replace_block
+
+ROOT = Path(__file__).parents[1]
+STUDY = ROOT / "plots" / "digits"
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """The tables of a study with two curves whose laws are known."""
+    settings = Fit(min_errors=10, max_error=0.1, bootstrap=200, confidence=0.95, headline=["net/fgsm"])
+    row = {
+        "model": "net",
+        "arch": "fc",
+        "labels": "original",
+        "dataset": "x",
+        "n_pixels": 64,
+        "n_parameters": 10,
+        "epochs": 1,
+        "train_accuracy": 1.0,
+        "validation_accuracy": 0.95,
+        "test_accuracy": 0.95,
+    }
+    made = Tables([row], settings)
+    for name, attack, b in (("fgsm", one_step(), 1.0), ("step_ll", one_step(target="least_likely"), 2.0)):
+        sample = outcomes(planted(np.random.default_rng(1), 5000, 0.02, b, repaired=0.0 if b == 1.0 else 0.3))
+        sweep = Sweep(model="net", dataset="x", family="one_step", attacks=[name])
+        made.add(Curve("net", name, sweep, attack, 0), Fitted(sample, settings, np.random.default_rng(0)))
+    made.write(tmp_path / "plots", tmp_path / "metrics")
+    return tmp_path
+
+
+def test_figures_show_the_planted_exponents_and_are_the_same_bytes_again(tables):
+    points, exponents = (read_csv(tables / "plots" / f"{name}.csv") for name in ("error_curves", "exponents"))
+    for folder in ("a", "b"):
+        assert draw_figures(points, exponents, tables / folder) == ["figure_2a", "figure_2c"]
+    for name in ("figure_2a", "figure_2c"):
+        for kind in ("svg", "png", "csv"):
+            assert (tables / "a" / f"{name}.{kind}").read_bytes() == (tables / "b" / f"{name}.{kind}").read_bytes()
+    drawn = (tables / "a" / "figure_2c.svg").read_text(encoding="utf-8")
+    (fgsm,) = re.findall(r"FGSM: B = (\d\.\d\d) \[", drawn)
+    (step_ll,) = re.findall(r"step l\.l\.: B = (\d\.\d\d) \[", drawn)
+    assert float(fgsm) == pytest.approx(1.0, abs=0.15)
+    assert float(step_ll) == pytest.approx(2.0, abs=0.3)
+    for row in read_csv(tables / "a" / "figure_2a.csv"):
+        if row["fitted"]:
+            assert float(row["fitted"]) == pytest.approx(0.02 * float(row["grid_eps"]) ** 1.0, rel=0.5)
+
+
+def test_a_curve_without_a_fit_says_so():
+    assert exponent_text({"exponent": ""}) == "too few errors in range"
+    assert (
+        exponent_text({"exponent": "1.234", "exponent_low": "1.1", "exponent_high": "1.3"}) == "B = 1.23 [1.10, 1.30]"
+    )
+
+
+def test_net_errors_decide_for_attacks_that_do_not_use_the_label(tables):
+    reported = [row for row in read_csv(tables / "plots" / "exponents.csv") if row["is_reported"] == "true"]
+    assert [(row["attack"], row["kind"]) for row in reported] == [("fgsm", "gross"), ("step_ll", "net")]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ((1.1, 1.0, 1.2), "holds"),
+        ((1.33, 1.25, 1.41), "holds"),
+        ((1.1, 0.7, 1.5), "inconclusive"),
+        ((1.4, 1.28, 1.52), "inconclusive"),
+        ((1.5, 1.31, 1.6), "fails"),
+        ((0.7, 0.6, 0.85), "fails"),
+    ],
+)
+def test_verdicts(numbers, expected):
+    assert verdict(*numbers, PAPER_RANGES["true_label"]) == expected
+
+
+def test_tables_write_missing_numbers_as_empty_cells(tmp_path):
+    write_csv(tmp_path / "x.csv", ["a", "b", "c"], [{"a": float("nan"), "b": None, "c": 1 / 3}])
+    assert (tmp_path / "x.csv").read_text(encoding="utf-8") == "a,b,c\n,,0.3333333\n"
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+
+
+def test_the_readme_s_tables_are_the_pipeline_s():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert replace_block(text, "exponents", exponents_table(read_csv(STUDY / "exponents.csv"))) == text
+    assert replace_block(text, "models", accuracy_table(read_csv(STUDY / "models.csv"))) == text
+
+
+def test_every_path_the_readme_names_exists():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / path).exists(), path
