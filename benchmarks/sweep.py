@@ -17,9 +17,9 @@ import torch
 from foolbox.attacks import LinfFastGradientAttack, LinfProjectedGradientDescentAttack
 
 from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
+from advlaw.core.runtime import configure
 from advlaw.evaluation.sweep import sweep_iterative, sweep_one_step
 from advlaw.models.store import build, in_fast_layout
-from advlaw.runtime import configure
 
 SHAPE = (1, 28, 28)
 NETS = {

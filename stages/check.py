@@ -7,9 +7,9 @@ writes  data/<study>/checked: a constant, so that it orders the other stages and
 
 from pathlib import Path
 
-from advlaw.command import run, stage_arguments
 from advlaw.config.study import load_study
-from advlaw.io import write_text
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.io import write_text
 
 
 def main() -> None:

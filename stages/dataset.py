@@ -9,14 +9,14 @@ writes  data/datasets/NAME.npz:  images (N, C, H, W) uint8  ·  labels (N,)  · 
 import os
 from pathlib import Path
 
-from advlaw.command import run, stage_arguments
 from advlaw.config.dataset import Dataset
 from advlaw.config.section import read_section
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.io import write_json
+from advlaw.core.progress import download_progress
 from advlaw.data.dataset import write_dataset
 from advlaw.data.download import Place, forget_downloads
 from advlaw.data.registry import make_dataset
-from advlaw.io import write_json
-from advlaw.progress import download_progress
 
 
 def main() -> None:

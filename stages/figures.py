@@ -7,10 +7,10 @@ writes  plots/<study>/figures/figure_2{a,b,c}.svg  ·  .png  ·  .csv (the plott
 
 from pathlib import Path
 
-from advlaw.command import run, stage_arguments
 from advlaw.config.section import read_section
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.io import read_csv
 from advlaw.figures.error_curves import draw_figures
-from advlaw.io import read_csv
 
 
 def main() -> None:

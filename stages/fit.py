@@ -10,17 +10,17 @@ writes  plots/<study>/:  exponents.csv  ·  error_curves.csv  ·  error_curves_p
 import json
 from pathlib import Path
 
-from advlaw.command import run, stage_arguments
 from advlaw.config.attack import Attacks
 from advlaw.config.fit import Fit
 from advlaw.config.section import read_sections
 from advlaw.config.sweep import Sweep
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.io import read_npz
+from advlaw.core.progress import progress
+from advlaw.core.rng import generator
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.tables import Curve, Tables
-from advlaw.io import read_npz
-from advlaw.progress import progress
-from advlaw.rng import generator
 
 
 def main() -> None:

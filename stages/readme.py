@@ -7,9 +7,9 @@ writes  README.md, between its markers
 
 from pathlib import Path
 
-from advlaw.command import run, stage_arguments
 from advlaw.config.section import read_section
-from advlaw.io import read_csv, write_text
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.io import read_csv, write_text
 from advlaw.report.markdown import accuracy_table, exponents_table, replace_block
 
 

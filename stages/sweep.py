@@ -11,15 +11,15 @@ from pathlib import Path
 
 import torch
 
-from advlaw.command import run, stage_arguments
 from advlaw.config.attack import Grid, IterativeAttack, attack_kind
 from advlaw.config.section import read_section, read_sections
 from advlaw.config.sweep import Sweep
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.io import write_npz
+from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
 from advlaw.evaluation.sweep import grid, sweep_iterative, sweep_one_step
-from advlaw.io import write_npz
 from advlaw.models.store import fitted_labels, load_model
-from advlaw.runtime import configure
 
 
 def main() -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advlaw.command import run, stage_arguments
 from advlaw.config.model import Model, architecture
 from advlaw.config.section import read_section, read_sections
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.io import write_csv, write_json
+from advlaw.core.rng import derived_seed
+from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset, shuffled_labels
-from advlaw.io import write_csv, write_json
 from advlaw.models.store import build, in_fast_layout, save_model
-from advlaw.rng import derived_seed
-from advlaw.runtime import configure
 from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.loop import Examples, accuracy, train
 

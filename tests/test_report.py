@@ -11,11 +11,11 @@ from test_fitting import planted
 from advlaw.claims.verdict import PAPER_RANGES, verdict
 from advlaw.config.fit import Fit
 from advlaw.config.sweep import Sweep
+from advlaw.core.io import read_csv, write_csv, write_json
 from advlaw.figures.error_curves import draw_figures, exponent_text
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.tables import Curve, Tables
-from advlaw.io import read_csv, write_csv, write_json
 from advlaw.report.markdown import accuracy_table, exponents_table, replace_block
 
 ROOT = Path(__file__).parents[1]

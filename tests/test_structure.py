@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 BOTTOM = {"data", "models", "training", "attacks", "fitting"}
-BASE = {"config", "io", "rng", "progress", "runtime", "command"}
+BASE = {"config", "core"}
 ALLOWED = {
     **dict.fromkeys(BOTTOM, BASE),
     "evaluation": BASE | {"attacks", "models"},
@@ -19,6 +19,7 @@ ALLOWED = {
     "claims": BASE,
     "report": BASE | {"claims", "figures"},
     "config": {"config"},
+    "core": {"core"},
 }
 WITHOUT_TORCH = (
     "stages/check.py",

@@ -7,7 +7,7 @@ from advlaw.attacks.gradient import ERRORS, LogitsFn, input_gradient
 from advlaw.attacks.norms import Norm, per_image, project, steepest
 from advlaw.attacks.targets import chosen_target
 from advlaw.config.attack import IterativeAttack
-from advlaw.rng import generator
+from advlaw.core.rng import generator
 
 
 def start_noise(shape: tuple[int, ...], norm: Norm, seed: int, names: tuple[str, ...], items: list[int]) -> Tensor:

@@ -11,8 +11,8 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from advlaw.core.rng import generator
 from advlaw.data.dataset import Dataset
-from advlaw.rng import generator
 
 MEAN = 127.5
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from advlaw.io import read_npz, write_npz
-from advlaw.rng import generator
+from advlaw.core.io import read_npz, write_npz
+from advlaw.core.rng import generator
 
 SPLITS = ("train", "validation", "test")
 

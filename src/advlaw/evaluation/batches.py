@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import torch
 
-from advlaw.progress import progress
+from advlaw.core.progress import progress
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from advlaw.core.io import write_csv
 from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, save_figure
-from advlaw.io import write_csv
 
 Row = dict[str, str]
 ARCHITECTURES = {"linear": "linear", "fc": "FC", "cnn": "CNN"}

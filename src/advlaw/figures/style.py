@@ -9,7 +9,7 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from advlaw.io import replacing
+from advlaw.core.io import replacing
 
 TEXT_WIDTH_INCHES = 6.75
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -12,8 +12,8 @@ from typing import Any
 from advlaw.config.attack import IterativeAttack, OneStepAttack
 from advlaw.config.fit import Fit
 from advlaw.config.sweep import Sweep
+from advlaw.core.io import write_csv, write_json
 from advlaw.fitting.fit import Fitted
-from advlaw.io import write_csv, write_json
 
 Row = dict[str, Any]
 MODEL_COLUMNS = (

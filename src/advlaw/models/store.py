@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load, save
 from torch import nn
 
-from advlaw.io import replacing, write_json
+from advlaw.core.io import replacing, write_json
 from advlaw.models.classifier import Classifier
 
 Spec = dict[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from advlaw.io import replacing
+from advlaw.core.io import replacing
 
 
 class Checkpoint:

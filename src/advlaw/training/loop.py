@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from advlaw.config.model import Training
-from advlaw.progress import progress
-from advlaw.rng import derived_seed, generator
+from advlaw.core.progress import progress
+from advlaw.core.rng import derived_seed, generator
 from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.optimizer import Optimizer
 
