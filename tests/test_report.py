@@ -34,6 +34,7 @@ def tables(tmp_path):
         "n_pixels": 64,
         "n_parameters": 10,
         "epochs": 1,
+        "device": "cpu",
         "train_accuracy": 1.0,
         "validation_accuracy": 0.95,
         "test_accuracy": 0.95,
