@@ -15,8 +15,9 @@ from advlaw.figures.error_curves import draw_figures
 
 def main() -> None:
     folder = Path("plots") / read_section(stage_arguments(__doc__).params, "study", str)
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
     drawn = draw_figures(read_csv(folder / "error_curves.csv"), read_csv(folder / "exponents.csv"), folder / "figures")
-    print(f"{folder}/figures: {', '.join(drawn)}")
+    print(f"{folder}/figures: {', '.join(drawn) or 'no curves to draw'}")
 
 
 if __name__ == "__main__":

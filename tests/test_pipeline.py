@@ -198,6 +198,16 @@ def test_a_new_model_needs_no_code(repository):
     assert "wide/fgsm" in repository.text("plots/small/exponents.csv")
 
 
+def test_an_empty_section_switches_its_stages_off(repository):
+    text = repository.text("params.yaml")
+    start, end = text.index("sweeps:\n"), text.index("fit:\n")
+    (repository.folder / "params.yaml").write_text(text[:start] + "sweeps: {}\n" + text[end:], encoding="utf-8")
+    repository.change("  headline:\n  - fc/fgsm", "  headline: []")
+    assert ran(repository.dvc("repro")) == REST
+    assert repository.text("plots/small/error_curves.csv").count("\n") == 1
+    repository.dvc("plots", "show")
+
+
 def test_metrics_of_two_branches_are_compared(repository):
     repository.git("checkout", "-q", "-b", "longer")
     repository.change("epochs: 3    # kept by -S", "epochs: 6")

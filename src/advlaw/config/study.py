@@ -24,7 +24,7 @@ class Study(Section):
     threads: Annotated[int, Field(ge=1)]
     device: Literal["auto", "cpu", "cuda"]
     attack: Grid
-    models: dict[Name, Model]
+    models: Annotated[dict[Name, Model], Field(min_length=1)]
     attacks: Attacks
     sweeps: dict[Name, Sweep]
     fit: Fit

@@ -29,6 +29,55 @@ MODEL_COLUMNS = (
     "test_accuracy",
     "device",
 )
+CURVE_COLUMNS = (
+    "curve",
+    "sweep",
+    "attack",
+    "model",
+    "dataset",
+    "split",
+    "arch",
+    "labels",
+    "norm",
+    "target",
+    "clip",
+    "eps_scale",
+)
+EXPONENT_COLUMNS = (
+    *CURVE_COLUMNS,
+    "kind",
+    "estimator",
+    "exponent",
+    "exponent_low",
+    "exponent_high",
+    "amplitude",
+    "amplitude_low",
+    "amplitude_high",
+    "eps_first",
+    "eps_last",
+    "n_points",
+    "n_nonpositive",
+    "n_errors",
+    "n_images",
+    "clean_accuracy",
+    "r_squared",
+    "chi2_p_value",
+    "bootstrap_without_fit",
+    "n_zero_gradient",
+    "is_reported",
+)
+POINT_COLUMNS = (
+    *CURVE_COLUMNS,
+    "grid_eps",
+    "eps",
+    "gross_error",
+    "gross_low",
+    "gross_high",
+    "net_error",
+    "net_low",
+    "net_high",
+)
+SLOPE_COLUMNS = (*CURVE_COLUMNS, "grid_eps", "eps", "slope", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -91,10 +140,11 @@ class Tables:
             self.headline[curve.key] = _headline(exponents)
 
     def write(self, plots: Path, metrics: Path) -> None:
-        _write(plots / "exponents.csv", self.exponents)
-        _write(plots / "error_curves.csv", self.points)
-        _write(plots / "error_curves_positive.csv", [row for row in self.points if row["net_error"] > 0])
-        _write(plots / "local_slopes.csv", self.slopes)
+        positive = [row for row in self.points if row["net_error"] > 0]
+        write_csv(plots / "exponents.csv", EXPONENT_COLUMNS, self.exponents)
+        write_csv(plots / "error_curves.csv", POINT_COLUMNS, self.points)
+        write_csv(plots / "error_curves_positive.csv", POINT_COLUMNS, positive)
+        write_csv(plots / "local_slopes.csv", SLOPE_COLUMNS, self.slopes)
         write_csv(plots / "models.csv", MODEL_COLUMNS, self.models)
         accuracy = {row["model"]: round(row["test_accuracy"], 6) for row in self.models}
         write_json(metrics / "summary.json", {"test_accuracy": accuracy, "exponent": self.headline})
@@ -107,7 +157,3 @@ def _headline(exponents: list[Row]) -> Row:
         name: round(float(row[column]), 4) if row[column] == row[column] else None
         for name, column in (("B", "exponent"), ("low", "exponent_low"), ("high", "exponent_high"))
     }
-
-
-def _write(path: Path, rows: list[Row]) -> None:
-    write_csv(path, list(rows[0]) if rows else ["empty"], rows)
