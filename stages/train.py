@@ -47,7 +47,9 @@ def main() -> None:
     model = build(spec)
     model.head.set_statistics(fitted.images.cpu())
     model = in_fast_layout(model.to(device))
-    checkpoint = Checkpoint({"seed": seed, "model": name, **settings.model_dump(mode="json")}, [dataset_path])
+    checkpoint = Checkpoint(
+        {"seed": seed, "model": name, "device": device.type, **settings.model_dump(mode="json")}, [dataset_path]
+    )
     rows = train(name, model, fitted, examples(*dataset.split("validation")), settings, seed, checkpoint)
 
     folder = Path("models") / study / name

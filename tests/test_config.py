@@ -72,6 +72,8 @@ def test_the_default_study_is_valid(study):
         ({"fit.headline": ["fc/cw"]}, "fit.headline = 'fc/cw': not among the curves: "),
         ({"params": "elsewhere.yaml"}, "params = 'elsewhere.yaml': must be the path of this file from the root"),
         ({"models.a@b": {}}, "models.a@b = 'a@b': String should match pattern"),
+        ({"root": ".."}, "root = '..': must lead from this file's folder to the root"),
+        ({"study": "-x"}, "study = '-x': String should match pattern"),
         ({"threads": 0}, "threads = 0: should be greater than or equal to 1"),
     ],
 )  # fmt: skip

@@ -177,6 +177,16 @@ def test_a_mirrors_own_checksums_vouch_for_other_contents(server, tmp_path, by_u
     assert provenance["official"] is False
 
 
+def test_a_mirrors_checksums_are_read_anew(server, tmp_path):
+    place = Place(server.url, tmp_path)
+    for contents in (b"one", b"two"):
+        other = gzip.compress(contents, mtime=0)
+        sums = f"{hashlib.sha256(other).hexdigest()}  set/x.gz\n"
+        server.files = {"/set/x.gz": other, "/SHA256SUMS": sums.encode()}
+        assert fetch(a_file(), place)[0] == contents
+        forget_downloads(place, "set")
+
+
 def test_mnist_is_read_split_and_its_origin_recorded(tmp_path, monkeypatch):
     files = idx_files(np.random.default_rng(1))
     (tmp_path / "mnist").mkdir()

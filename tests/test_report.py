@@ -65,6 +65,25 @@ def test_figures_show_the_planted_exponents_and_are_the_same_bytes_again(tables)
             assert float(row["fitted"]) == pytest.approx(0.02 * float(row["grid_eps"]) ** 1.0, rel=0.5)
 
 
+def test_no_table_holds_a_nan_or_more_digits_than_it_means(tables):
+    for path in [*(tables / "plots").glob("*.csv"), *STUDY.glob("*.csv")]:
+        text = path.read_text(encoding="utf-8")
+        assert "nan" not in text, path
+        assert not re.search(r"\d\.\d{12,}", text), path
+
+
+def test_any_number_of_curves_is_drawn_and_none_needs_an_error(tables):
+    points, exponents = (read_csv(tables / "plots" / f"{name}.csv") for name in ("error_curves", "exponents"))
+    many = [{**row, "sweep": f"net{i}", "curve": f"net{i}/fgsm"} for i in range(12) for row in exponents[:4]]
+    errorless = {"net_error": "0", "net_low": "0", "net_high": "0"}
+    copies = [
+        {**row, **errorless, "curve": f"net{i}/fgsm"} for i in range(12) for row in points if row["attack"] == "fgsm"
+    ]
+    draw_figures(copies, many, tables / "many")
+    drawn = (tables / "many" / "figure_2a.svg").read_text(encoding="utf-8")
+    assert all(f"FC (net{i}): B = " in drawn for i in range(12))
+
+
 def test_a_curve_without_a_fit_says_so():
     assert exponent_text({"exponent": ""}) == "too few errors in range"
     assert (

@@ -154,6 +154,9 @@ def test_a_checkpoint_belongs_to_its_settings_inputs_and_code(tmp_path, monkeypa
     assert Checkpoint({"lr": 0.2}, [data]).folder != first
     data.write_bytes(b"2")
     assert Checkpoint({"lr": 0.1}, [data]).folder != first
+    data.write_bytes(b"1")
+    torch.set_num_threads(1)
+    assert Checkpoint({"lr": 0.1}, [data]).folder != first
 
 
 def test_training_stops_at_the_wanted_accuracy(tmp_path, monkeypatch):
@@ -176,6 +179,20 @@ def test_a_loss_that_is_not_finite_is_a_clear_error(tmp_path, monkeypatch):
         match=r"models.net: the training loss is (nan|inf) in epoch \d+ at learning_rate = 1e\+20",
     ):
         run(tmp_path, monkeypatch, optimizer="sgd", learning_rate=1e20)
+
+
+def test_weights_that_blow_up_in_the_last_step_are_a_clear_error(tmp_path, monkeypatch):
+    with pytest.raises(TrainingError, match="logits are not finite"):
+        run(tmp_path, monkeypatch, epochs=1, batch_size=2000, learning_rate=1e30)
+
+
+def test_a_checkpoint_that_cannot_be_read_is_set_aside(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    checkpoint = Checkpoint({}, [])
+    checkpoint.save({"rows": []})
+    (checkpoint.folder / "state.pt").write_bytes(b"cut off")
+    assert checkpoint.load() is None
+    assert "begins anew" in capsys.readouterr().out
 
 
 def test_schedules_begin_at_the_rate_and_cosine_ends_at_zero():

@@ -44,7 +44,7 @@ class Clusters(Section):
     test: Count
     classes: Annotated[int, Field(ge=2)]
     side: Annotated[int, Field(ge=2)]
-    noise: Annotated[float, Field(gt=0, le=30)]
+    noise: Annotated[float, Field(ge=3, le=30)]  # below, whole pixels would change the Bayes error
     bayes_error: Annotated[float, Field(gt=0, lt=0.5)]
 
     @property

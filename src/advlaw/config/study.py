@@ -21,7 +21,7 @@ class Study(Section):
     root: str
     params: str
     seed: Annotated[int, Field(ge=0)]
-    threads: Annotated[int, Field(ge=1)]
+    threads: Annotated[int, Field(ge=1, le=1024)]
     device: Literal["auto", "cpu", "cuda"]
     attack: Grid
     models: Annotated[dict[Name, Model], Field(min_length=1)]
@@ -46,6 +46,8 @@ def load_study(path: Path, datasets_path: Path) -> Study:
 def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
     if Path(study.params) != path:
         yield f"params = {study.params!r}: must be the path of this file from the root, {path.as_posix()!r}"
+    if (path.parent / study.root).resolve() != Path.cwd():
+        yield f"root = {study.root!r}: must lead from this file's folder to the root, where stages run"
     for name, model in study.models.items():
         yield from _unknown(f"models.{name}.dataset", model.dataset, datasets.datasets, "data sets")
         if model.arch == "cnn" and model.dataset in datasets.datasets:

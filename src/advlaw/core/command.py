@@ -16,8 +16,12 @@ def stage_arguments(description: str | None, *keys: str, params: str = "params.y
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage; a ValueError is a person's mistake and is shown as its message alone."""
+    """Run a stage; a mistake or a missing file is shown as its message alone, an interruption as a word."""
     try:
         main()
+    except FileNotFoundError as error:
+        sys.exit(f"error: {error.filename}: no such file; run this stage through `dvc repro`, which makes it first")
     except ValueError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; run the same command again to go on")

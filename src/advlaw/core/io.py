@@ -56,6 +56,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def _cell(value: Any) -> str:
+    assert not isinstance(value, np.ndarray), "a cell holds one value"
     if value is None or (isinstance(value, float | np.floating) and math.isnan(value)):
         return ""
     return f"{value:.7g}" if isinstance(value, float | np.floating) else str(value)

@@ -65,6 +65,8 @@ def fetch(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, object]]:
             return _verified(file, kept, "official", ours=True)
         except (DownloadError, OSError, http.client.HTTPException) as error:
             failures.append(f"  {base}: {error}")
+    if place.mirror:
+        failures.insert(0, f"  ADVLAW_MIRROR = {place.mirror}: has no {file.dataset}/{file.name}")
     raise DownloadError(
         f"{file.dataset}/{file.name} could not be downloaded:\n" + "\n".join(failures) + "\n"
         "  Next: check the network, or set ADVLAW_MIRROR to a folder or base URL that holds "
@@ -78,6 +80,7 @@ def _from_mirror(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, objec
     relative = f"{file.dataset}/{file.name}"
     if "://" in mirror:
         folder = place.downloads / "mirror"
+        (folder / "SHA256SUMS").unlink(missing_ok=True)  # of this mirror, as it is today
         try:
             for name in (relative, "SHA256SUMS"):
                 _transfer_if_there(mirror.rstrip("/") + "/" + name, folder / name, file, place.report)

@@ -17,4 +17,7 @@ def make_dataset(section: Splits | Clusters, seed: int, place: Place) -> tuple[D
     if section.source == "digits":
         return digits(counts, seed), {"source": "bundled with scikit-learn"}
     dataset, files = idx_dataset(section.source, counts, seed, place)
+    unofficial = sorted(name for name, file in files.items() if not file["official"])
+    if unofficial:
+        print(f"warning: not the official contents, by the mirror's own SHA256SUMS: {', '.join(unofficial)}")
     return dataset, {"source": "downloaded", "files": files}

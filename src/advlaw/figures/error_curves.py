@@ -5,6 +5,7 @@ attack on the fully connected nets. One panel for each data set. Points are the 
 accuracy) with pointwise intervals; lines are the reported fit, solid in its range.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,7 @@ def _panels(kind: FigureKind, shown: list[Row], points: list[Row]) -> dict[str, 
     labels = [(row["dataset"], kind.label(row)) for row in shown]
     for row, (dataset, label) in zip(shown, labels, strict=True):
         if labels.count((dataset, label)) > 1:
-            label = f"{label} ({row['model']})"
+            label = f"{label} ({row['sweep']})"
         panels.setdefault(dataset, []).append(_curve(label, row, points))
     return panels
 
@@ -155,7 +156,9 @@ def _draw(kind: FigureKind, panels: dict[str, list[Curve]], folder: Path) -> Non
 
 def draw_error_curves(ax: Axes, curves: list[Curve]) -> None:
     """Points with intervals, fitted lines and a legend of exponents on log-log axes."""
-    for curve, colour, marker in zip(curves, COLOURS, MARKERS, strict=False):
+    markers = itertools.cycle(MARKERS)
+    colours = itertools.cycle(COLOURS[:-1] if len(curves) > len(COLOURS) else COLOURS)  # pairs repeat after 42
+    for curve, colour, marker in zip(curves, colours, markers, strict=False):
         above = curve.error > 0
         ax.fill_between(
             curve.eps,
@@ -168,7 +171,7 @@ def draw_error_curves(ax: Axes, curves: list[Curve]) -> None:
         label = f"{curve.label}: {exponent_text(curve.fit)}"
         ax.plot(curve.eps[above], curve.error[above], marker, color=colour, markerfacecolor="none", label=label)
         _draw_fit(ax, curve, colour)
-    smallest = min(float(curve.error[curve.error > 0].min()) for curve in curves)
+    smallest = min((float(error) for curve in curves for error in curve.error if error > 0), default=SMALLEST_SHOWN)
     ax.set(xscale="log", yscale="log", ylim=(max(smallest, SMALLEST_SHOWN) / 1.5, 1.5))
     ax.set_xlabel("ε (pixel units, 0–255)")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), handletextpad=0.1, borderaxespad=0.1)

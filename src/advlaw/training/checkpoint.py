@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pickle
 import shutil
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from advlaw.core.io import replacing
 
 
 class Checkpoint:
-    """One training's state under the hash of everything that decides its result."""
+    """One training's state under the hash of everything that decides its result, threads and device included."""
 
     def __init__(self, settings: dict[str, Any], inputs: Sequence[Path]) -> None:
         root = Path(os.environ.get("DVC_ROOT", "."))
@@ -23,7 +24,13 @@ class Checkpoint:
 
     def load(self) -> dict[str, Any] | None:
         path = self.folder / "state.pt"
-        return torch.load(path, weights_only=True, map_location="cpu") if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return torch.load(path, weights_only=True, map_location="cpu")
+        except (RuntimeError, EOFError, pickle.UnpicklingError):
+            print(f"{path}: not readable; the training begins anew")
+            return None
 
     def save(self, state: dict[str, Any]) -> None:
         with replacing(self.folder / "state.pt") as temporary:
@@ -35,7 +42,8 @@ class Checkpoint:
 
 def _key(settings: dict[str, Any], inputs: Sequence[Path]) -> str:
     """Hash of the settings, the input files and the project's code that is loaded."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    machine = {"torch": torch.__version__, "threads": torch.get_num_threads()}
+    digest = hashlib.sha256(json.dumps([settings, machine], sort_keys=True).encode())
     loaded = [sys.modules[name].__file__ for name in sorted(sys.modules) if name.startswith("advlaw")]
     for path in [*inputs, *(Path(file) for file in loaded if file)]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())

@@ -138,8 +138,10 @@ def _run_epoch(
 
 @torch.inference_mode()
 def accuracy(model: nn.Module, examples: Examples) -> float:
-    """The share of images classified as labelled, in evaluation mode."""
+    """The share of images classified as labelled, in evaluation mode; TrainingError if a logit is not finite."""
     model.eval()
     batches: Iterable[Tensor] = examples.images.split(EVALUATION_BATCH)
-    predicted = torch.cat([model(batch).argmax(dim=1) for batch in batches])
-    return float((predicted == examples.labels).double().mean())
+    logits = torch.cat([model(batch) for batch in batches])
+    if not logits.isfinite().all():
+        raise TrainingError("the net's logits are not finite: its weights have blown up; lower its learning_rate")
+    return float((logits.argmax(dim=1) == examples.labels).double().mean())
