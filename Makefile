@@ -3,19 +3,14 @@ SHELL  := /bin/bash
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
-STUDY ?= digits
 unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would compile torch anew
 
-.PHONY: repro test check format study readme bench clean-cache lock
+.PHONY: repro test check format readme bench clean-cache lock
 .DEFAULT_GOAL := repro
 
 repro: .venv/run.stamp            ## install, validate the params, run the default study
 	python stages/check.py --params params.yaml
 	dvc repro
-
-study: .venv/run.stamp            ## make study STUDY=mnist
-	python stages/check.py --params studies/$(STUDY)/params.yaml
-	dvc repro studies/$(STUDY)/dvc.yaml
 
 test: .venv/test.stamp            ## every test, the ones that drive real DVC included
 	pytest -m "slow or not slow"
