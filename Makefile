@@ -5,12 +5,20 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would compile torch anew
 
-.PHONY: repro test check format readme bench clean-cache lock
+.PHONY: repro study studies test check format readme bench clean-cache lock
 .DEFAULT_GOAL := repro
 
 repro: .venv/run.stamp            ## install, validate the params, run the default study
 	python stages/check.py --params params.yaml
 	dvc repro
+
+study: .venv/run.stamp            ## another study: make study STUDY=mnist
+	@test -f "studies/$(STUDY)/dvc.yaml" || { echo "error: STUDY = '$(STUDY)': no such study; one of: $(notdir $(wildcard studies/*))"; exit 1; }
+	python stages/check.py --params studies/$(STUDY)/params.yaml
+	dvc repro studies/$(STUDY)/dvc.yaml
+
+studies:                          ## every study runs the root's pipeline: copy it to each
+	for folder in studies/*/; do cp dvc.yaml $$folder; done
 
 test: .venv/test.stamp            ## every test, the ones that drive real DVC included
 	pytest -m "slow or not slow"

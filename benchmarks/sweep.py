@@ -18,7 +18,7 @@ from foolbox.attacks import LinfFastGradientAttack, LinfProjectedGradientDescent
 
 from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
 from advlaw.core.runtime import configure
-from advlaw.evaluation.sweep import sweep_iterative, sweep_one_step
+from advlaw.evaluation.sweep import Randomness, sweep_iterative, sweep_one_step
 from advlaw.models.store import build, in_fast_layout
 
 SHAPE = (1, 28, 28)
@@ -28,6 +28,7 @@ NETS = {
     "cnn": {"arch": "cnn", "channels": [32, 64], "dropout": 0.0},
 }
 EPS = np.geomspace(0.01, 64.0, 30)
+RANDOM = Randomness(0, ("benchmark",))
 
 
 def plain_loop(net, images, labels, eps) -> None:
@@ -51,13 +52,13 @@ def contestants(net, images, labels) -> dict[str, dict[str, Callable[[], object]
     )
     return {
         f"FGSM, {len(EPS)} eps, with thresholds": {
-            "advlaw, clipped": lambda: sweep_one_step(net, images, labels, clipped, EPS),
-            "advlaw, not clipped": lambda: sweep_one_step(net, images, labels, unclipped, EPS),
+            "advlaw, clipped": lambda: sweep_one_step(net, images, labels, clipped, EPS, RANDOM),
+            "advlaw, not clipped": lambda: sweep_one_step(net, images, labels, unclipped, EPS, RANDOM),
             "Foolbox (no thresholds)": lambda: fgsm(peer, images, labels, epsilons=EPS.tolist()),
             "plain loop (no thresholds)": lambda: plain_loop(net, images, labels, EPS),
         },
         f"PGD, 20 steps, {len(few)} eps": {
-            "advlaw": lambda: sweep_iterative(net, images, labels, pgd, few, 0, ()),
+            "advlaw": lambda: sweep_iterative(net, images, labels, pgd, few, RANDOM),
             "Foolbox": lambda: peer_pgd(peer, images, labels, epsilons=few.tolist()),
         },
     }

@@ -23,13 +23,13 @@ def main() -> None:
     arguments = stage_arguments(__doc__, "name", params="datasets/params.yaml")
     section = read_section(arguments.params, f"datasets.{arguments.name}", Dataset)
     seed = read_section(arguments.params, "seed", int)
-    place = Place(os.environ.get("ADVLAW_MIRROR"), Path("data/downloads"), download_progress())
+    place = Place(os.environ.get("ADVLAW_MIRROR"), Path("data/downloads") / arguments.name, download_progress())
     dataset, provenance = make_dataset(section, seed, place)
     path = Path("data/datasets") / f"{arguments.name}.npz"
     write_dataset(path, dataset)
     sizes = {name: len(index) for name, index in dataset.splits.items()}
     write_json(path.with_suffix(".json"), {**provenance, "splits": sizes, "image_shape": dataset.images.shape[1:]})
-    forget_downloads(place, section.source)
+    forget_downloads(place)
     print(f"{path}: {sizes}, {dataset.n_classes} classes ({provenance['source']})")
 
 

@@ -1,9 +1,10 @@
 """Estimate the exponent of every curve, with intervals, and write the compact tables everything else reads.
 
     python stages/fit.py --params params.yaml
-reads   data/<study>/sweeps/<sweep>/<attack>.npz of every sweep in the params  ·  models/<study>/<model>/row.json
+reads   data/<study>/sweeps/<sweep>/<attack>[@<accuracy>].npz of every sweep in the params
+        ·  models/<study>/<model>/row.json
 writes  plots/<study>/:  exponents.csv  ·  error_curves.csv  ·  error_curves_positive.csv (for log axes)
-        ·  local_slopes.csv  ·  models.csv
+        ·  local_slopes.csv  ·  models.csv  ·  logit_gaps.csv  ·  logit_gap_distribution.csv
         metrics/<study>/summary.json: clean accuracies and the headline exponents with their intervals
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 from advlaw.config.attack import Attacks
 from advlaw.config.fit import Fit
 from advlaw.config.section import read_sections
-from advlaw.config.sweep import Sweep
+from advlaw.config.sweep import Sweep, curve_name
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_npz
 from advlaw.core.progress import progress
@@ -30,11 +31,18 @@ def main() -> None:
     )
     rows = [json.loads((Path("models") / study / name / "row.json").read_text("utf-8")) for name in models]
     tables = Tables(rows, settings)
-    curves = [(name, sweep, attack) for name, sweep in sweeps.items() for attack in sweep.attacks]
-    for name, sweep, attack in progress(curves, "fit"):
-        arrays = read_npz(Path("data") / study / "sweeps" / name / f"{attack}.npz")
-        curve = Curve(name, attack, sweep, attacks.by_name(sweep.family, attack), int(arrays["zero_gradient"].sum()))
-        tables.add(curve, Fitted(outcomes(arrays), settings, generator(seed, "bootstrap", name, attack)))
+    curves = [
+        (name, sweep, attack, state)
+        for name, sweep in sweeps.items()
+        for state in sweep.states()
+        for attack in sweep.attacks
+    ]
+    for name, sweep, attack, state in progress(curves, "fit"):
+        file = curve_name(attack, state)
+        arrays = read_npz(Path("data") / study / "sweeps" / name / f"{file}.npz")
+        kind = attacks.by_name(sweep.family, attack)
+        curve = Curve(name, attack, state, sweep, kind, int(arrays["zero_gradient"].sum()))
+        tables.add(curve, Fitted(outcomes(arrays), settings, generator(seed, "bootstrap", name, file)))
     tables.write(Path("plots") / study, Path("metrics") / study)
     print(f"plots/{study}: {len(curves)} curves fitted")
 

@@ -2,23 +2,24 @@
 
     python stages/sweep.py SWEEP --params params.yaml      # a key of `sweeps`
 reads   models/<study>/<model>/  ·  data/datasets/<dataset>.npz
-writes  data/<study>/sweeps/SWEEP/<attack>.npz:  eps (E,)  ·  prediction (E, N)  ·  clean_prediction (N,)  ·  label (N,)
-        ·  zero_gradient (N,)  ·  one-step: threshold, threshold_class, recovery, reflips (N,)
-        ·  iterative: bracket (N, 2)
+writes  data/<study>/sweeps/SWEEP/<attack>.npz, on snapshots from training <attack>@<accuracy>.npz:  eps (E,)
+        ·  prediction, top5 (E, N)  ·  clean_prediction, clean_top5, clean_margin, label, zero_gradient (N,)
+        ·  one-step: threshold, threshold_class, recovery, reflips (N,)  ·  iterative: bracket (N, 2)
 """
 
+import itertools
 from pathlib import Path
 
 import torch
 
 from advlaw.config.attack import Grid, IterativeAttack, attack_kind
 from advlaw.config.section import read_section, read_sections
-from advlaw.config.sweep import Sweep
+from advlaw.config.sweep import Sweep, curve_name
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
-from advlaw.evaluation.sweep import grid, sweep_iterative, sweep_one_step
+from advlaw.evaluation.sweep import Randomness, grid, sweep_iterative, sweep_one_step
 from advlaw.models.store import fitted_labels, load_model
 
 
@@ -30,22 +31,24 @@ def main() -> None:
     study, seed, threads, device_name = read_sections(params, study=str, seed=int, threads=int, device=str)
     device = configure(threads, device_name)
     model_folder = Path("models") / study / sweep.model
-    model = load_model(model_folder, device)
     pixels, labels = read_dataset(Path("data/datasets") / f"{sweep.dataset}.npz").split(sweep.split)
     shuffled = fitted_labels(model_folder) if sweep.split == "train" else None
     images = torch.from_numpy(pixels).to(device).float()
     wanted = torch.from_numpy(labels if shuffled is None else shuffled).to(device)
 
-    for name in sweep.attacks:
+    for state, name in itertools.product(sweep.states(), sweep.attacks):
+        model = load_model(model_folder, device, state)
         attack = read_section(params, f"attacks.{sweep.family}.{name}", attack_kind(sweep.family))
         points = grid(eps.eps_min, eps.eps_max, eps.count, attack.norm, images[0].numel())
+        randomness = Randomness(seed, ("sweep", arguments.sweep, name))
         if isinstance(attack, IterativeAttack):
-            arrays = sweep_iterative(model, images, wanted, attack, points, seed, ("sweep", arguments.sweep, name))
+            arrays = sweep_iterative(model, images, wanted, attack, points, randomness)
         else:
-            arrays = sweep_one_step(model, images, wanted, attack, points)
-        write_npz(Path("data") / study / "sweeps" / arguments.sweep / f"{name}.npz", arrays)
+            arrays = sweep_one_step(model, images, wanted, attack, points, randomness)
+        curve = curve_name(name, state)
+        write_npz(Path("data") / study / "sweeps" / arguments.sweep / f"{curve}.npz", arrays)
         wrong = (arrays["prediction"][-1] != arrays["label"]).mean()
-        print(f"{arguments.sweep} {name}: {len(wanted)} images, error {wrong:.4f} at eps {points[-1]:g}")
+        print(f"{arguments.sweep} {curve}: {len(wanted)} images, error {wrong:.4f} at eps {points[-1]:g}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python stages/train.py MODEL --params params.yaml      # a key of `models`
 reads   data/datasets/<dataset>.npz
 writes  models/<study>/MODEL/:  spec.json  ·  weights.safetensors  ·  row.json (its line of the table of models)
-        ·  labels.npy where labels were shuffled
+        ·  labels.npy where labels were shuffled  ·  snapshots/<accuracy>.safetensors
         plots/<study>/training/MODEL.csv: the training curve
 """
 
@@ -50,9 +50,10 @@ def main() -> None:
     checkpoint = Checkpoint(
         {"seed": seed, "model": name, "device": device.type, **settings.model_dump(mode="json")}, [dataset_path]
     )
-    rows = train(name, model, fitted, examples(*dataset.split("validation")), settings, seed, checkpoint)
+    history = train(name, model, fitted, examples(*dataset.split("validation")), settings, seed, checkpoint)
 
     folder = Path("models") / study / name
+    rows = history.rows
     row = {
         "model": name,
         "dataset": settings.dataset,
@@ -60,13 +61,15 @@ def main() -> None:
         "labels": settings.labels,
         "n_pixels": fitted.images[0].numel(),
         "n_parameters": sum(p.numel() for p in model.parameters()),
+        "optimizer": settings.optimizer,
         "epochs": len(rows),
         "train_accuracy": rows[-1]["train_accuracy"],
         "validation_accuracy": rows[-1]["validation_accuracy"],
         "test_accuracy": accuracy(model, examples(*dataset.split("test"))),
         "device": device.type,
+        "snapshots": [{"snapshot": at, **(history.first_at(at) or {})} for at in history.snapshots],
     }
-    save_model(folder, spec, model, labels if is_shuffled else None)
+    save_model(folder, spec, model.state_dict(), labels if is_shuffled else None, history.snapshots)
     write_json(folder / "row.json", row)
     write_csv(Path("plots") / study / "training" / f"{name}.csv", list(rows[0]), rows)
     checkpoint.remove()

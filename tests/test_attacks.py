@@ -6,8 +6,16 @@ import pytest
 import torch
 from conftest import CLASSES, SHAPE, make_images, make_net, one_step, pgd_attack
 
-from advlaw.attacks.gradient import ERRORS, input_gradient, naive_error, scale_free_error
-from advlaw.attacks.iterative import pgd, start_noise
+from advlaw.attacks.draws import Draws, unit_ball
+from advlaw.attacks.gradient import (
+    ERRORS,
+    input_gradient,
+    naive_entropy_error,
+    naive_error,
+    scale_free_entropy_error,
+    scale_free_error,
+)
+from advlaw.attacks.iterative import pgd
 from advlaw.attacks.norms import project, steepest
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.attacks.targets import TARGETS, chosen_target, least_likely
@@ -18,12 +26,17 @@ def confident_net(temperature: float):
     return make_net("fc", scale=60.0 * temperature)
 
 
-def exact_error(logits: np.ndarray, label: int) -> np.ndarray:
-    """p - onehot(y) with 2,000 digits, divided by its largest entry: nothing underflows."""
+def exact_error(logits: np.ndarray, label: int, target: str) -> np.ndarray:
+    """p - onehot(y), or -p (log p + H), with 2,000 digits, divided by its largest entry: nothing underflows."""
     with mpmath.workdps(2000):
         weights = [mpmath.exp(mpmath.mpf(float(h))) for h in logits]
         total = mpmath.fsum(weights)
-        delta = [w / total - (1 if j == label else 0) for j, w in enumerate(weights)]
+        p = [w / total for w in weights]
+        if target == "entropy":
+            entropy = -mpmath.fsum(q * mpmath.log(q) for q in p)
+            delta = [-q * (mpmath.log(q) + entropy) for q in p]
+        else:
+            delta = [q - (1 if j == label else 0) for j, q in enumerate(p)]
         largest = max(abs(d) for d in delta)
         return np.array([float(d / largest) for d in delta])
 
@@ -31,7 +44,7 @@ def exact_error(logits: np.ndarray, label: int) -> np.ndarray:
 @pytest.mark.parametrize("temperature", [1.0, 10.0, 100.0])
 @pytest.mark.parametrize("direction", ["sign", "l2"])
 @pytest.mark.parametrize("target", sorted(TARGETS))
-def test_direction_is_that_of_exact_cross_entropy_however_confident_the_net(temperature, direction, target):
+def test_direction_is_that_of_the_exact_loss_however_confident_the_net(temperature, direction, target):
     net, images = confident_net(temperature), make_images(20)
     labels = net(images).argmax(dim=1)
     found, zero_gradient = one_step_direction(net, images, labels, one_step(direction, target))
@@ -45,7 +58,7 @@ def test_direction_is_that_of_exact_cross_entropy_however_confident_the_net(temp
             for k in range(CLASSES)
         ]
     )
-    error = np.stack([exact_error(h, int(y)) for h, y in zip(net64(images64).numpy(), chosen, strict=True)])
+    error = np.stack([exact_error(h, int(y), target) for h, y in zip(net64(images64).numpy(), chosen, strict=True)])
     gradient = torch.einsum("kbchw,bk->bchw", jacobian, torch.from_numpy(error))
     wanted = sign * steepest(gradient, "linf" if direction == "sign" else "l2")
     if direction == "l2":
@@ -72,6 +85,12 @@ def test_errors_at_the_logits_point_the_same_way():
     rest = 1.0 - logits.softmax(dim=1).gather(1, labels[:, None])
     torch.testing.assert_close(scale_free_error(logits, labels), naive / rest)
     torch.testing.assert_close(naive.sum(dim=1), torch.zeros(50, dtype=torch.float64))
+    naive, exact = naive_entropy_error(logits, labels), scale_free_entropy_error(logits, labels)
+    torch.testing.assert_close(exact, naive / naive.scatter(1, naive.argmin(1, True), 0).abs().amax(1, keepdim=True))
+
+
+def test_a_uniform_prediction_has_no_entropy_gradient():
+    assert (scale_free_entropy_error(torch.zeros(3, CLASSES), torch.zeros(3)) == 0).all()
 
 
 @pytest.mark.parametrize("arch", ["linear", "fc", "cnn"])
@@ -133,7 +152,7 @@ def test_pgd_stays_in_the_ball_and_in_the_range_of_pixels(norm, clip, random_sta
     net, images = make_net("fc"), make_images(50)
     labels = net(images).argmax(dim=1)
     attack = pgd_attack(norm, clip=clip, random_start=random_start)
-    start = start_noise(SHAPE, norm, 0, ("test",), list(range(50))) if random_start else None
+    start = unit_ball(Draws(0, ("test",), range(50)), SHAPE, norm) if random_start else None
     moved = pgd(net, images, labels, 12.0, attack, start) - images
     length = moved.flatten(1).norm(dim=1, p=float("inf") if norm == "linf" else 2)
     assert (length <= 12.0 * (1 + 1e-5)).all()
@@ -169,9 +188,9 @@ def test_one_pgd_step_of_length_eps_is_fgsm():
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_random_starts_are_uniform_in_the_ball_and_depend_on_the_image_alone(norm):
     shape, n = (1, 2, 2), 3000
-    points = start_noise(shape, norm, 7, ("a",), list(range(n))).flatten(1).double()
-    again = start_noise(shape, norm, 7, ("a",), [2500, 3]).flatten(1).double()
-    assert torch.equal(again, points[[2500, 3]])
+    points = unit_ball(Draws(7, ("a",), range(n)), shape, norm).flatten(1).double()
+    again = unit_ball(Draws(7, ("a",), range(2500, 2502)), shape, norm).flatten(1).double()
+    assert torch.equal(again, points[2500:2502])
     radius = points.norm(dim=1, p=float("inf") if norm == "linf" else 2)
     from scipy.stats import kstest
 

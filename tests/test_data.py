@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
 from advlaw.config.dataset import Dataset
 from advlaw.config.section import ParamsError, validate
@@ -12,6 +13,7 @@ from advlaw.data.clusters import MEAN, bayes_error, clusters, patterns, separati
 from advlaw.data.dataset import random_splits, read_dataset, shuffled_labels, write_dataset
 from advlaw.data.digits import digits
 from advlaw.data.idx import read_idx
+from advlaw.data.random_images import random_images
 
 COUNTS = {"train": 1077, "validation": 180, "test": 540}
 
@@ -125,7 +127,7 @@ def test_idx_reads_what_the_header_says():
         ({"source": "mnist", "train": 6, "validation": 1, "test": 10001}, "test = 10001"),
         (
             {"source": "svhn", "train": 6, "validation": 1, "test": 1},
-            "'digits', 'mnist', 'fashion_mnist', 'clusters'",
+            "'digits', 'mnist', 'fashion_mnist', 'cifar10', 'clusters', 'random'",
         ),
     ],
 )
@@ -144,3 +146,17 @@ def idx_files(rng, n_train=300, n_test=100):
             header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, dtype=">u4").tobytes()
             files[f"{prefix}-{kind}-ubyte.gz"] = gzip.compress(header + array.tobytes(), mtime=0)
     return files
+
+
+def test_random_images_are_uniform_and_hold_nothing():
+    counts = {"train": 300, "validation": 50, "test": 100}
+    made = random_images(counts, classes=7, channels=3, side=5, seed=0)
+    assert made.images.shape == (450, 3, 5, 5)
+    assert [len(index) for index in made.splits.values()] == [300, 50, 100]
+    assert chisquare(np.bincount(made.images.ravel(), minlength=256)).pvalue > 1e-4
+    assert chisquare(np.bincount(made.labels, minlength=7)).pvalue > 1e-4
+    means = made.images.mean(axis=(1, 2, 3))
+    assert abs(np.corrcoef(means, made.labels)[0, 1]) < 4 / np.sqrt(450)
+    again = random_images(counts, classes=7, channels=3, side=5, seed=0)
+    np.testing.assert_array_equal(again.images, made.images)
+    assert not np.array_equal(random_images(counts, 7, 3, 5, seed=1).images, made.images)

@@ -135,6 +135,21 @@ def test_every_study_runs_the_same_pipeline():
         assert copy.read_bytes() == (ROOT / "dvc.yaml").read_bytes(), f"{copy} differs from dvc.yaml"
 
 
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_a_study_of_the_same_kind_differs_from_the_default_in_its_data_alone(name):
+    """What the default study says of digits, word for word; its synthetic clusters stay at home."""
+    read = YAML(typ="safe", pure=True).load
+    default = read((ROOT / "params.yaml").read_text(encoding="utf-8").replace("dataset: digits", f"dataset: {name}"))
+    for section in ("models", "sweeps"):
+        kept = {key: entry for key, entry in default[section].items() if entry["dataset"] != "clusters"}
+        default[section] = kept
+    headline = default["fit"]["headline"]
+    default["fit"]["headline"] = [curve for curve in headline if curve.split("/")[0] in default["sweeps"]]
+    default |= {"study": name, "root": "../..", "params": f"studies/{name}/params.yaml"}
+    assert read((ROOT / "studies" / name / "params.yaml").read_text(encoding="utf-8")) == default
+    assert (ROOT / "studies" / name / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
+
+
 def test_committed_outputs_are_plots_or_metrics():
     """Under plain `outs`, `cache: false` would switch the run-cache off for the whole stage."""
     for name, stage in STAGES.items():

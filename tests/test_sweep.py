@@ -8,10 +8,11 @@ from conftest import CLASSES, make_images, make_net, one_step, pgd_attack
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.evaluation.batches import in_batches
 from advlaw.evaluation.rays import Ray
-from advlaw.evaluation.sweep import grid, sweep_iterative, sweep_one_step
+from advlaw.evaluation.sweep import Randomness, grid, sweep_iterative, sweep_one_step
 from advlaw.evaluation.threshold import refine
 
 EPS = np.geomspace(0.01, 64.0, 40)
+RANDOM = Randomness(0, ("x",))
 
 
 def noisy_labels(net, images):
@@ -29,7 +30,7 @@ def test_thresholds_and_recoveries_of_a_linear_net_equal_the_closed_form(directi
     labels = noisy_labels(net, images)
     attack = one_step(direction, target)
     eps = grid(0.01, 64.0, 40, attack.norm, 64)
-    arrays = sweep_one_step(net, images, labels, attack, eps)
+    arrays = sweep_one_step(net, images, labels, attack, eps, RANDOM)
 
     exact, pixels = make_net("linear", torch.float64), images.double()
     ray, _ = one_step_direction(net, images, labels, attack)
@@ -67,7 +68,7 @@ def test_predictions_flip_between_0999_and_1001_of_the_threshold():
     net, images = make_net("cnn"), make_images(300)
     labels = net(images).argmax(dim=1)
     attack = one_step()
-    arrays = sweep_one_step(net, images, labels, attack, EPS)
+    arrays = sweep_one_step(net, images, labels, attack, EPS, RANDOM)
     direction, _ = one_step_direction(net, images, labels, attack)
     found = np.isfinite(arrays["threshold"])
     assert found.sum() > 50
@@ -86,7 +87,7 @@ def test_sweeping_along_rays_equals_plain_forwards(arch, clip, direction):
     labels = noisy_labels(net, images)
     attack = one_step(direction, clip=clip)
     eps = grid(0.01, 64.0, 30, attack.norm, 64)
-    arrays = sweep_one_step(net, images, labels, attack, eps)
+    arrays = sweep_one_step(net, images, labels, attack, eps, RANDOM)
     ray, _ = one_step_direction(net, images, labels, attack)
     for i, value in enumerate(eps):
         moved = images + value * ray
@@ -110,9 +111,9 @@ def test_eps_zero_gives_exactly_zero_error(arch, clip):
     net, images = make_net(arch), make_images(200)
     labels = noisy_labels(net, images)
     nothing = np.array([0.0, 0.0])
-    arrays = sweep_one_step(net, images, labels, one_step(clip=clip), nothing)
+    arrays = sweep_one_step(net, images, labels, one_step(clip=clip), nothing, RANDOM)
     assert (arrays["prediction"] == arrays["clean_prediction"]).all()
-    arrays = sweep_iterative(net, images, labels, pgd_attack(clip=clip), nothing, 0, ())
+    arrays = sweep_iterative(net, images, labels, pgd_attack(clip=clip), nothing, RANDOM)
     assert (arrays["prediction"] == arrays["clean_prediction"]).all()
 
 
@@ -121,15 +122,15 @@ def test_results_do_not_depend_on_the_batch_size(arch):
     net, images = make_net(arch), make_images(230)
     labels = noisy_labels(net, images)
     attack = pgd_attack(random_start=True, restarts=2)
-    whole = sweep_one_step(net, images, labels, one_step(), EPS)
-    whole_pgd = sweep_iterative(net, images, labels, attack, EPS[::8], 0, ("x",))
+    whole = sweep_one_step(net, images, labels, one_step(), EPS, RANDOM)
+    whole_pgd = sweep_iterative(net, images, labels, attack, EPS[::8], RANDOM)
     for size in (7, 64):
-        parts = sweep_one_step(net, images, labels, one_step(), EPS, batch_size=size)
+        parts = sweep_one_step(net, images, labels, one_step(), EPS, RANDOM, batch_size=size)
         for name in ("prediction", "clean_prediction", "threshold_class", "reflips"):
             np.testing.assert_array_equal(parts[name], whole[name])
         for name in ("threshold", "recovery"):
             np.testing.assert_allclose(parts[name], whole[name], rtol=3e-4)
-        parts = sweep_iterative(net, images, labels, attack, EPS[::8], 0, ("x",), batch_size=size)
+        parts = sweep_iterative(net, images, labels, attack, EPS[::8], RANDOM, batch_size=size)
         np.testing.assert_array_equal(parts["prediction"], whole_pgd["prediction"])
         np.testing.assert_array_equal(parts["bracket"], whole_pgd["bracket"])
 
@@ -137,7 +138,7 @@ def test_results_do_not_depend_on_the_batch_size(arch):
 def test_brackets_hold_the_first_wrong_eps():
     net, images = make_net("fc"), make_images(150)
     labels = noisy_labels(net, images)
-    arrays = sweep_iterative(net, images, labels, pgd_attack(), EPS, 0, ())
+    arrays = sweep_iterative(net, images, labels, pgd_attack(), EPS, RANDOM)
     was_right = arrays["clean_prediction"] == arrays["label"]
     assert np.isnan(arrays["bracket"][~was_right]).all()
     wrong = arrays["prediction"] != arrays["label"]
@@ -152,7 +153,7 @@ def test_restarts_only_make_more_images_wrong():
     labels = net(images).argmax(dim=1)
     errors = [
         (
-            sweep_iterative(net, images, labels, pgd_attack(random_start=True, restarts=n), EPS[20:30], 0, ())[
+            sweep_iterative(net, images, labels, pgd_attack(random_start=True, restarts=n), EPS[20:30], RANDOM)[
                 "prediction"
             ]
             != labels.numpy()
@@ -165,7 +166,7 @@ def test_restarts_only_make_more_images_wrong():
 def test_reflips_count_further_changes_on_the_grid():
     net, images = make_net("fc"), make_images(300)
     labels = noisy_labels(net, images)
-    arrays = sweep_one_step(net, images, labels, one_step(target="least_likely"), EPS)
+    arrays = sweep_one_step(net, images, labels, one_step(target="least_likely"), EPS, RANDOM)
     right = np.vstack([arrays["clean_prediction"], arrays["prediction"]]) == arrays["label"]
     changes = (right[1:] != right[:-1]).sum(axis=0)
     np.testing.assert_array_equal(arrays["reflips"], np.maximum(changes - 1, 0))

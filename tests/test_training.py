@@ -15,6 +15,8 @@ from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.loop import Examples, TrainingError, accuracy, learning_rate, train
 from advlaw.training.optimizer import Optimizer
 
+SNAPSHOTS = [0.1, 0.3]
+
 
 def learnable(n_images=400, seed=0):
     """Images of ten overlapping classes."""
@@ -43,8 +45,8 @@ def run(tmp_path, monkeypatch, arch="fc", **changes):
     checkpoint = Checkpoint({"model": chosen.model_dump()}, [])
     fitted = learnable()
     model.head.set_statistics(fitted.images)
-    rows = train("net", model, fitted, learnable(100, seed=1), chosen, 5, checkpoint)
-    return model, rows, checkpoint
+    history = train("net", model, fitted, learnable(100, seed=1), chosen, 5, checkpoint)
+    return model, history, checkpoint
 
 
 def fingerprint(model):
@@ -76,11 +78,14 @@ def test_the_head_is_affine_and_linear_is_its_linear_part(arch):
 def test_a_stored_model_is_the_same_model(arch, tmp_path):
     net, images = make_net(arch), make_images(30)
     spec = {"arch": arch, "image_shape": SHAPE, "n_classes": CLASSES, **SIZES[arch]}
-    save_model(tmp_path, spec, net, np.arange(3))
+    half = {name: 0.5 * tensor for name, tensor in net.state_dict().items()}
+    save_model(tmp_path, spec, net.state_dict(), np.arange(3), {0.99: half})
     loaded = load_model(tmp_path, torch.device("cpu"))
     assert not loaded.training
     assert not any(p.requires_grad for p in loaded.parameters())
     torch.testing.assert_close(loaded(images), net(images))
+    for name, tensor in load_model(tmp_path, torch.device("cpu"), 0.99).state_dict().items():
+        torch.testing.assert_close(tensor, half[name])
     np.testing.assert_array_equal(fitted_labels(tmp_path), np.arange(3))
     assert json.loads((tmp_path / "spec.json").read_text("utf-8"))["arch"] == arch
 
@@ -110,10 +115,11 @@ def test_the_functional_optimizers_are_those_of_torch(kind):
 )
 def test_training_learns_and_is_byte_identical_when_repeated(tmp_path, monkeypatch, changes):
     arch = changes.pop("arch", "fc")
-    model, rows, _ = run(tmp_path, monkeypatch, arch, **changes)
-    again, same_rows, _ = run(tmp_path, monkeypatch, arch, **changes)
+    model, history, _ = run(tmp_path, monkeypatch, arch, **changes)
+    again, same_history, _ = run(tmp_path, monkeypatch, arch, **changes)
+    rows = history.rows
     assert fingerprint(model) == fingerprint(again)
-    assert rows == same_rows
+    assert rows == same_history.rows
     assert rows[-1]["train_loss"] < 0.95 * rows[0]["train_loss"]
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert rows[-1]["train_accuracy"] == accuracy(model, learnable())
@@ -122,7 +128,7 @@ def test_training_learns_and_is_byte_identical_when_repeated(tmp_path, monkeypat
 def test_a_killed_training_resumes_to_the_same_bytes(tmp_path, monkeypatch):
     from advlaw.training import loop
 
-    whole, rows, _ = run(tmp_path, monkeypatch, "cnn")
+    whole, history, _ = run(tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS)
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     real = loop._run_epoch
     ran = []
@@ -136,11 +142,14 @@ def test_a_killed_training_resumes_to_the_same_bytes(tmp_path, monkeypatch):
 
     monkeypatch.setattr(loop, "_run_epoch", killed)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, monkeypatch, "cnn")
-    resumed, resumed_rows, checkpoint = run(tmp_path, monkeypatch, "cnn")
+        run(tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS)
+    resumed, resumed_history, checkpoint = run(tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS)
     assert ran == [1, 2, 3, "killed", 4, 5, 6]
     assert fingerprint(resumed) == fingerprint(whole)
-    assert resumed_rows == rows
+    assert resumed_history.rows == history.rows
+    assert history.snapshots.keys() == set(SNAPSHOTS)
+    for level, weights in history.snapshots.items():
+        torch.testing.assert_close(resumed_history.snapshots[level], weights, rtol=0, atol=0)
     checkpoint.remove()
     assert list((tmp_path / ".ckpt").iterdir()) == []
 
@@ -160,9 +169,27 @@ def test_a_checkpoint_belongs_to_its_settings_inputs_and_code(tmp_path, monkeypa
 
 
 def test_training_stops_at_the_wanted_accuracy(tmp_path, monkeypatch):
-    _, rows, _ = run(tmp_path, monkeypatch, epochs=200, until_train_accuracy=0.9)
+    rows = run(tmp_path, monkeypatch, epochs=200, until_train_accuracy=0.9)[1].rows
     assert rows[-1]["train_accuracy"] >= 0.9
     assert all(row["train_accuracy"] < 0.9 for row in rows[:-1])
+
+
+def test_training_goes_on_beyond_the_wanted_accuracy_and_keeps_what_it_passes(tmp_path, monkeypatch):
+    wanted = {"until_train_accuracy": 0.9, "schedule": "constant", "snapshots": [0.5, 0.9]}
+    short, until, _ = run(tmp_path, monkeypatch, epochs=200, **wanted)
+    model, beyond, _ = run(tmp_path, monkeypatch, epochs=200, epochs_beyond=7, **wanted)
+    assert len(beyond.rows) == len(until.rows) + 7
+    assert beyond.rows[: len(until.rows)] == until.rows
+    for level, weights in beyond.snapshots.items():
+        short.load_state_dict(weights)
+        first = next(row for row in beyond.rows if row["train_accuracy"] >= level)
+        assert accuracy(short, learnable()) == first["train_accuracy"]
+    assert accuracy(model, learnable()) == beyond.rows[-1]["train_accuracy"]
+
+
+def test_a_snapshot_that_is_never_reached_is_a_clear_error(tmp_path, monkeypatch):
+    with pytest.raises(TrainingError, match=r"models.net.snapshots\[1\] = 1: training accuracy is 0\.\d+ after all 2"):
+        run(tmp_path, monkeypatch, epochs=2, snapshots=[0.1, 1.0])
 
 
 def test_an_accuracy_that_is_not_reached_is_a_clear_error(tmp_path, monkeypatch):

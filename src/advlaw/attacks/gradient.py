@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+ROUNDING = 1e-14
 LogitsFn = Callable[[Tensor], Tensor]
 ErrorFn = Callable[[Tensor, Tensor], Tensor]
 
@@ -27,7 +28,38 @@ def naive_error(logits: Tensor, labels: Tensor) -> Tensor:
     return logits.softmax(dim=1).scatter_add(1, index, torch.full_like(logits[:, :1], -1.0))
 
 
+def scale_free_entropy_error(logits: Tensor, labels: Tensor) -> Tensor:
+    """dH/dh_i = -p_i (log p_i + H) of the prediction's entropy H over its largest entry, in float64; (B, K).
+
+    `labels` are not used. Computed from log p, which does not underflow; the largest p's entry is minus the sum of
+    the others, since adding a constant to all logits changes nothing.
+    """
+    log_p = logits.double().log_softmax(dim=1)
+    entropy = -(log_p.exp() * log_p).sum(dim=1, keepdim=True)
+    gain = log_p + entropy
+    gain = gain.where(gain.abs() > ROUNDING * log_p.abs(), 0.0)  # else a uniform prediction would have a direction
+    log_size = log_p + gain.abs().log()
+    top = logits.argmax(dim=1, keepdim=True)
+    log_size = log_size.scatter(1, top, -torch.inf)
+    largest = log_size.amax(dim=1, keepdim=True)
+    others = -gain.sign() * (log_size - largest.where(largest.isfinite(), 0.0)).exp()
+    return others.scatter(1, top, -others.scatter(1, top, 0.0).sum(dim=1, keepdim=True))
+
+
+def naive_entropy_error(logits: Tensor, labels: Tensor) -> Tensor:
+    """-p_i (log p_i + H) in the net's own precision."""
+    log_p = logits.log_softmax(dim=1)
+    p = log_p.exp()
+    return -p * (log_p - (p * log_p).sum(dim=1, keepdim=True))
+
+
 ERRORS: dict[str, ErrorFn] = {"scale_free": scale_free_error, "naive": naive_error}
+ENTROPY_ERRORS: dict[str, ErrorFn] = {"scale_free": scale_free_entropy_error, "naive": naive_entropy_error}
+
+
+def error_at_logits(target: str, gradient: str) -> ErrorFn:
+    """The error whose vector-Jacobian product an attack follows: of cross-entropy, or of the entropy."""
+    return (ENTROPY_ERRORS if target == "entropy" else ERRORS)[gradient]
 
 
 def input_gradient(logits_fn: LogitsFn, images: Tensor, labels: Tensor, error: ErrorFn = scale_free_error) -> Tensor:

@@ -1,28 +1,18 @@
-"""Projected gradient descent in L-infinity and L2 (Madry et al. 2017; Cubuk Fig. 2c, Sec. 4)."""
+"""Projected gradient descent in L-infinity and L2 (Madry et al. 2017; Cubuk Fig. 2c, Sec. 4).
+
+Kurakin's basic iterative method and iter. l.l. (Sec. 2.2) are PGD with steps of one pixel unit (alpha = 1), as many
+as `steps: from_eps` says, up the loss of the true label or down that of the least likely one. Up to eps = 1 the first
+step reaches the ball's surface, so there they are FGSM and step l.l.
+"""
 
 import torch
 from torch import Tensor
 
-from advlaw.attacks.gradient import ERRORS, LogitsFn, input_gradient
-from advlaw.attacks.norms import Norm, per_image, project, steepest
+from advlaw.attacks.draws import Draws
+from advlaw.attacks.gradient import LogitsFn, error_at_logits, input_gradient
+from advlaw.attacks.norms import per_image, project, steepest
 from advlaw.attacks.targets import chosen_target
 from advlaw.config.attack import IterativeAttack
-from advlaw.core.rng import generator
-
-
-def start_noise(shape: tuple[int, ...], norm: Norm, seed: int, names: tuple[str, ...], items: list[int]) -> Tensor:
-    """Starting points in the unit ball, uniform (B, *shape); each depends on (seed, names, item) only."""
-    points = torch.empty(len(items), *shape)
-    for row, item in enumerate(items):
-        rng = generator(seed, *names, item)
-        if norm == "linf":
-            point = rng.uniform(-1.0, 1.0, size=shape)
-        else:
-            gaussian = rng.standard_normal(shape)
-            radius = rng.uniform() ** (1.0 / gaussian.size)
-            point = gaussian / (gaussian**2).sum() ** 0.5 * radius
-        points[row] = torch.from_numpy(point)
-    return points
 
 
 def pgd(
@@ -32,22 +22,25 @@ def pgd(
     eps: float,
     attack: IterativeAttack,
     start: Tensor | None = None,
+    draws: Draws | None = None,
 ) -> Tensor:
-    """Adversarial images (B, C, H, W) within eps of `images`, after `attack.steps` steps.
+    """Adversarial images (B, C, H, W) within eps of `images`, after `attack.n_steps(eps)` steps.
 
-    Starts at the image, or at `start` (B, C, H, W) in the unit ball times eps. An image whose perturbation
-    repeats exactly (a fixed point, or a cycle of two) gets its final value without further steps.
+    Starts at the image, or at `start` (B, C, H, W) in the unit ball times eps. Whose loss is followed is chosen on
+    the clean image. An image whose perturbation repeats exactly (a fixed point, or a cycle of two) gets its final
+    value without further steps.
     """
     with torch.no_grad():
         logits = logits_fn(images)
-    target, sign = chosen_target(attack.target, logits, labels)
+    target, sign = chosen_target(attack.target, logits, labels, draws)
+    error = error_at_logits(attack.target, attack.gradient)
     here = images
     current = torch.zeros_like(images) if start is None else _within(eps * start, images, eps, attack)
     before = torch.full_like(current, torch.nan)
     final = torch.empty_like(current)
     active = torch.arange(len(images), device=images.device)
-    for steps_left in reversed(range(attack.steps)):
-        gradient = input_gradient(logits_fn, here + current, target, ERRORS[attack.gradient])
+    for steps_left in reversed(range(attack.n_steps(eps))):
+        gradient = input_gradient(logits_fn, here + current, target, error)
         moved = current + sign * attack.step(eps) * steepest(gradient, attack.norm)
         moved = _within(moved, here, eps, attack)
         is_cycle = _equal(moved, before)

@@ -1,5 +1,6 @@
 """What differs between attacks in L-infinity and in L2: the steepest unit step, and the ball."""
 
+from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor
@@ -17,17 +18,25 @@ def largest(gradient: Tensor) -> Tensor:
     return gradient.flatten(1).abs().amax(dim=1)
 
 
-def steepest(gradient: Tensor, norm: Norm) -> Tensor:
-    """The step of unit norm that raises the loss most: sign (linf) or gradient over its L2 norm (l2).
-
-    A zero gradient gives a zero step. The L2 norm is exact: the gradient is scaled by its largest entry first.
-    """
-    if norm == "linf":
-        return gradient.sign()
+def over_largest(gradient: Tensor) -> Tensor:
+    """The gradient over its L-infinity norm, image by image; zero where it is zero."""
     scale = largest(gradient)
-    scaled = gradient / per_image(scale.where(scale > 0, 1.0), gradient)
+    return gradient / per_image(scale.where(scale > 0, 1.0), gradient)
+
+
+def over_length(gradient: Tensor) -> Tensor:
+    """The gradient over its L2 norm, image by image; exact, since it is first scaled by its largest entry."""
+    scaled = over_largest(gradient)
     length = scaled.flatten(1).norm(dim=1)
     return scaled / per_image(length.where(length > 0, 1.0), gradient)
+
+
+DIRECTIONS: dict[str, Callable[[Tensor], Tensor]] = {"sign": Tensor.sign, "l2": over_length, "linf": over_largest}
+
+
+def steepest(gradient: Tensor, norm: Norm) -> Tensor:
+    """The step of unit norm that raises the loss most: sign (linf) or gradient over its L2 norm (l2)."""
+    return DIRECTIONS["sign" if norm == "linf" else "l2"](gradient)
 
 
 def project(perturbation: Tensor, eps: float, norm: Norm) -> Tensor:

@@ -1,27 +1,34 @@
 """One-step attacks: images + eps * direction, with one direction per image whatever eps.
 
-FGSM (Cubuk Eq. 1), L2 FGSM (Cubuk Eq. 3), step l.l. (Cubuk Eq. 2) and FGSM with the predicted label (Kurakin
-App. A) differ in the target and the normalisation only.
+The methods of Kurakin App. A. Those that follow a gradient differ in whose loss it is of and in its normalisation:
+FGSM (Cubuk Eq. 1), FGSM-pred, fast entropy, fast grad. L2 (Cubuk Eq. 3) and L-infinity, step l.l. (Cubuk Eq. 2) and
+step rnd.; the two kinds of noise follow none.
 """
 
 import torch
 from torch import Tensor
 
-from advlaw.attacks.gradient import ERRORS, LogitsFn, input_gradient
-from advlaw.attacks.norms import largest, steepest
+from advlaw.attacks.draws import NOISE, Draws
+from advlaw.attacks.gradient import LogitsFn, error_at_logits, input_gradient
+from advlaw.attacks.norms import DIRECTIONS, largest
 from advlaw.attacks.targets import chosen_target
 from advlaw.config.attack import OneStepAttack
 
 
 def one_step_direction(
-    logits_fn: LogitsFn, images: Tensor, labels: Tensor, attack: OneStepAttack
+    logits_fn: LogitsFn, images: Tensor, labels: Tensor, attack: OneStepAttack, draws: Draws | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Direction (B, C, H, W) of unit norm, and which images have none, zero_gradient (B,) bool.
+    """Direction (B, C, H, W) within the unit ball, and which images have none, zero_gradient (B,) bool.
 
-    images (B, C, H, W) in pixel units, labels (B,). An image without a gradient gets a zero direction.
+    images (B, C, H, W) in pixel units, labels (B,). An image without a gradient gets a zero direction. Noise and
+    random targets need `draws`.
     """
+    if attack.target is None:
+        assert draws is not None, "noise needs draws"
+        noise = NOISE[attack.direction](draws, tuple(images.shape[1:])).to(images)
+        return noise, torch.zeros(len(images), dtype=torch.bool, device=images.device)
     with torch.no_grad():
         logits = logits_fn(images)
-    target, sign = chosen_target(attack.target, logits, labels)
-    gradient = input_gradient(logits_fn, images, target, ERRORS[attack.gradient])
-    return sign * steepest(gradient, attack.norm), largest(gradient) == 0
+    target, sign = chosen_target(attack.target, logits, labels, draws)
+    gradient = input_gradient(logits_fn, images, target, error_at_logits(attack.target, attack.gradient))
+    return sign * DIRECTIONS[attack.direction](gradient), largest(gradient) == 0

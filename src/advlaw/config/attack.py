@@ -1,12 +1,14 @@
 """`attack` and `attacks`: the grid of perturbation sizes, and the attacks themselves."""
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from advlaw.config.section import Name, Section
 
-Target = Literal["true_label", "predicted_label", "least_likely"]
+Target = Literal["true_label", "predicted_label", "least_likely", "random_class", "entropy"]
+NOISE = ("random_sign", "truncated_normal")
 
 
 class Grid(Section):
@@ -24,16 +26,29 @@ class Grid(Section):
 
 
 class OneStepAttack(Section):
-    """images + eps * direction. `gradient: naive` is float32 cross-entropy, kept to show what it does wrong."""
+    """images + eps * direction: a gradient's sign, or the gradient over its L2 or L-infinity norm, or noise.
 
-    direction: Literal["sign", "l2"]
-    target: Target
+    `gradient: naive` is float32, kept to show what it does wrong. Noise follows no gradient and has no `target`.
+    """
+
+    direction: Literal["sign", "l2", "linf", "random_sign", "truncated_normal"]
+    target: Target | None = None
     clip: bool
     gradient: Literal["scale_free", "naive"] = "scale_free"
 
     @property
     def norm(self) -> Literal["linf", "l2"]:
-        return "linf" if self.direction == "sign" else "l2"
+        """The norm that eps measures."""
+        return "l2" if self.direction == "l2" else "linf"
+
+    @model_validator(mode="after")
+    def _noise_has_no_target(self) -> "OneStepAttack":
+        is_noise = self.direction in NOISE
+        if is_noise and (self.target is not None or self.gradient != "scale_free"):
+            raise ValueError(f"direction = {self.direction!r} is noise: leave out target and gradient")
+        if not is_noise and self.target is None:
+            raise ValueError(f"direction = {self.direction!r} needs a target: {', '.join(get_args(Target))}")
+        return self
 
 
 class RelativeStep(Section):
@@ -45,10 +60,13 @@ class AbsoluteStep(Section):
 
 
 class IterativeAttack(Section):
-    """Projected gradient descent. A step is `relative` (times eps) or `absolute` (in the norm's own units)."""
+    """Projected gradient descent. A step is `relative` (times eps) or `absolute` (in the norm's own units).
+
+    `steps: from_eps` is Kurakin's number, min(eps + 4, 1.25 eps) (Sec. 2.2), rounded, at least 1.
+    """
 
     norm: Literal["linf", "l2"]
-    steps: Annotated[int, Field(ge=1)]
+    steps: Annotated[int, Field(ge=1)] | Literal["from_eps"]
     step_size: RelativeStep | AbsoluteStep
     target: Target
     clip: bool
@@ -61,6 +79,12 @@ class IterativeAttack(Section):
         if self.restarts > 1 and not self.random_start:
             raise ValueError(f"restarts = {self.restarts} needs random_start: true")
         return self
+
+    def n_steps(self, eps: float) -> int:
+        """The number of steps at perturbation size eps."""
+        if self.steps == "from_eps":
+            return max(1, math.floor(min(eps + 4.0, 1.25 * eps) + 0.5))
+        return self.steps
 
     def step(self, eps: float) -> float:
         """The length of one step at perturbation size eps."""

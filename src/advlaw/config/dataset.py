@@ -12,14 +12,14 @@ Count = Annotated[int, Field(ge=1)]
 class Splits(Section):
     """Numbers of images; the rest of the official training images is unused."""
 
-    source: Literal["digits", "mnist", "fashion_mnist"]
+    source: Literal["digits", "mnist", "fashion_mnist", "cifar10"]
     train: Count
     validation: Count
     test: Count
 
     @property
     def image_side(self) -> int:
-        return 8 if self.source == "digits" else 28
+        return {"digits": 8, "cifar10": 32}.get(self.source, 28)
 
     @model_validator(mode="after")
     def _fits(self) -> "Splits":
@@ -28,10 +28,11 @@ class Splits(Section):
             if total > 1797:
                 raise ValueError(f"train + validation + test = {total}; digits has 1797 images")
             return self
-        if self.train + self.validation > 60_000:
-            raise ValueError(f"train + validation = {self.train + self.validation}; the file has 60000 images")
+        official = 50_000 if self.source == "cifar10" else 60_000
+        if self.train + self.validation > official:
+            raise ValueError(f"train + validation = {self.train + self.validation}; there are {official} images")
         if self.test > 10_000:
-            raise ValueError(f"test = {self.test}; the file has 10000 images")
+            raise ValueError(f"test = {self.test}; there are 10000 images")
         return self
 
 
@@ -58,7 +59,23 @@ class Clusters(Section):
         return self
 
 
-Dataset = Annotated[Splits | Clusters, Field(discriminator="source")]
+class RandomImages(Section):
+    """Independent uniform pixels and labels: nothing to learn but the images themselves (Cubuk Sec. 3.2)."""
+
+    source: Literal["random"]
+    train: Count
+    validation: Count
+    test: Count
+    classes: Annotated[int, Field(ge=2)]
+    channels: Count
+    side: Annotated[int, Field(ge=2)]
+
+    @property
+    def image_side(self) -> int:
+        return self.side
+
+
+Dataset = Annotated[Splits | Clusters | RandomImages, Field(discriminator="source")]
 
 
 class Datasets(Section):

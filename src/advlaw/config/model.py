@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from advlaw.config.section import Name, Section
+from advlaw.config.section import Name, Section, Share
 
 
 class Training(Section):
@@ -18,7 +18,17 @@ class Training(Section):
     optimizer: Literal["adam", "sgd"] = "adam"
     schedule: Literal["constant", "cosine"] = "cosine"
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    until_train_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
+    until_train_accuracy: Share | None = None
+    epochs_beyond: Annotated[int, Field(ge=0)] = 0
+    snapshots: Annotated[list[Share], Field(default_factory=list)]
+
+    @model_validator(mode="after")
+    def _ends_somewhere(self) -> "Training":
+        if self.epochs_beyond and (self.until_train_accuracy is None or self.schedule != "constant"):
+            raise ValueError(f"epochs_beyond = {self.epochs_beyond} needs until_train_accuracy and schedule: constant")
+        if sorted(set(self.snapshots)) != self.snapshots:
+            raise ValueError(f"snapshots = {self.snapshots}: must rise, each named once")
+        return self
 
 
 class Linear(Training):

@@ -14,6 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError
 
 NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class ParamsError(ValueError):

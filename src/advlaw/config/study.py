@@ -11,7 +11,7 @@ from advlaw.config.dataset import Datasets
 from advlaw.config.fit import Fit
 from advlaw.config.model import Model
 from advlaw.config.section import Name, ParamsError, Section, read_yaml, validate
-from advlaw.config.sweep import Sweep
+from advlaw.config.sweep import Sweep, curve_name
 
 
 class Study(Section):
@@ -54,7 +54,12 @@ def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
             yield from _pooled_away(name, model.channels, datasets.datasets[model.dataset].image_side)
     for name, sweep in study.sweeps.items():
         yield from _sweep_mistakes(f"sweeps.{name}", sweep, study)
-    curves = {f"{name}/{attack}" for name, sweep in study.sweeps.items() for attack in sweep.attacks}
+    curves = {
+        f"{name}/{curve_name(attack, state)}"
+        for name, sweep in study.sweeps.items()
+        for attack in sweep.attacks
+        for state in sweep.states()
+    }
     for curve in study.fit.headline:
         yield from _unknown("fit.headline", curve, curves, "curves")
 
@@ -63,6 +68,10 @@ def _sweep_mistakes(key: str, sweep: Sweep, study: Study) -> Iterator[str]:
     yield from _unknown(f"{key}.model", sweep.model, study.models, "models")
     if sweep.model in study.models and sweep.dataset != (wanted := study.models[sweep.model].dataset):
         yield f"{key}.dataset = {sweep.dataset!r}: must be {wanted!r}, the data set of models.{sweep.model}"
+    if sweep.model in study.models:
+        kept = study.models[sweep.model].snapshots
+        for snapshot in sorted(set(sweep.snapshots) - set(kept)):
+            yield f"{key}.snapshots = {snapshot:g}: not among models.{sweep.model}.snapshots: {kept}"
     for attack in sweep.attacks:
         family = getattr(study.attacks, sweep.family)
         yield from _unknown(f"{key}.attacks", attack, family, f"attacks.{sweep.family}")

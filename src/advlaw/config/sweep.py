@@ -1,10 +1,10 @@
-"""`sweeps`: one trained model under a list of attacks of one family."""
+"""`sweeps`: one trained model, and snapshots from its training, under a list of attacks of one family."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from advlaw.config.section import Name, Section
+from advlaw.config.section import Name, Section, Share
 
 Split = Literal["train", "validation", "test", "train+validation"]
 
@@ -15,3 +15,13 @@ class Sweep(Section):
     split: Split = "test"
     family: Literal["one_step", "iterative"]
     attacks: Annotated[list[Name], Field(min_length=1)]
+    snapshots: Annotated[list[Share], Field(default_factory=list)]
+
+    def states(self) -> list[float | None]:
+        """The states of the net that are attacked: each snapshot, and None for the end of training."""
+        return [*self.snapshots, None]
+
+
+def curve_name(attack: str, snapshot: float | None) -> str:
+    """Name of an attack's file and curve: `fgsm`, or `fgsm@0.99` on a snapshot."""
+    return attack if snapshot is None else f"{attack}@{snapshot:g}"

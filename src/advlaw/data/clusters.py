@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from advlaw.core.rng import generator
-from advlaw.data.dataset import Dataset
+from advlaw.data.dataset import Dataset, consecutive_splits
 
 MEAN = 127.5
 
@@ -48,6 +48,4 @@ def clusters(counts: dict[str, int], classes: int, side: int, noise: float, erro
     means = separation_for(error, classes) * patterns(classes, side)
     pixels = MEAN + noise * (means[labels] + rng.standard_normal((total, side * side)))
     images = np.clip(np.floor(pixels + 0.5), 0, 255).astype(np.uint8).reshape(total, 1, side, side)
-    bounds = np.cumsum([0, *counts.values()])
-    splits = {name: np.arange(bounds[i], bounds[i + 1]) for i, name in enumerate(counts)}
-    return Dataset(images, labels.astype(np.int64), splits)
+    return Dataset(images, labels.astype(np.int64), consecutive_splits(counts))

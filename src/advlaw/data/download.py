@@ -19,6 +19,7 @@ CHUNK = 1 << 16
 TRIES_A_PLACE = 3
 TIMEOUT_SECONDS = 30
 Progress = Callable[[int, int | None, str], None]
+Provenance = dict[str, dict[str, object]]  # of every file: source, sha256, official
 
 
 class DownloadError(ValueError):
@@ -27,13 +28,17 @@ class DownloadError(ValueError):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file of a data set; `checksum` is `algorithm` over the uncompressed contents."""
+    """One file of a data set; `checksum` is `algorithm` over the contents: uncompressed, but for a .tar.gz."""
 
     dataset: str
     name: str
     algorithm: str
     checksum: str
     places: tuple[str, ...]
+
+    @property
+    def is_gzip(self) -> bool:
+        return self.name.endswith(".gz") and not self.name.endswith(".tar.gz")
 
     def digest(self, content: bytes) -> str:
         return hashlib.new(self.algorithm, content, usedforsecurity=False).hexdigest()
@@ -53,7 +58,7 @@ def fetch(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, object]]:
 
     Raises DownloadError naming the file, what was expected and found, and every place that was tried.
     """
-    if place.mirror and (found := _from_mirror(file, place)):
+    if found := fetch_from_mirror(file, place):
         return found
     kept = place.downloads / file.dataset / file.name
     if kept.exists():
@@ -74,9 +79,11 @@ def fetch(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, object]]:
     )
 
 
-def _from_mirror(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, object]] | None:
-    """What ADVLAW_MIRROR holds of this file, or None where it is not there."""
-    mirror = place.mirror or ""
+def fetch_from_mirror(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, object]] | None:
+    """What ADVLAW_MIRROR holds of this file, or None where there is none; raises DownloadError as `fetch` does."""
+    if not place.mirror:
+        return None
+    mirror = place.mirror
     relative = f"{file.dataset}/{file.name}"
     if "://" in mirror:
         folder = place.downloads / "mirror"
@@ -104,7 +111,7 @@ def _verified(file: RemoteFile, path: Path, source: str, ours: bool, sums: str =
     """
     raw = path.read_bytes()
     try:
-        content = gzip.decompress(raw) if file.name.endswith(".gz") else raw
+        content = gzip.decompress(raw) if file.is_gzip else raw
         found = file.digest(content)
     except (OSError, EOFError, zlib.error) as error:
         content, found = b"", f"no readable gzip file ({error})"
@@ -171,7 +178,6 @@ def _append(url: str, part: Path, name: str, report: Progress) -> None:
         raise http.client.IncompleteRead(b"", total - have)
 
 
-def forget_downloads(place: Place, dataset: str) -> None:
+def forget_downloads(place: Place) -> None:
     """Remove what was kept of a data set, once it has been written."""
-    for folder in (place.downloads / dataset, place.downloads / "mirror" / dataset):
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(place.downloads, ignore_errors=True)

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from advlaw.data.dataset import Dataset, random_splits
-from advlaw.data.download import Place, RemoteFile, fetch
+from advlaw.data.dataset import Dataset, official_splits
+from advlaw.data.download import Place, Provenance, RemoteFile, fetch
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
@@ -57,9 +57,7 @@ def read_idx(content: bytes, name: str) -> np.ndarray:
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
-def idx_dataset(
-    name: str, counts: dict[str, int], seed: int, place: Place
-) -> tuple[Dataset, dict[str, dict[str, object]]]:
+def idx_dataset(name: str, counts: dict[str, int], seed: int, place: Place) -> tuple[Dataset, Provenance]:
     """Images (70000, 1, 28, 28), training files first, and the provenance of every file.
 
     train and validation are drawn from the official training images, test from the official test images.
@@ -71,10 +69,5 @@ def idx_dataset(
         arrays[file_name] = read_idx(content, file_name)
     images = np.concatenate([arrays[TRAIN_IMAGES], arrays[TEST_IMAGES]])[:, None]
     labels = np.concatenate([arrays[TRAIN_LABELS], arrays[TEST_LABELS]]).astype(np.int64)
-    n_train, n_test = len(arrays[TRAIN_LABELS]), len(arrays[TEST_LABELS])
-    fitted = random_splits(n_train, {key: counts[key] for key in ("train", "validation")}, seed, name)
-    if counts["test"] == n_test:
-        test = np.arange(n_train, n_train + n_test)
-    else:
-        test = n_train + random_splits(n_test, {"test": counts["test"]}, seed, name + " test")["test"]
-    return Dataset(images, labels, {**fitted, "test": test}), provenance
+    splits = official_splits(len(arrays[TRAIN_LABELS]), len(arrays[TEST_LABELS]), counts, seed, name)
+    return Dataset(images, labels, splits), provenance

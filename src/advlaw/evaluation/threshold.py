@@ -51,7 +51,7 @@ def refine(value: MarginFn, low: Tensor, high: Tensor, at_low: Tensor, at_high: 
 
 
 def first_crossings(ray: Ray, labels: Tensor, eps: Tensor, margins: Tensor) -> tuple[Tensor, Tensor]:
-    """First change of correctness along each ray: eps (B,) float64 and the class (B,) answered there.
+    """First change of correctness along each ray: eps (B,) float64 and the class (B,) that the label meets there.
 
     eps (G,) begins with 0 and goes up, margins (G, B) are the margins there. Infinite and -1 where correctness
     never changes on the grid. A pair of changes between two grid points is not seen.
@@ -71,5 +71,6 @@ def first_crossings(ray: Ray, labels: Tensor, eps: Tensor, margins: Tensor) -> t
         return margin(ray.logits(at.to(ray.images.dtype), chosen), labels[chosen])
 
     crossing[images] = refine(value, eps[after - 1], eps[after], margins[after - 1, images], margins[after, images])
-    new_class[images] = ray.logits(crossing[images].to(ray.images.dtype), images).argmax(dim=1)
+    there = ray.logits(crossing[images].to(ray.images.dtype), images)
+    new_class[images] = there.scatter(1, labels[images, None], -torch.inf).argmax(dim=1)
     return crossing, new_class

@@ -1,7 +1,8 @@
 """Cubuk Fig. 2: adversarial error against eps, with the fitted power laws.
 
-(a) FGSM on every architecture; (b) FGSM on nets fitted to shuffled labels, on their own training images; (c) every
-attack on the fully connected nets. One panel for each data set. Points are the net error (clean minus adversarial
+(a) FGSM on every architecture; (b) FGSM on nets fitted to shuffled labels, on their own training images, at several
+training accuracies; (c) the paper's four attacks on the fully connected nets; and FGSM with and without clipping to
+[0, 255]. One panel for each data set, in (b) for each net. Points are the net error (clean minus adversarial
 accuracy) with pointwise intervals; lines are the reported fit, solid in its range.
 """
 
@@ -36,48 +37,55 @@ class Curve:
 
 @dataclass(frozen=True)
 class FigureKind:
-    """Which curves a figure shows, and what each is called in its legend."""
+    """Which curves a figure shows, in which panel, and what each is called in its legend."""
 
     name: str
     title: str
     shows: Callable[[Row], bool]
     label: Callable[[Row], str]
+    panel: Callable[[Row], str] = lambda row: row["dataset"]
+    at_least: int = 1  # curves in a panel
 
 
 def _attack_label(row: Row) -> str:
-    names = {
-        "fgsm": "FGSM",
-        "fgsm_predicted": "FGSM, predicted label",
-        "l2": "L2 (ε = ‖·‖₂ / √D)",
-        "step_ll": "step l.l.",
-        "pgd": "PGD",
-    }
-    clip = ", clipped" if row["clip"] == "true" else ""
-    return names.get(row["attack"], row["attack"].replace("_", " ")) + clip
+    names = {"fgsm": "FGSM", "l2": "L2 (ε = ‖·‖₂ / √D)", "step_ll": "step l.l.", "pgd": "PGD"}
+    return names.get(row["attack"], row["attack"].replace("_", " "))
 
 
 def _architecture_label(row: Row) -> str:
     return ARCHITECTURES.get(row["arch"], row["arch"])
 
 
+def state_label(row: Row) -> str:
+    """`first 99.9% (epoch 61)`, or `end (epoch 90)`: when in its training a net was attacked."""
+    when = f"first {100 * float(row['snapshot']):g}%" if row["snapshot"] else "end"
+    return f"{when} (epoch {row['epoch']})"
+
+
+def _is_fgsm(row: Row, labels: str) -> bool:
+    return row["attack"] == "fgsm" and row["labels"] == labels
+
+
+def _is_of_fc(row: Row, *attacks: str) -> bool:
+    return row["arch"] == "fc" and row["labels"] == "original" and row["attack"] in attacks
+
+
 FIGURES = (
-    FigureKind(
-        "figure_2a",
-        "FGSM",
-        lambda row: row["attack"] == "fgsm" and row["labels"] == "original",
-        _architecture_label,
-    ),
+    FigureKind("figure_2a", "FGSM", lambda row: _is_fgsm(row, "original"), _architecture_label),
     FigureKind(
         "figure_2b",
-        "FGSM, shuffled labels",
-        lambda row: row["attack"] == "fgsm" and row["labels"] == "shuffled",
-        _architecture_label,
+        "shuffled labels, FGSM",
+        lambda row: _is_fgsm(row, "shuffled"),
+        state_label,
+        lambda row: row["model"],
     ),
+    FigureKind("figure_2c", "attacks on FC", lambda row: _is_of_fc(row, "l2", "fgsm", "pgd", "step_ll"), _attack_label),
     FigureKind(
-        "figure_2c",
-        "attacks on FC",
-        lambda row: row["arch"] == "fc" and row["labels"] == "original",
-        _attack_label,
+        "clipping",
+        "FGSM on FC",
+        lambda row: _is_of_fc(row, "fgsm", "fgsm_clipped"),
+        lambda row: "clipped to [0, 255]" if row["clip"] == "true" else "not clipped",
+        at_least=2,
     ),
 )
 
@@ -88,8 +96,7 @@ def draw_figures(points: list[Row], exponents: list[Row], folder: Path) -> list[
     reported = [row for row in exponents if row["is_reported"] == "true"]
     for kind in FIGURES:
         shown = [row for row in reported if kind.shows(row)]
-        if shown:
-            panels = _panels(kind, shown, points)
+        if panels := _panels(kind, shown, points):
             _draw(kind, panels, folder)
             write_csv(folder / f"{kind.name}.csv", *_plotted(panels))
             drawn.append(kind.name)
@@ -97,14 +104,14 @@ def draw_figures(points: list[Row], exponents: list[Row], folder: Path) -> list[
 
 
 def _panels(kind: FigureKind, shown: list[Row], points: list[Row]) -> dict[str, list[Curve]]:
-    """The curves of every data set."""
+    """The curves of every panel."""
     panels: dict[str, list[Curve]] = {}
-    labels = [(row["dataset"], kind.label(row)) for row in shown]
-    for row, (dataset, label) in zip(shown, labels, strict=True):
-        if labels.count((dataset, label)) > 1:
+    labels = [(kind.panel(row), kind.label(row)) for row in shown]
+    for row, (panel, label) in zip(shown, labels, strict=True):
+        if labels.count((panel, label)) > 1:
             label = f"{label} ({row['sweep']})"
-        panels.setdefault(dataset, []).append(_curve(label, row, points))
-    return panels
+        panels.setdefault(panel, []).append(_curve(label, row, points))
+    return {panel: curves for panel, curves in panels.items() if len(curves) >= kind.at_least}
 
 
 def _curve(label: str, fit: Row, points: list[Row]) -> Curve:
@@ -119,10 +126,10 @@ def _plotted(panels: dict[str, list[Curve]]) -> tuple[list[str], list[dict[str, 
     """The numbers in a figure: its columns and rows."""
     names = ("grid_eps", "net_error", "net_low", "net_high", "fitted")
     rows = []
-    for dataset, curves in panels.items():
+    for curves in panels.values():
         for curve in curves:
             columns = zip(curve.eps, curve.error, curve.low, curve.high, _fitted(curve, curve.eps), strict=True)
-            what = {"dataset": dataset, "curve": curve.fit["curve"], "label": curve.label}
+            what = {"dataset": curve.fit["dataset"], "curve": curve.fit["curve"], "label": curve.label}
             rows += [{**what, **dict(zip(names, numbers, strict=True))} for numbers in columns]
     return ["dataset", "curve", "label", *names], rows
 
@@ -145,11 +152,11 @@ def _draw(kind: FigureKind, panels: dict[str, list[Curve]], folder: Path) -> Non
             sharey=True,
             squeeze=False,
         )
-        for ax, (dataset, curves) in zip(axes[0], panels.items(), strict=True):
-            split = curves[0].fit["split"]
+        for ax, (panel, curves) in zip(axes[0], panels.items(), strict=True):
+            split = {"train": "training"}.get(curves[0].fit["split"], curves[0].fit["split"])
             n_images = int(curves[0].fit["n_images"])
             draw_error_curves(ax, curves)
-            ax.set_title(f"{dataset}: {kind.title} ({n_images:,} {split} images)")
+            ax.set_title(f"{panel}: {kind.title} ({n_images:,} {split} images)")
         axes[0][0].set_ylabel("adversarial error")
         save_figure(figure, folder, kind.name)
 

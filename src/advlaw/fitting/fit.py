@@ -22,6 +22,7 @@ class Fitted:
     def __init__(self, outcomes: Outcomes, settings: Fit, rng: np.random.Generator) -> None:
         self.settings = settings
         self.sample = sample_moments(outcomes)
+        self.top5, self.gaps = outcomes.top5, outcomes.gaps
         self.replicates = bootstrap_moments(outcomes, settings.bootstrap, rng)
         self.range = self._choose(self.sample)
         self.replicate_range = self._choose(self.replicates)
@@ -31,8 +32,10 @@ class Fitted:
         return [self._exponent(kind, estimator) for kind in KINDS for estimator in ESTIMATORS]
 
     def curve(self) -> list[Row]:
-        """A row for every eps: gross and net error, each with a pointwise interval."""
-        rows: list[Row] = [{"eps": float(eps)} for eps in self.sample.eps]
+        """A row for every eps: accuracies (top 1 and 5), gross and net error, each error with a pointwise interval."""
+        top1 = (self.sample.n_right - self.sample.net[0]) / self.sample.n_images
+        columns = zip(self.sample.eps.tolist(), top1.tolist(), self.top5.tolist(), strict=True)
+        rows: list[Row] = [{"eps": eps, "accuracy": a, "top5_accuracy": b} for eps, a, b in columns]
         for kind in KINDS:
             low, high = self._interval(getattr(self.replicates, kind) / self.sample.n_images)
             error = getattr(self.sample, kind)[0] / self.sample.n_images

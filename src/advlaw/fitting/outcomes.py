@@ -13,6 +13,8 @@ class Outcomes:
     counts -1. broken (E, N): has been wrong at this eps or a smaller one, for images right when clean (gross).
     events, signs (N,): the eps at which an image first changes and +1 (becomes wrong) or -1 (becomes right);
     inf where it never does; None for iterative attacks, whose thresholds are known to a grid interval only.
+    top5 (E,): share of images whose label is among the five largest logits. gaps (n,): Delta_12, the largest logit
+    minus the second, of the n images right when clean.
     """
 
     eps: np.ndarray
@@ -21,6 +23,8 @@ class Outcomes:
     broken: np.ndarray
     events: np.ndarray | None
     signs: np.ndarray
+    top5: np.ndarray
+    gaps: np.ndarray
 
     @property
     def n_images(self) -> int:
@@ -44,4 +48,5 @@ def outcomes(arrays: dict[str, np.ndarray]) -> Outcomes:
         events = None
     with np.errstate(invalid="ignore"):
         broken = was_right & (first_wrong <= eps[:, None])
-    return Outcomes(eps, was_right, net, broken, events, np.where(was_right, 1.0, -1.0))
+    top5, gaps = arrays["top5"].mean(axis=1), arrays["clean_margin"][was_right].astype(float)
+    return Outcomes(eps, was_right, net, broken, events, np.where(was_right, 1.0, -1.0), top5, gaps)

@@ -11,9 +11,10 @@ from typing import Any
 
 from advlaw.config.attack import IterativeAttack, OneStepAttack
 from advlaw.config.fit import Fit
-from advlaw.config.sweep import Sweep
+from advlaw.config.sweep import Sweep, curve_name
 from advlaw.core.io import write_csv, write_json
 from advlaw.fitting.fit import Fitted
+from advlaw.fitting.gaps import CUT_OFFS, gap_distribution, gap_row
 
 Row = dict[str, Any]
 MODEL_COLUMNS = (
@@ -21,6 +22,7 @@ MODEL_COLUMNS = (
     "dataset",
     "arch",
     "labels",
+    "optimizer",
     "n_pixels",
     "n_parameters",
     "epochs",
@@ -29,20 +31,8 @@ MODEL_COLUMNS = (
     "test_accuracy",
     "device",
 )
-CURVE_COLUMNS = (
-    "curve",
-    "sweep",
-    "attack",
-    "model",
-    "dataset",
-    "split",
-    "arch",
-    "labels",
-    "norm",
-    "target",
-    "clip",
-    "eps_scale",
-)
+NET_COLUMNS = ("net", "model", "dataset", "split", "arch", "labels", "snapshot", "epoch", "train_accuracy")
+CURVE_COLUMNS = ("curve", "sweep", "attack", *NET_COLUMNS, "norm", "direction", "target", "clip", "eps_scale")
 EXPONENT_COLUMNS = (
     *CURVE_COLUMNS,
     "kind",
@@ -70,6 +60,8 @@ POINT_COLUMNS = (
     *CURVE_COLUMNS,
     "grid_eps",
     "eps",
+    "accuracy",
+    "top5_accuracy",
     "gross_error",
     "gross_low",
     "gross_high",
@@ -78,21 +70,30 @@ POINT_COLUMNS = (
     "net_high",
 )
 SLOPE_COLUMNS = (*CURVE_COLUMNS, "grid_eps", "eps", "slope", "low", "high")
+GAP_COLUMNS = (
+    *NET_COLUMNS,
+    "n_right",
+    "gap_median",
+    "gap_density",
+    *(f"gap_exponent_{share:g}{end}" for share in CUT_OFFS for end in ("", "_low", "_high")),
+)
+GAP_POINT_COLUMNS = (*NET_COLUMNS, "share", "gap")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One attack of one sweep, and how many of its images had no gradient."""
+    """One attack of one sweep on one state of its net, and how many of its images had no gradient."""
 
     sweep_name: str
     attack_name: str
+    snapshot: float | None
     sweep: Sweep
     attack: OneStepAttack | IterativeAttack
     n_zero_gradient: int
 
     @property
     def key(self) -> str:
-        return f"{self.sweep_name}/{self.attack_name}"
+        return f"{self.sweep_name}/{curve_name(self.attack_name, self.snapshot)}"
 
     @property
     def kind_of_error(self) -> str:
@@ -109,25 +110,27 @@ class Tables:
         self.exponents: list[Row] = []
         self.points: list[Row] = []
         self.slopes: list[Row] = []
+        self.gaps: list[Row] = []
+        self.gap_points: list[Row] = []
         self.headline: Row = {}
 
     def add(self, curve: Curve, fitted: Fitted) -> None:
-        model = next(row for row in self.models if row["model"] == curve.sweep.model)
+        net, model = self._net(curve)
         scale = math.sqrt(model["n_pixels"]) if curve.attack.norm == "l2" else 1.0
         labels: Row = {
             "curve": curve.key,
             "sweep": curve.sweep_name,
             "attack": curve.attack_name,
-            "model": curve.sweep.model,
-            "dataset": curve.sweep.dataset,
-            "split": curve.sweep.split,
-            "arch": model["arch"],
-            "labels": model["labels"],
+            **net,
             "norm": curve.attack.norm,
+            "direction": getattr(curve.attack, "direction", None),
             "target": curve.attack.target,
             "clip": str(curve.attack.clip).lower(),
             "eps_scale": scale,
         }
+        if all(any(row[name] != net[name] for name in NET_COLUMNS) for row in self.gaps):
+            self.gaps.append({**net, **gap_row(fitted.gaps, self.settings.confidence)})
+            self.gap_points += [{**net, **row} for row in gap_distribution(fitted.gaps)]
         exponents = fitted.exponents()
         for row in exponents:
             row["n_zero_gradient"] = curve.n_zero_gradient
@@ -139,12 +142,33 @@ class Tables:
         if curve.key in self.settings.headline:
             self.headline[curve.key] = _headline(exponents)
 
+    def _net(self, curve: Curve) -> tuple[Row, Row]:
+        """The columns that say which state of which net a curve is of, and the model's own row."""
+        model = next(row for row in self.models if row["model"] == curve.sweep.model)
+        found = {"epoch": model["epochs"], "train_accuracy": model["train_accuracy"]}
+        if curve.snapshot is not None:
+            found = next(row for row in model["snapshots"] if row["snapshot"] == curve.snapshot)
+        net = {
+            "net": curve_name(curve.sweep.model, curve.snapshot),
+            "model": curve.sweep.model,
+            "dataset": curve.sweep.dataset,
+            "split": curve.sweep.split,
+            "arch": model["arch"],
+            "labels": model["labels"],
+            "snapshot": curve.snapshot,
+            "epoch": found["epoch"],
+            "train_accuracy": found["train_accuracy"],
+        }
+        return net, model
+
     def write(self, plots: Path, metrics: Path) -> None:
         positive = [row for row in self.points if row["net_error"] > 0]
         write_csv(plots / "exponents.csv", EXPONENT_COLUMNS, self.exponents)
         write_csv(plots / "error_curves.csv", POINT_COLUMNS, self.points)
         write_csv(plots / "error_curves_positive.csv", POINT_COLUMNS, positive)
         write_csv(plots / "local_slopes.csv", SLOPE_COLUMNS, self.slopes)
+        write_csv(plots / "logit_gaps.csv", GAP_COLUMNS, self.gaps)
+        write_csv(plots / "logit_gap_distribution.csv", GAP_POINT_COLUMNS, self.gap_points)
         write_csv(plots / "models.csv", MODEL_COLUMNS, self.models)
         accuracy = {row["model"]: round(row["test_accuracy"], 6) for row in self.models}
         write_json(metrics / "summary.json", {"test_accuracy": accuracy, "exponent": self.headline})

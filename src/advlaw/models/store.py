@@ -1,14 +1,18 @@
-"""Nets built from a spec, and kept as models/<study>/<model>/: spec.json, weights.safetensors, labels.npy."""
+"""Nets built from a spec, and kept as models/<study>/<model>/: spec.json, weights.safetensors, labels.npy.
+
+Snapshots from training are snapshots/<accuracy>.safetensors beside the final weights.
+"""
 
 import importlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load, save
-from torch import nn
+from torch import Tensor, nn
 
 from advlaw.core.io import replacing, write_json
 from advlaw.models.classifier import Classifier
@@ -23,21 +27,33 @@ def build(spec: Spec) -> Classifier:
     return module.build(tuple(spec["image_shape"]), spec["n_classes"], **sizes)
 
 
-def save_model(folder: Path, spec: Spec, model: nn.Module, labels: np.ndarray | None) -> None:
+def save_model(
+    folder: Path,
+    spec: Spec,
+    weights: Mapping[str, Tensor],
+    labels: np.ndarray | None,
+    snapshots: Mapping[float, Mapping[str, Tensor]],
+) -> None:
     """Write a trained net; `labels` (n,) are the labels it was fitted to where those were shuffled."""
     write_json(folder / "spec.json", spec)
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
-    with replacing(folder / "weights.safetensors") as temporary:
-        temporary.write_bytes(save(tensors))
+    for state, tensors in ((None, weights), *snapshots.items()):
+        plain = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+        with replacing(_weights_path(folder, state)) as temporary:
+            temporary.write_bytes(save(plain))
     if labels is not None:
         with replacing(folder / "labels.npy") as temporary, temporary.open("wb") as file:
             np.save(file, labels)
 
 
-def load_model(folder: Path, device: torch.device) -> Classifier:
-    """The trained net in evaluation mode, with frozen weights."""
+def _weights_path(folder: Path, snapshot: float | None) -> Path:
+    """The file of the final weights, or of the first epoch with a training accuracy of `snapshot`."""
+    return folder / ("weights.safetensors" if snapshot is None else f"snapshots/{snapshot:g}.safetensors")
+
+
+def load_model(folder: Path, device: torch.device, snapshot: float | None = None) -> Classifier:
+    """The trained net, or a snapshot from its training, in evaluation mode with frozen weights."""
     model = build(json.loads((folder / "spec.json").read_text(encoding="utf-8")))
-    model.load_state_dict(load((folder / "weights.safetensors").read_bytes()))
+    model.load_state_dict(load(_weights_path(folder, snapshot).read_bytes()))
     return in_fast_layout(model.to(device)).eval().requires_grad_(False)
 
 

@@ -1,69 +1,119 @@
-"""The tables of the README, from the study's committed tables."""
+"""The tables of the README, from the studies' committed tables."""
 
-from advlaw.claims.verdict import PAPER_RANGES, verdict
+from collections.abc import Iterable, Iterator
+
+from advlaw.claims.verdict import PAPER_RANGES, PAPER_VALUES, verdict
 
 Row = dict[str, str]
 
 
+def table(columns: list[str], rows: Iterable[list[str]]) -> str:
+    """A markdown table; a column whose name ends in `:` is aligned to the right."""
+    heads = [column.removesuffix(":") for column in columns]
+    rules = ["---:" if column.endswith(":") else "---" for column in columns]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rules, *rows))
+
+
 def exponents_table(exponents: list[Row]) -> str:
-    """A line per curve: the reported exponent, the papers' least squares beside it, and the paper's range."""
-    lines = [
-        "| data | net | attack | images | B, maximum likelihood | errors | B, least squares (net) | paper | verdict |",
-        "|---|---|---|---:|---|---|---|---|---|",
-    ]
-    for reported in (row for row in exponents if row["is_reported"] == "true"):
-        (straight_line,) = (
-            row
-            for row in exponents
-            if (row["curve"], row["kind"], row["estimator"]) == (reported["curve"], "net", "least_squares")
+    """A line per curve of the nets fitted to true labels: gross and net exponents, and the paper's."""
+    columns = ["data", "net", "attack", "images:", "gross, ML", "net, ML", "net, LS", "paper", "verdict"]
+    rows = []
+    for reported in _reported(exponents, "original"):
+        cells = [reported["dataset"], reported["model"], f"`{reported['attack']}`", f"{int(reported['n_images']):,}"]
+        rows.append([*cells, *_estimates(exponents, reported), *_against_paper(reported)])
+    return table(columns, rows)
+
+
+def shuffled_table(exponents: list[Row], gaps: list[Row], models: list[Row]) -> str:
+    """A line per state of a net fitted to shuffled labels: FGSM's exponent and how many images are close to a tie."""
+    columns = ["data", "optimizer", "state", "epoch:", "training accuracy:", "gross, ML", "net, LS", "paper", "verdict"]
+    columns += ["Δ₁₂ density near 0:", "exponent of P(Δ₁₂ ≤ d)"]
+    optimizers = {row["model"]: row["optimizer"] for row in models}
+    rows = []
+    for reported in _reported(exponents, "shuffled"):
+        (gap,) = (row for row in gaps if all(row[key] == reported[key] for key in ("model", "snapshot", "split")))
+        gross, _, straight = _estimates(exponents, reported)
+        snapshot = reported["snapshot"]
+        rows.append(
+            [
+                reported["dataset"],
+                optimizers[reported["model"]],
+                f"first {100 * float(snapshot):g} %" if snapshot else "end",
+                reported["epoch"],
+                f"{100 * float(reported['train_accuracy']):.5g} %",
+                gross,
+                straight,
+                *_against_paper(reported),
+                f"{float(gap['gap_density']):.2f}",
+                _interval(gap, "gap_exponent_0.1"),
+            ]
         )
-        cells = [
-            reported["dataset"],
-            reported["model"] + (" (training images)" if reported["split"] == "train" else ""),
-            f"`{reported['attack']}`",
-            f"{int(reported['n_images']):,}",
-            _interval(reported),
-            f"{reported['n_errors']} {reported['kind']}",
-            _interval(straight_line),
-            *_against_paper(reported),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return table(columns, rows)
 
 
 def accuracy_table(models: list[Row]) -> str:
     """A line per model: architecture, size, epochs and accuracies."""
-    lines = [
-        "| model | data | net | parameters | epochs | training accuracy | test accuracy |",
-        "|---|---|---|---:|---:|---:|---:|",
-    ]
+    columns = ["model", "data", "net", "parameters:", "epochs:", "training accuracy:", "test accuracy:"]
+    rows = []
     for row in models:
         labels = ", shuffled labels" if row["labels"] == "shuffled" else ""
-        lines.append(
-            f"| {row['model']} | {row['dataset']} | {row['arch']}{labels} | {int(row['n_parameters']):,} | "
-            f"{row['epochs']} | {float(row['train_accuracy']):.2%} | {float(row['test_accuracy']):.2%} |"
-        )
-    return "\n".join(lines)
+        sizes = [row["model"], row["dataset"], row["arch"] + labels, f"{int(row['n_parameters']):,}", row["epochs"]]
+        rows.append([*sizes, f"{float(row['train_accuracy']):.2%}", f"{float(row['test_accuracy']):.2%}"])
+    return table(columns, rows)
 
 
-def _against_paper(reported: Row) -> tuple[str, str]:
-    """The paper's range for such an attack, and the verdict of the reported exponent."""
-    paper = PAPER_RANGES.get(reported["target"])
+def studies_table(studies: dict[str, tuple[str, list[Row] | None]]) -> str:
+    """A line per study: name -> the command that runs it and its exponents.csv, or None where it was not run here."""
+    columns = ["study", "run it", "data", "nets:", "curves:", "results"]
+    rows = []
+    for name, (command, exponents) in studies.items():
+        cells = ["–", "–", "–", "not run here: the data were not at hand"]
+        if exponents is not None:
+            curves = list(_reported(exponents))
+            data = ", ".join(dict.fromkeys(f"{row['dataset']}" for row in curves))
+            nets = len({row["model"] for row in curves})
+            cells = [data, str(nets), str(len(curves)), f"[plots/{name}](plots/{name})"]
+        rows.append([name, f"`{command}`", *cells])
+    return table(columns, rows)
+
+
+def _reported(exponents: list[Row], labels: str | None = None) -> Iterator[Row]:
+    return (row for row in exponents if row["is_reported"] == "true" and labels in (None, row["labels"]))
+
+
+def _estimates(exponents: list[Row], reported: Row) -> list[str]:
+    """Gross and net by maximum likelihood, and the papers' least squares on the net curve; the reported one in bold."""
+    wanted = [("gross", "maximum_likelihood"), ("net", "maximum_likelihood"), ("net", "least_squares")]
+    found = {(row["kind"], row["estimator"]): row for row in exponents if row["curve"] == reported["curve"]}
+    cells = []
+    for kind, estimator in wanted:
+        row = found[kind, estimator]
+        bold = "**" if row["is_reported"] == "true" and row["exponent"] else ""
+        cells.append(f"{bold}{_interval(row)}{bold}")
+    return cells
+
+
+def _against_paper(reported: Row) -> list[str]:
+    """The paper's value and range for such an attack, and the verdict of the reported exponent on the range."""
+    paper = PAPER_RANGES.get(reported["attack"])
     if paper is None:
-        return "–", "–"
+        return ["–", "–"]
     shown = f"{paper[0]}–{paper[1]}"
+    value = PAPER_VALUES.get((reported["dataset"], reported["labels"], reported["attack"]))
+    if value and reported["arch"] == "fc":
+        shown = f"{value}; {shown}"
     if not reported["exponent_low"]:
-        return shown, "inconclusive"
+        return [shown, "inconclusive"]
     estimate, low, high = (float(reported[name]) for name in ("exponent", "exponent_low", "exponent_high"))
-    return shown, verdict(estimate, low, high, paper)
+    return [shown, verdict(estimate, low, high, paper)]
 
 
-def _interval(row: Row) -> str:
-    if not row["exponent"]:
-        return "too few errors"
-    if not row["exponent_low"]:
-        return f"{float(row['exponent']):.2f}"
-    return f"{float(row['exponent']):.2f} [{float(row['exponent_low']):.2f}, {float(row['exponent_high']):.2f}]"
+def _interval(row: Row, name: str = "exponent") -> str:
+    if not row[name]:
+        return "too few"
+    if not row[f"{name}_low"]:
+        return f"{float(row[name]):.2f}"
+    return f"{float(row[name]):.2f} [{float(row[f'{name}_low']):.2f}, {float(row[f'{name}_high']):.2f}]"
 
 
 def replace_block(text: str, name: str, content: str) -> str:
@@ -73,3 +123,16 @@ def replace_block(text: str, name: str, content: str) -> str:
         raise ValueError(f"README.md: needs one {begin} and one {end}")
     before, rest = text.split(begin)
     return f"{before}{begin}\n{content}\n{end}{rest.split(end)[1]}"
+
+
+def filled(text: str, studies: dict[str, tuple[str, dict[str, list[Row]] | None]]) -> str:
+    """README.md with every table made anew: study -> its command and its tables by name, None where it was not run."""
+    curves = {name: (command, tables["exponents"] if tables else None) for name, (command, tables) in studies.items()}
+    text = replace_block(text, "studies", studies_table(curves))
+    for name, (_, tables) in studies.items():
+        if tables is not None:
+            text = replace_block(text, f"exponents {name}", exponents_table(tables["exponents"]))
+            text = replace_block(text, f"models {name}", accuracy_table(tables["models"]))
+            shuffled = shuffled_table(tables["exponents"], tables["logit_gaps"], tables["models"])
+            text = replace_block(text, f"shuffled {name}", shuffled)
+    return text

@@ -17,10 +17,23 @@ from advlaw.training.optimizer import Optimizer
 SECONDS_BETWEEN_CHECKPOINTS = 2.0
 EVALUATION_BATCH = 2000
 Row = dict[str, float | int]
+Weights = dict[str, Tensor]
 
 
 class TrainingError(ValueError):
     """A training that did not reach what its params ask for."""
+
+
+@dataclass
+class History:
+    """What a training leaves behind: a row for every epoch, and the weights at every accuracy to be kept."""
+
+    rows: list[Row]
+    snapshots: dict[float, Weights]
+
+    def first_at(self, accuracy: float) -> Row | None:
+        """The first epoch with at least this accuracy on the fitted images."""
+        return next((row for row in self.rows if row["train_accuracy"] >= accuracy), None)
 
 
 @dataclass(frozen=True)
@@ -46,21 +59,22 @@ def train(
     settings: Training,
     seed: int,
     checkpoint: Checkpoint,
-) -> list[Row]:
-    """Train `model` in place; returns one row an epoch: epoch, train_loss, train_accuracy, validation_accuracy.
+) -> History:
+    """Train `model` in place; a row an epoch holds epoch, train_loss, train_accuracy and validation_accuracy.
 
-    Stops after the first epoch whose accuracy on the fitted images, in evaluation mode, reaches
-    `until_train_accuracy`. The order of images and the dropout of an epoch depend on (seed, name, epoch) only, so
-    a resumed training gives the same bytes as an uninterrupted one. Raises TrainingError where the loss is not
-    finite or the wanted accuracy is not reached.
+    Stops `epochs_beyond` epochs after the first one whose accuracy on the fitted images, in evaluation mode, reaches
+    `until_train_accuracy`, and keeps the weights after the first epoch that reaches each of `snapshots`. The order of
+    images and the dropout of an epoch depend on (seed, name, epoch) only, so a resumed training gives the same bytes
+    as an uninterrupted one. Raises TrainingError where the loss is not finite or a wanted accuracy is not reached.
     """
     parameters = list(model.parameters())
     optimizer = Optimizer(settings.optimizer, parameters, settings.weight_decay)
-    rows = _resume(model, optimizer, checkpoint)
+    history = _resume(model, optimizer, checkpoint)
     saved = time.monotonic()
-    for epoch in progress(_epochs_left(rows, settings), f"train {name}", total=settings.epochs - len(rows)):
+    left = settings.epochs + settings.epochs_beyond - len(history.rows)
+    for epoch in progress(_epochs_left(history, settings), f"train {name}", total=left):
         train_loss = _run_epoch(name, model, fitted, settings, optimizer, seed, epoch)
-        rows.append(
+        history.rows.append(
             {
                 "epoch": epoch,
                 "train_loss": train_loss,
@@ -68,41 +82,49 @@ def train(
                 "validation_accuracy": accuracy(model, validation),
             }
         )
+        for wanted in settings.snapshots:
+            if wanted not in history.snapshots and history.first_at(wanted):
+                history.snapshots[wanted] = {key: value.clone() for key, value in model.state_dict().items()}
         if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
-            checkpoint.save({"model": model.state_dict(), "optimizer": optimizer.state(), "rows": rows})
+            checkpoint.save({"model": model.state_dict(), "optimizer": optimizer.state(), **vars(history)})
             saved = time.monotonic()
-    _check_reached(name, rows, settings)
-    return rows
+    _check_reached(name, history, settings)
+    return history
 
 
-def _epochs_left(rows: list[Row], settings: Training) -> Iterator[int]:
-    """Epochs yet to run, counted from 1; `rows` grows as they are run."""
-    while len(rows) < settings.epochs and not _reached(rows, settings):
-        yield len(rows) + 1
+def _epochs_left(history: History, settings: Training) -> Iterator[int]:
+    """Epochs yet to run, counted from 1; `history` grows as they are run."""
+    while len(history.rows) < _last_epoch(history, settings):
+        yield len(history.rows) + 1
 
 
-def _reached(rows: list[Row], settings: Training) -> bool:
-    wanted = settings.until_train_accuracy
-    return wanted is not None and bool(rows) and rows[-1]["train_accuracy"] >= wanted
+def _last_epoch(history: History, settings: Training) -> int:
+    """The epoch after which training ends, as far as is known by now."""
+    until = settings.until_train_accuracy
+    reached = None if until is None else history.first_at(until)
+    return settings.epochs if reached is None else int(reached["epoch"]) + settings.epochs_beyond
 
 
-def _check_reached(name: str, rows: list[Row], settings: Training) -> None:
-    if settings.until_train_accuracy is not None and not _reached(rows, settings):
-        raise TrainingError(
-            f"models.{name}.until_train_accuracy = {settings.until_train_accuracy:g}: training accuracy is "
-            f"{rows[-1]['train_accuracy']:.4f} after all {settings.epochs} epochs; raise models.{name}.epochs, "
-            "change its learning_rate or schedule, or widen the net"
-        )
+def _check_reached(name: str, history: History, settings: Training) -> None:
+    wanted = {"until_train_accuracy": settings.until_train_accuracy}
+    wanted |= {f"snapshots[{i}]": accuracy for i, accuracy in enumerate(settings.snapshots)}
+    for key, accuracy in wanted.items():
+        if accuracy is not None and history.first_at(accuracy) is None:
+            raise TrainingError(
+                f"models.{name}.{key} = {accuracy:g}: training accuracy is "
+                f"{history.rows[-1]['train_accuracy']:.4f} after all {len(history.rows)} epochs; raise "
+                f"models.{name}.epochs, change its learning_rate or schedule, or widen the net"
+            )
 
 
-def _resume(model: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint) -> list[Row]:
+def _resume(model: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint) -> History:
     state = checkpoint.load()
     if state is None:
-        return []
+        return History([], {})
     model.load_state_dict(state["model"])
     optimizer.restore(state["optimizer"])
     print(f"going on after epoch {len(state['rows'])}, where an earlier run was stopped")
-    return state["rows"]
+    return History(state["rows"], state["snapshots"])
 
 
 def _run_epoch(

@@ -1,0 +1,63 @@
+"""Why nets fitted to shuffled labels have other exponents (Cubuk Fig. 2b): how many images are close to a decision.
+
+P(Delta_12 <= d) against d over its median, for each state of such a net on its training images, and for the nets
+fitted to the true labels of the same data on test images. A slope of 1 is a positive density at zero.
+"""
+
+import itertools
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from advlaw.figures.error_curves import state_label
+from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, save_figure
+
+Row = dict[str, str]
+NAME = "figure_2b_gaps"
+
+
+def draw_gaps(points: list[Row], folder: Path) -> list[str]:
+    """Draw NAME.svg and .png where a net was fitted to shuffled labels; the numbers are logit_gap_distribution.csv."""
+    shuffled = list(dict.fromkeys(row["model"] for row in points if row["labels"] == "shuffled"))
+    if not shuffled:
+        return []
+    with plt.rc_context(RC):
+        size = (TEXT_WIDTH_INCHES * min(1.0, 0.5 * len(shuffled)), 3.8)
+        figure, axes = plt.subplots(1, len(shuffled), figsize=size, sharey=True, squeeze=False)
+        for ax, model in zip(axes[0], shuffled, strict=True):
+            own = [row for row in points if row["model"] == model]
+            ordinary = [
+                row
+                for row in points
+                if (row["dataset"], row["arch"], row["labels"]) == (own[0]["dataset"], own[0]["arch"], "original")
+            ]
+            draw_gap_distributions(ax, {**_curves(own), **_curves(ordinary)})
+            ax.set_title(f"{model}: distance to a decision")
+        axes[0][0].set_ylabel("share of images right when clean")
+        save_figure(figure, folder, NAME)
+    return [NAME]
+
+
+def _curves(rows: list[Row]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """label -> gaps over their median and shares, of every net and state."""
+    curves = {}
+    for _, group in itertools.groupby(rows, key=lambda row: (row["model"], row["snapshot"])):
+        points = list(group)
+        gap, share = (np.array([float(row[name]) for row in points]) for name in ("gap", "share"))
+        label = state_label(points[0]) if points[0]["labels"] == "shuffled" else f"true labels ({points[0]['model']})"
+        curves[label] = (gap / np.interp(0.5, share, gap), share)
+    return curves
+
+
+def draw_gap_distributions(ax: Axes, curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Cumulative distributions on log-log axes, with a guide of slope 1."""
+    for (label, (gap, share)), colour, marker in zip(
+        curves.items(), itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False
+    ):
+        ax.plot(gap, share, marker, linestyle="-", color=colour, markerfacecolor="none", label=label)
+    guide = np.array([1e-3, 0.3])
+    ax.plot(guide, guide * 0.5, color="#777777", linestyle=":", label="slope 1: a positive density at zero")
+    ax.set(xscale="log", yscale="log", xlim=(5e-4, 5), ylim=(1e-4, 1.5), xlabel="Δ₁₂ over its median")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), handletextpad=0.3, borderaxespad=0.1)
