@@ -7,6 +7,7 @@ from scipy.stats import binom
 
 from advlaw.config.fit import Fit
 from advlaw.fitting.fit import Fitted
+from advlaw.fitting.gaps import density_near_zero, gap_distribution, gap_row, tail_exponent
 from advlaw.fitting.moments import bootstrap_moments, sample_moments
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.power_law import choose_range, least_squares, local_slope, maximum_likelihood
@@ -202,3 +203,34 @@ def test_goodness_of_fit_rejects_at_its_stated_rate_and_sees_a_bent_curve():
     arrays["threshold"][bend] = arrays["threshold"][bend] ** 0.4
     row = Fitted(outcomes(arrays), settings, np.random.default_rng(0)).exponents()[0]
     assert row["chi2_p_value"] < 1e-6
+
+
+@pytest.mark.parametrize("b", [1.0, 2.0])
+def test_the_tail_exponent_of_gaps_covers_the_planted_one(b):
+    """Of 400 intervals of 95 %, between 361 and 396 cover: outside once in ten thousand."""
+    rng = np.random.default_rng(2)
+    covered = 0
+    for _ in range(400):
+        gaps = rng.random(2000) ** (1 / b)
+        estimate, low, high = tail_exponent(gaps, 0.1, 0.95)
+        assert low < estimate < high
+        covered += low <= b <= high
+    least, most = binom.ppf([5e-5, 1 - 5e-5], 400, 0.95)
+    assert least <= covered <= most
+
+
+def test_the_density_of_gaps_near_zero_is_that_of_known_laws():
+    rng = np.random.default_rng(3)
+    assert density_near_zero(rng.random(1_000_000)) == pytest.approx(0.5, abs=0.005)
+    assert density_near_zero(rng.exponential(size=1_000_000)) == pytest.approx((1 - 2**-0.1) / 0.1, abs=0.005)
+    assert density_near_zero(rng.random(1_000_000) ** 0.5) < 0.06  # a density that vanishes at zero
+
+
+def test_the_distribution_of_gaps_is_counted():
+    gaps = np.random.default_rng(4).random(5000)
+    for row in gap_distribution(gaps):
+        assert (gaps <= row["gap"]).mean() == pytest.approx(row["share"])
+        assert row["share"] * 5000 >= 10
+    assert gap_distribution(gaps)[-1]["share"] == 1.0
+    assert gap_row(np.array([]), 0.95)["gap_median"] is None
+    assert np.isnan(tail_exponent(gaps[:50], 0.1, 0.95)).all()

@@ -1,6 +1,7 @@
 """Figures and the README: drawn from tables alone, the same bytes again, and numbers that the pipeline wrote."""
 
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from advlaw.config.fit import Fit
 from advlaw.config.sweep import Sweep
 from advlaw.core.io import read_csv, write_csv, write_json
 from advlaw.figures.error_curves import draw_figures, exponent_text
+from advlaw.figures.gaps import draw_gaps
+from advlaw.figures.methods import METHODS, draw_methods
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.tables import Curve, Tables
-from advlaw.report.markdown import accuracy_table, exponents_table, replace_block
+from advlaw.report.markdown import filled, shuffled_table, studies_table
 
 ROOT = Path(__file__).parents[1]
 STUDY = ROOT / "plots" / "digits"
@@ -121,10 +124,59 @@ def test_tables_write_missing_numbers_as_empty_cells(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
 
 
-def test_the_readme_s_tables_are_the_pipeline_s():
+def test_the_readme_s_tables_are_the_pipeline_s(monkeypatch):
+    monkeypatch.chdir(ROOT)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert replace_block(text, "exponents", exponents_table(read_csv(STUDY / "exponents.csv"))) == text
-    assert replace_block(text, "models", accuracy_table(read_csv(STUDY / "models.csv"))) == text
+    assert filled(text, runpy.run_path(str(ROOT / "stages" / "readme.py"))["study_tables"]()) == text
+
+
+def test_a_study_that_was_not_run_says_so():
+    table = studies_table({"fashion_mnist": ("make study STUDY=fashion_mnist", None)})
+    assert "not run here" in table.splitlines()[-1]
+
+
+@pytest.fixture
+def shuffled(tables):
+    """The same tables as if the net had been fitted to shuffled labels, with a snapshot at 99 %."""
+    names = ("exponents", "logit_gaps", "models", "logit_gap_distribution", "error_curves")
+    made = {name: read_csv(tables / "plots" / f"{name}.csv") for name in names}
+    for rows in made.values():
+        for row in rows:
+            row["labels"] = "shuffled"
+    for name in ("exponents", "logit_gaps", "logit_gap_distribution", "error_curves"):
+        old = [row for row in made[name] if row.get("attack", "fgsm") == "fgsm"]
+        snapshot = {"snapshot": "0.99", "epoch": "3", "train_accuracy": "0.991"}
+        made[name] = [
+            {**row, **snapshot, **({"curve": "net/fgsm@0.99"} if "curve" in row else {})} for row in old
+        ] + old
+    return made
+
+
+def test_shuffled_labels_are_shown_state_by_state(shuffled, tmp_path):
+    table = shuffled_table(shuffled["exponents"], shuffled["logit_gaps"], shuffled["models"]).splitlines()
+    assert [line.split(" | ")[2] for line in table[2:]] == ["first 99 %", "end"]
+    assert "99.1 %" in table[2]
+    assert draw_gaps(shuffled["logit_gap_distribution"], tmp_path) == ["figure_2b_gaps"]
+    assert draw_figures(shuffled["error_curves"], shuffled["exponents"], tmp_path) == ["figure_2b"]
+    for name in ("figure_2b", "figure_2b_gaps"):
+        drawn = (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
+        assert "first 99% (epoch 3)" in drawn
+        assert "end (epoch 1)" in drawn
+
+
+def test_the_methods_are_drawn_where_a_sweep_has_all_nine(tables):
+    points = read_csv(tables / "plots" / "error_curves.csv")
+    assert draw_methods(points, tables / "m") == []
+    fgsm = [row for row in points if row["attack"] == "fgsm"]
+    knowing = ("fgsm", "l2", "fast_linf")
+    all_nine = [
+        {**row, "attack": name, "target": "true_label" if name in knowing else ""} for name in METHODS for row in fgsm
+    ]
+    assert draw_methods(all_nine, tables / "m") == ["one_step_methods"]
+    assert {float(row["top5_accuracy"]) for row in fgsm} == {1.0}
+    for row in fgsm:
+        lost = float(fgsm[0]["accuracy"]) + float(fgsm[0]["net_error"]) - float(row["accuracy"])
+        assert lost == pytest.approx(float(row["net_error"]), abs=1e-6)
 
 
 def test_every_path_the_readme_names_exists():
