@@ -73,7 +73,6 @@ def test_the_default_study_is_valid(study):
         ({"sweeps.fc_shuffled.snapshots": [0.5]}, "sweeps.fc_shuffled.snapshots = 0.5: not among models.fc_shuff"),
         ({"models.fc_shuffled.snapshots": [0.99, 0.9]}, "models.fc_shuffled: snapshots = [0.99, 0.9]: must rise"),
         ({"models.fc_shuffled.snapshots": [1.5]}, "fc_shuffled.snapshots[0] = 1.5: should be less than or equal"),
-        ({"models.fc_shuffled.schedule": "cosine"}, "epochs_beyond = 20 needs until_train_accuracy and schedule"),
         ({"attacks.iterative.pgd.steps": "many"}, "attacks.iterative.pgd.steps = 'many': should be 'from_eps'"),
         ({"attacks.one_step.random_sign.target": "entropy"}, "direction = 'random_sign' is noise: leave out target"),
         ({"params": "elsewhere.yaml"}, "params = 'elsewhere.yaml': must be the path of this file from the root"),

@@ -174,17 +174,15 @@ def test_training_stops_at_the_wanted_accuracy(tmp_path, monkeypatch):
     assert all(row["train_accuracy"] < 0.9 for row in rows[:-1])
 
 
-def test_training_goes_on_beyond_the_wanted_accuracy_and_keeps_what_it_passes(tmp_path, monkeypatch):
-    wanted = {"until_train_accuracy": 0.9, "schedule": "constant", "snapshots": [0.5, 0.9]}
-    short, until, _ = run(tmp_path, monkeypatch, epochs=200, **wanted)
-    model, beyond, _ = run(tmp_path, monkeypatch, epochs=200, epochs_beyond=7, **wanted)
-    assert len(beyond.rows) == len(until.rows) + 7
-    assert beyond.rows[: len(until.rows)] == until.rows
-    for level, weights in beyond.snapshots.items():
-        short.load_state_dict(weights)
-        first = next(row for row in beyond.rows if row["train_accuracy"] >= level)
-        assert accuracy(short, learnable()) == first["train_accuracy"]
-    assert accuracy(model, learnable()) == beyond.rows[-1]["train_accuracy"]
+def test_a_snapshot_is_the_net_at_the_first_epoch_that_is_so_accurate(tmp_path, monkeypatch):
+    model, history, _ = run(tmp_path, monkeypatch, epochs=30, schedule="constant", snapshots=[0.5, 0.9])
+    assert list(history.snapshots) == [0.5, 0.9]
+    assert len(history.rows) == 30
+    assert accuracy(model, learnable()) == history.rows[-1]["train_accuracy"]
+    for level, weights in history.snapshots.items():
+        model.load_state_dict(weights)
+        first = next(row for row in history.rows if row["train_accuracy"] >= level)
+        assert accuracy(model, learnable()) == first["train_accuracy"]
 
 
 def test_a_snapshot_that_is_never_reached_is_a_clear_error(tmp_path, monkeypatch):

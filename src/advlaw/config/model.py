@@ -19,13 +19,10 @@ class Training(Section):
     schedule: Literal["constant", "cosine"] = "cosine"
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     until_train_accuracy: Share | None = None
-    epochs_beyond: Annotated[int, Field(ge=0)] = 0
     snapshots: Annotated[list[Share], Field(default_factory=list)]
 
     @model_validator(mode="after")
-    def _ends_somewhere(self) -> "Training":
-        if self.epochs_beyond and (self.until_train_accuracy is None or self.schedule != "constant"):
-            raise ValueError(f"epochs_beyond = {self.epochs_beyond} needs until_train_accuracy and schedule: constant")
+    def _snapshots_rise(self) -> "Training":
         if sorted(set(self.snapshots)) != self.snapshots:
             raise ValueError(f"snapshots = {self.snapshots}: must rise, each named once")
         return self

@@ -62,7 +62,7 @@ def train(
 ) -> History:
     """Train `model` in place; a row an epoch holds epoch, train_loss, train_accuracy and validation_accuracy.
 
-    Stops `epochs_beyond` epochs after the first one whose accuracy on the fitted images, in evaluation mode, reaches
+    Stops after the first epoch whose accuracy on the fitted images, in evaluation mode, reaches
     `until_train_accuracy`, and keeps the weights after the first epoch that reaches each of `snapshots`. The order of
     images and the dropout of an epoch depend on (seed, name, epoch) only, so a resumed training gives the same bytes
     as an uninterrupted one. Raises TrainingError where the loss is not finite or a wanted accuracy is not reached.
@@ -71,7 +71,7 @@ def train(
     optimizer = Optimizer(settings.optimizer, parameters, settings.weight_decay)
     history = _resume(model, optimizer, checkpoint)
     saved = time.monotonic()
-    left = settings.epochs + settings.epochs_beyond - len(history.rows)
+    left = settings.epochs - len(history.rows)
     for epoch in progress(_epochs_left(history, settings), f"train {name}", total=left):
         train_loss = _run_epoch(name, model, fitted, settings, optimizer, seed, epoch)
         history.rows.append(
@@ -94,15 +94,9 @@ def train(
 
 def _epochs_left(history: History, settings: Training) -> Iterator[int]:
     """Epochs yet to run, counted from 1; `history` grows as they are run."""
-    while len(history.rows) < _last_epoch(history, settings):
-        yield len(history.rows) + 1
-
-
-def _last_epoch(history: History, settings: Training) -> int:
-    """The epoch after which training ends, as far as is known by now."""
     until = settings.until_train_accuracy
-    reached = None if until is None else history.first_at(until)
-    return settings.epochs if reached is None else int(reached["epoch"]) + settings.epochs_beyond
+    while len(history.rows) < settings.epochs and (until is None or history.first_at(until) is None):
+        yield len(history.rows) + 1
 
 
 def _check_reached(name: str, history: History, settings: Training) -> None:
@@ -112,7 +106,7 @@ def _check_reached(name: str, history: History, settings: Training) -> None:
         if accuracy is not None and history.first_at(accuracy) is None:
             raise TrainingError(
                 f"models.{name}.{key} = {accuracy:g}: training accuracy is "
-                f"{history.rows[-1]['train_accuracy']:.4f} after all {len(history.rows)} epochs; raise "
+                f"{history.rows[-1]['train_accuracy']:.6g} after all {len(history.rows)} epochs; raise "
                 f"models.{name}.epochs, change its learning_rate or schedule, or widen the net"
             )
 
