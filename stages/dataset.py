@@ -15,7 +15,7 @@ from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_json
 from advlaw.core.progress import download_progress
 from advlaw.data.dataset import write_dataset
-from advlaw.data.download import Place, forget_downloads
+from advlaw.data.download import DownloadError, Place, forget_downloads
 from advlaw.data.registry import make_dataset
 
 
@@ -24,7 +24,13 @@ def main() -> None:
     section = read_section(arguments.params, f"datasets.{arguments.name}", Dataset)
     seed = read_section(arguments.params, "seed", int)
     place = Place(os.environ.get("ADVLAW_MIRROR"), Path("data/downloads") / arguments.name, download_progress())
-    dataset, provenance = make_dataset(section, seed, place)
+    try:
+        dataset, provenance = make_dataset(section, seed, place)
+    except DownloadError:
+        raise  # what was verified stays in data/downloads for the next try
+    except ValueError:
+        forget_downloads(place)  # verified, but not what it should be: to be fetched anew
+        raise
     path = Path("data/datasets") / f"{arguments.name}.npz"
     write_dataset(path, dataset)
     sizes = {name: len(index) for name, index in dataset.splits.items()}

@@ -31,10 +31,12 @@ def main() -> None:
     )
     rows = [json.loads((Path("models") / study / name / "row.json").read_text("utf-8")) for name in models]
     tables = Tables(rows, settings)
+    kept = {row["model"]: [None, *(found["snapshot"] for found in row["snapshots"])] for row in rows}
     curves = [
         (name, sweep, attack, state)
         for name, sweep in sweeps.items()
         for state in sweep.states()
+        if state in kept[sweep.model]  # training need not have got so far
         for attack in sweep.attacks
     ]
     for name, sweep, attack, state in progress(curves, "fit"):

@@ -62,6 +62,7 @@ def main() -> None:
         "n_pixels": fitted.images[0].numel(),
         "n_parameters": sum(p.numel() for p in model.parameters()),
         "optimizer": settings.optimizer,
+        "schedule": settings.schedule,
         "epochs": len(rows),
         "train_accuracy": rows[-1]["train_accuracy"],
         "validation_accuracy": rows[-1]["validation_accuracy"],
@@ -73,6 +74,8 @@ def main() -> None:
     write_json(folder / "row.json", row)
     write_csv(Path("plots") / study / "training" / f"{name}.csv", list(rows[0]), rows)
     checkpoint.remove()
+    for missed in sorted(set(settings.snapshots) - history.snapshots.keys()):
+        print(f"{folder}: a training accuracy of {missed:g} was never reached; it has no such snapshot")
     print(f"{folder}: {row['epochs']} epochs, train {row['train_accuracy']:.4f}, test {row['test_accuracy']:.4f}")
 
 

@@ -153,6 +153,7 @@ def test_random_images_are_uniform_and_hold_nothing():
     made = random_images(counts, classes=7, channels=3, side=5, seed=0)
     assert made.images.shape == (450, 3, 5, 5)
     assert [len(index) for index in made.splits.values()] == [300, 50, 100]
+    # each of these three bounds would be missed by one seed in ten thousand
     assert chisquare(np.bincount(made.images.ravel(), minlength=256)).pvalue > 1e-4
     assert chisquare(np.bincount(made.labels, minlength=7)).pvalue > 1e-4
     means = made.images.mean(axis=(1, 2, 3))

@@ -207,7 +207,7 @@ def test_goodness_of_fit_rejects_at_its_stated_rate_and_sees_a_bent_curve():
 
 @pytest.mark.parametrize("b", [1.0, 2.0])
 def test_the_tail_exponent_of_gaps_covers_the_planted_one(b):
-    """Of 400 intervals of 95 %, between 361 and 396 cover: outside once in ten thousand."""
+    """Of 400 intervals of 95 %, 361 to 395 cover but once in ten thousand."""
     rng = np.random.default_rng(2)
     covered = 0
     for _ in range(400):
@@ -220,9 +220,9 @@ def test_the_tail_exponent_of_gaps_covers_the_planted_one(b):
 
 
 def test_the_density_of_gaps_near_zero_is_that_of_known_laws():
-    rng = np.random.default_rng(3)
-    assert density_near_zero(rng.random(1_000_000)) == pytest.approx(0.5, abs=0.005)
-    assert density_near_zero(rng.exponential(size=1_000_000)) == pytest.approx((1 - 2**-0.1) / 0.1, abs=0.005)
+    rng = np.random.default_rng(3)  # bounds of about 5 standard deviations
+    assert density_near_zero(rng.random(1_000_000)) == pytest.approx(0.5, abs=0.012)
+    assert density_near_zero(rng.exponential(size=1_000_000)) == pytest.approx((1 - 2**-0.1) / 0.1, abs=0.015)
     assert density_near_zero(rng.random(1_000_000) ** 0.5) < 0.06  # a density that vanishes at zero
 
 
@@ -233,4 +233,5 @@ def test_the_distribution_of_gaps_is_counted():
         assert row["share"] * 5000 >= 10
     assert gap_distribution(gaps)[-1]["share"] == 1.0
     assert gap_row(np.array([]), 0.95)["gap_median"] is None
-    assert np.isnan(tail_exponent(gaps[:50], 0.1, 0.95)).all()
+    for few_or_equal in (gaps[:50], np.full(900, 0.3)):
+        assert np.isnan(tail_exponent(few_or_equal, 0.1, 0.95)).all()

@@ -8,9 +8,11 @@ import torch
 from conftest import CLASSES, SHAPE, make_images, make_net
 from scipy.stats import chisquare, kstest, truncnorm
 
+from advlaw.attacks import draws
 from advlaw.attacks.draws import Draws, random_classes, random_sign, truncated_normal
 from advlaw.attacks.iterative import pgd
 from advlaw.attacks.one_step import one_step_direction
+from advlaw.config import attack as config_attack
 from advlaw.config.attack import Attacks
 from advlaw.config.section import ParamsError, read_section, validate
 from advlaw.evaluation.sweep import Randomness, in_top, sweep_one_step
@@ -80,6 +82,7 @@ def test_noise_moves_each_pixel_whatever_the_net(name):
 
 
 def test_the_nine_methods_are_all_there():
+    assert draws.NOISE.keys() == set(config_attack.NOISE)
     assert FORMULAS.keys() | {"random_sign", "truncated_normal"} <= ATTACKS.one_step.keys()
     assert len(FORMULAS) + 2 == 9
 
@@ -150,7 +153,8 @@ def test_top_5_outcomes_are_those_of_a_full_sort():
         best = net(images + eps * direction).topk(5, dim=1).indices
         np.testing.assert_array_equal(arrays["top5"][i], (best == labels[:, None]).any(dim=1).numpy())
     assert 0.3 < arrays["clean_top5"].mean() < 0.9
-    assert in_top(torch.zeros(1, 3), torch.tensor([2])).all()
+    ranks = torch.arange(8.0)[None].expand(8, 8)
+    assert in_top(ranks, torch.arange(8)).tolist() == [False] * 3 + [True] * 5
 
 
 def test_the_clean_margin_is_the_gap_of_the_label():

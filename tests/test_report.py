@@ -34,6 +34,7 @@ def tables(tmp_path):
         "arch": "fc",
         "labels": "original",
         "optimizer": "adam",
+        "schedule": "constant",
         "snapshots": [],
         "dataset": "x",
         "n_pixels": 64,
@@ -142,7 +143,7 @@ def shuffled(tables):
     made = {name: read_csv(tables / "plots" / f"{name}.csv") for name in names}
     for rows in made.values():
         for row in rows:
-            row["labels"] = "shuffled"
+            row |= {"labels": "shuffled", "split": "train"}
     for name in ("exponents", "logit_gaps", "logit_gap_distribution", "error_curves"):
         old = [row for row in made[name] if row.get("attack", "fgsm") == "fgsm"]
         snapshot = {"snapshot": "0.99", "epoch": "3", "train_accuracy": "0.991"}

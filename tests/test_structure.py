@@ -17,7 +17,7 @@ ALLOWED = {
     "evaluation": BASE | {"attacks", "models"},
     "figures": BASE,
     "claims": BASE,
-    "report": BASE | {"claims", "figures"},
+    "report": BASE | {"claims"},
     "config": {"config"},
     "core": {"core"},
 }

@@ -26,31 +26,31 @@ class Draws:
     names: tuple[str, ...]
     items: range
 
-    def generators(self) -> Iterator[np.random.Generator]:
+    def generators(self, purpose: str) -> Iterator[np.random.Generator]:
         for item in self.items:
-            yield generator(self.seed, *self.names, item)
+            yield generator(self.seed, *self.names, purpose, item)
 
-    def stacked(self, draw: Callable[[np.random.Generator], np.ndarray]) -> Tensor:
+    def pixels(self, draw: Callable[[np.random.Generator], np.ndarray]) -> Tensor:
         """One draw for every image (B, ...), float32."""
-        return torch.from_numpy(np.stack([draw(rng) for rng in self.generators()])).float()
+        return torch.from_numpy(np.stack([draw(rng) for rng in self.generators("pixels")])).float()
 
 
 def random_classes(draws: Draws, n_classes: int) -> Tensor:
     """A class of every image (B,), uniform over all K, its own among them: the target of step rnd."""
-    return torch.tensor([int(rng.integers(n_classes)) for rng in draws.generators()])
+    return torch.tensor([int(rng.integers(n_classes)) for rng in draws.generators("class")])
 
 
 def random_sign(draws: Draws, shape: Shape) -> Tensor:
     """sign(N(0, 1)) of every pixel (B, *shape)."""
-    return draws.stacked(lambda rng: np.sign(rng.standard_normal(shape)))
+    return draws.pixels(lambda rng: np.sign(rng.standard_normal(shape)))
 
 
 def truncated_normal(draws: Draws, shape: Shape) -> Tensor:
-    """Normal noise of standard deviation 0.5 on [-1, 1] for every pixel (B, *shape); times eps it is Kurakin's T."""
+    """A normal of standard deviation 0.5 truncated to [-1, 1], for every pixel (B, *shape); times eps Kurakin's T."""
     from scipy.special import ndtr, ndtri
 
     low, high = ndtr(-TRUNCATED_AT), ndtr(TRUNCATED_AT)
-    noise = draws.stacked(lambda rng: ndtri(rng.uniform(low, high, size=shape)) / TRUNCATED_AT)
+    noise = draws.pixels(lambda rng: ndtri(rng.uniform(low, high, size=shape)) / TRUNCATED_AT)
     return noise.clamp(-1.0, 1.0)
 
 
@@ -63,7 +63,7 @@ def unit_ball(draws: Draws, shape: Shape, norm: Norm) -> Tensor:
         gaussian = rng.standard_normal(shape)
         return gaussian / np.linalg.norm(gaussian) * rng.uniform() ** (1.0 / gaussian.size)
 
-    return draws.stacked(draw)
+    return draws.pixels(draw)
 
 
 NOISE: dict[str, Callable[[Draws, Shape], Tensor]] = {"random_sign": random_sign, "truncated_normal": truncated_normal}

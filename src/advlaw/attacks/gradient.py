@@ -29,10 +29,11 @@ def naive_error(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def scale_free_entropy_error(logits: Tensor, labels: Tensor) -> Tensor:
-    """dH/dh_i = -p_i (log p_i + H) of the prediction's entropy H over its largest entry, in float64; (B, K).
+    """dH/dh_i = -p_i (log p_i + H) of the prediction's entropy H, in float64, scaled; (B, K).
 
-    `labels` are not used. Computed from log p, which does not underflow; the largest p's entry is minus the sum of
-    the others, since adding a constant to all logits changes nothing.
+    Divided by the largest entry but that of the largest p. `labels` are not used. Computed from log p, which does not
+    underflow; the largest p's entry is minus the sum of the others, since adding a constant to all logits changes
+    nothing.
     """
     log_p = logits.double().log_softmax(dim=1)
     entropy = -(log_p.exp() * log_p).sum(dim=1, keepdim=True)

@@ -75,6 +75,12 @@ class IterativeAttack(Section):
     restarts: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
+    def _steps_from_eps_are_of_kurakin_s_method(self) -> "IterativeAttack":
+        if self.steps == "from_eps" and (self.norm != "linf" or isinstance(self.step_size, RelativeStep)):
+            raise ValueError("steps = 'from_eps' needs norm: linf and an absolute step_size")
+        return self
+
+    @model_validator(mode="after")
     def _restarts_need_a_random_start(self) -> "IterativeAttack":
         if self.restarts > 1 and not self.random_start:
             raise ValueError(f"restarts = {self.restarts} needs random_start: true")

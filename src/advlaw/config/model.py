@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from advlaw.config.section import Name, Section, Share
+from advlaw.config.section import Name, Section, Share, Snapshots
 
 
 class Training(Section):
@@ -19,12 +19,13 @@ class Training(Section):
     schedule: Literal["constant", "cosine"] = "cosine"
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     until_train_accuracy: Share | None = None
-    snapshots: Annotated[list[Share], Field(default_factory=list)]
+    snapshots: Snapshots
 
     @model_validator(mode="after")
-    def _snapshots_rise(self) -> "Training":
-        if sorted(set(self.snapshots)) != self.snapshots:
-            raise ValueError(f"snapshots = {self.snapshots}: must rise, each named once")
+    def _snapshots_come_before_the_end(self) -> "Training":
+        until = self.until_train_accuracy
+        if until is not None and any(snapshot > until for snapshot in self.snapshots):
+            raise ValueError(f"snapshots = {self.snapshots}: training ends at until_train_accuracy = {until:g}")
         return self
 
 

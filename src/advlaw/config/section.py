@@ -8,13 +8,23 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Share = Annotated[float, Field(gt=0, le=1)]
+
+
+def _rising(shares: list[float]) -> list[float]:
+    names = [f"{share:g}" for share in shares]  # what their files are called
+    if sorted(shares) != shares or len(set(names)) < len(names):
+        raise ValueError(f"{shares}: must rise, each different in six digits")
+    return shares
+
+
+Snapshots = Annotated[list[Share], AfterValidator(_rising), Field(default_factory=list)]
 
 
 class ParamsError(ValueError):

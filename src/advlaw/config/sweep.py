@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from advlaw.config.section import Name, Section, Share
+from advlaw.config.section import Name, Section, Snapshots
 
 Split = Literal["train", "validation", "test", "train+validation"]
 
@@ -15,7 +15,7 @@ class Sweep(Section):
     split: Split = "test"
     family: Literal["one_step", "iterative"]
     attacks: Annotated[list[Name], Field(min_length=1)]
-    snapshots: Annotated[list[Share], Field(default_factory=list)]
+    snapshots: Snapshots
 
     def states(self) -> list[float | None]:
         """The states of the net that are attacked: each snapshot, and None for the end of training."""

@@ -6,6 +6,7 @@ disk. The python version is not read: it is a pickle, which may run any code whe
 
 import io
 import tarfile
+import zlib
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def cifar10_dataset(counts: dict[str, int], seed: int, place: Place) -> tuple[Da
 
 
 def _from_mirror(place: Place) -> tuple[dict[str, bytes], Provenance] | None:
-    """The six files of a mirror that has any of them; raises DownloadError where it has not all."""
+    """The six files of a mirror that has any of them; raises DownloadError where it lacks some."""
     files = [RemoteFile(FOLDER, name, "md5", md5, ()) for name, md5 in CONTENT_MD5.items()]
     found = {file.name: fetch_from_mirror(file, place) for file in files}
     held = {name: content for name, content in found.items() if content is not None}
@@ -81,6 +82,6 @@ def _from_archive(place: Place) -> tuple[dict[str, bytes], Provenance]:
             for name in CONTENT_MD5:
                 member = archive.extractfile(f"{FOLDER}/{name}")
                 contents[name] = member.read() if member else b""
-    except (tarfile.TarError, KeyError, OSError, EOFError) as error:
+    except (tarfile.TarError, zlib.error, KeyError, OSError, EOFError) as error:
         raise DownloadError(f"{ARCHIVE.dataset}/{ARCHIVE.name}: no CIFAR-10 archive: {error}") from None
     return contents, {ARCHIVE.name: origin}

@@ -102,9 +102,9 @@ def sweep_iterative(
 ) -> Arrays:
     """The same for an iterative attack, which runs anew at every eps.
 
-    Of several restarts the worst counts: an image is wrong if any of them makes it wrong. Adds to the common
-    arrays: bracket (N, 2), the eps between which an image becomes wrong; (last, inf) where it never does, NaN
-    where it is wrong when clean.
+    Of several restarts the worst counts: an image is wrong if any of them makes it wrong, and top5 is of that one.
+    Adds to the common arrays: bracket (N, 2), the eps between which an image becomes wrong; (last, inf) where it
+    never does, NaN where it is wrong when clean.
     """
 
     def work(batch: slice) -> Arrays:

@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from advlaw.core.io import write_csv
-from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, save_figure
+from advlaw.figures.style import ATTACK_NAMES, COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, legend_below, save_figure
 
 Row = dict[str, str]
 ARCHITECTURES = {"linear": "linear", "fc": "FC", "cnn": "CNN"}
@@ -44,12 +44,11 @@ class FigureKind:
     shows: Callable[[Row], bool]
     label: Callable[[Row], str]
     panel: Callable[[Row], str] = lambda row: row["dataset"]
-    at_least: int = 1  # curves in a panel
+    contrast: str | None = None  # a column of which a panel must show more than one value
 
 
 def _attack_label(row: Row) -> str:
-    names = {"fgsm": "FGSM", "l2": "L2 (ε = ‖·‖₂ / √D)", "step_ll": "step l.l.", "pgd": "PGD"}
-    return names.get(row["attack"], row["attack"].replace("_", " "))
+    return ATTACK_NAMES[row["attack"]]
 
 
 def _architecture_label(row: Row) -> str:
@@ -62,20 +61,21 @@ def state_label(row: Row) -> str:
     return f"{when} (epoch {row['epoch']})"
 
 
-def _is_fgsm(row: Row, labels: str) -> bool:
-    return row["attack"] == "fgsm" and row["labels"] == labels
+def _is_ordinary(row: Row, *attacks: str) -> bool:
+    """Of a net fitted to true labels, at the end of its training."""
+    return row["labels"] == "original" and not row["snapshot"] and row["attack"] in attacks
 
 
 def _is_of_fc(row: Row, *attacks: str) -> bool:
-    return row["arch"] == "fc" and row["labels"] == "original" and row["attack"] in attacks
+    return row["arch"] == "fc" and _is_ordinary(row, *attacks)
 
 
 FIGURES = (
-    FigureKind("figure_2a", "FGSM", lambda row: _is_fgsm(row, "original"), _architecture_label),
+    FigureKind("figure_2a", "FGSM", lambda row: _is_ordinary(row, "fgsm"), _architecture_label),
     FigureKind(
         "figure_2b",
         "shuffled labels, FGSM",
-        lambda row: _is_fgsm(row, "shuffled"),
+        lambda row: (row["attack"], row["labels"], row["split"]) == ("fgsm", "shuffled", "train"),
         state_label,
         lambda row: row["model"],
     ),
@@ -85,7 +85,7 @@ FIGURES = (
         "FGSM on FC",
         lambda row: _is_of_fc(row, "fgsm", "fgsm_clipped"),
         lambda row: "clipped to [0, 255]" if row["clip"] == "true" else "not clipped",
-        at_least=2,
+        contrast="clip",
     ),
 )
 
@@ -111,7 +111,9 @@ def _panels(kind: FigureKind, shown: list[Row], points: list[Row]) -> dict[str, 
         if labels.count((panel, label)) > 1:
             label = f"{label} ({row['sweep']})"
         panels.setdefault(panel, []).append(_curve(label, row, points))
-    return {panel: curves for panel, curves in panels.items() if len(curves) >= kind.at_least}
+    if kind.contrast is None:
+        return panels
+    return {panel: curves for panel, curves in panels.items() if len({c.fit[kind.contrast] for c in curves}) > 1}
 
 
 def _curve(label: str, fit: Row, points: list[Row]) -> Curve:
@@ -181,7 +183,7 @@ def draw_error_curves(ax: Axes, curves: list[Curve]) -> None:
     smallest = min((float(error) for curve in curves for error in curve.error if error > 0), default=SMALLEST_SHOWN)
     ax.set(xscale="log", yscale="log", ylim=(max(smallest, SMALLEST_SHOWN) / 1.5, 1.5))
     ax.set_xlabel("ε (pixel units, 0–255)")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), handletextpad=0.1, borderaxespad=0.1)
+    legend_below(ax)
 
 
 def _draw_fit(ax: Axes, curve: Curve, colour: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from advlaw.figures.error_curves import state_label
-from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, save_figure
+from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, legend_below, save_figure
 
 Row = dict[str, str]
 NAME = "figure_2b_gaps"
@@ -20,18 +20,18 @@ NAME = "figure_2b_gaps"
 
 def draw_gaps(points: list[Row], folder: Path) -> list[str]:
     """Draw NAME.svg and .png where a net was fitted to shuffled labels; the numbers are logit_gap_distribution.csv."""
-    shuffled = list(dict.fromkeys(row["model"] for row in points if row["labels"] == "shuffled"))
+    fitted = [row for row in points if row["labels"] == "shuffled" and row["split"] == "train"]
+    shuffled = list(dict.fromkeys(row["model"] for row in fitted))
     if not shuffled:
         return []
     with plt.rc_context(RC):
         size = (TEXT_WIDTH_INCHES * min(1.0, 0.5 * len(shuffled)), 3.8)
         figure, axes = plt.subplots(1, len(shuffled), figsize=size, sharey=True, squeeze=False)
         for ax, model in zip(axes[0], shuffled, strict=True):
-            own = [row for row in points if row["model"] == model]
+            own = [row for row in fitted if row["model"] == model]
+            same_data = [row for row in points if all(row[key] == own[0][key] for key in ("dataset", "arch"))]
             ordinary = [
-                row
-                for row in points
-                if (row["dataset"], row["arch"], row["labels"]) == (own[0]["dataset"], own[0]["arch"], "original")
+                row for row in same_data if (row["labels"], row["split"], row["snapshot"]) == ("original", "test", "")
             ]
             draw_gap_distributions(ax, {**_curves(own), **_curves(ordinary)})
             ax.set_title(f"{model}: distance to a decision")
@@ -60,4 +60,4 @@ def draw_gap_distributions(ax: Axes, curves: dict[str, tuple[np.ndarray, np.ndar
     guide = np.array([1e-3, 0.3])
     ax.plot(guide, guide * 0.5, color="#777777", linestyle=":", label="slope 1: a positive density at zero")
     ax.set(xscale="log", yscale="log", xlim=(5e-4, 5), ylim=(1e-4, 1.5), xlabel="Δ₁₂ over its median")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), handletextpad=0.3, borderaxespad=0.1)
+    legend_below(ax)

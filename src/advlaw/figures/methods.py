@@ -11,30 +11,30 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, save_figure
+from advlaw.figures.style import ATTACK_NAMES, COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, legend_below, save_figure
 
 Row = dict[str, str]
 NAME = "one_step_methods"
-METHODS = {
-    "fgsm": "FGSM",
-    "l2": "fast grad. L2 (ε = ‖·‖₂ / √D)",
-    "fast_linf": "fast grad. L∞",
-    "fgsm_predicted": "FGSM-pred",
-    "fast_entropy": "fast entropy",
-    "step_ll": "step l.l.",
-    "step_rnd": "step rnd.",
-    "random_sign": "sign of random noise",
-    "truncated_normal": "truncated normal noise",
-}
+METHODS = (
+    "fgsm",
+    "l2",
+    "fast_linf",
+    "fgsm_predicted",
+    "fast_entropy",
+    "step_ll",
+    "step_rnd",
+    "random_sign",
+    "truncated_normal",
+)
 
 
 def draw_methods(points: list[Row], folder: Path) -> list[str]:
-    """Draw NAME.svg and .png of the sweep that has every method; its numbers are in error_curves.csv."""
+    """Draw NAME.svg and .png of the first sweep that has every method; its numbers are in error_curves.csv."""
     sweeps: dict[str, dict[str, list[Row]]] = {}
     for row in points:
         if row["attack"] in METHODS and row["clip"] == "false" and not row["snapshot"]:
             sweeps.setdefault(row["sweep"], {}).setdefault(row["attack"], []).append(row)
-    complete = [curves for curves in sweeps.values() if curves.keys() == METHODS.keys()]
+    complete = [curves for curves in sweeps.values() if curves.keys() == set(METHODS)]
     if not complete:
         return []
     curves = complete[0]
@@ -59,7 +59,7 @@ def draw_accuracies(ax: Axes, curves: dict[str, list[Row]]) -> None:
             np.array([float(row[column]) for row in curves[name]])
             for column in ("grid_eps", "accuracy", "top5_accuracy")
         )
-        ax.plot(eps, top1, f"{marker}-", color=colour, markerfacecolor="none", label=METHODS[name])
+        ax.plot(eps, top1, f"{marker}-", color=colour, markerfacecolor="none", label=ATTACK_NAMES[name])
         ax.plot(eps, top5, ":", color=colour)
     ax.set(xscale="log", xlabel="ε (pixel units, 0–255)", ylim=(-0.02, 1.02))
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), handletextpad=0.3, borderaxespad=0.1, ncols=2)
+    legend_below(ax, n_columns=2)

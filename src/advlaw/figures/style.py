@@ -7,6 +7,7 @@ import matplotlib as mpl
 
 mpl.use("agg")
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advlaw.core.io import replacing
@@ -34,6 +35,26 @@ RC: Any = {
     "svg.hashsalt": "advlaw",
     "svg.fonttype": "none",
 }
+
+
+# as the two papers call them; L2 is drawn on the shared axis of root-mean-square perturbations
+ATTACK_NAMES = {
+    "fgsm": "FGSM",
+    "l2": "L2 (ε = ‖·‖₂ / √D)",
+    "fast_linf": "fast grad. L∞",
+    "fgsm_predicted": "FGSM-pred",
+    "fast_entropy": "fast entropy",
+    "step_ll": "step l.l.",
+    "step_rnd": "step rnd.",
+    "random_sign": "sign of random noise",
+    "truncated_normal": "truncated normal noise",
+    "pgd": "PGD",
+}
+
+
+def legend_below(ax: Axes, n_columns: int = 1) -> None:
+    """The legend under the axes, where it hides no curve."""
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), handletextpad=0.3, borderaxespad=0.1, ncols=n_columns)
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> None:

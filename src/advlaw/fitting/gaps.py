@@ -14,14 +14,14 @@ Row = dict[str, float | int | None]
 
 
 def tail_exponent(gaps: np.ndarray, share: float, confidence: float) -> tuple[float, float, float]:
-    """B of P(Delta <= d) ~ d^B from the smallest `share` of the gaps (n,), with its interval; NaN below 10 gaps.
+    """B of P(Delta <= d) ~ d^B from the smallest `share` of the gaps (n,), with its interval; NaN where there is none.
 
     Hill's estimator for the lower end: B = k / sum ln(d0 / d_i) over the k gaps below the next one, d0. For a power
     law k / B times the true exponent is gamma distributed, hence an exact interval from chi2(2k).
     """
     ordered = np.sort(gaps)
     k = int(share * len(ordered))
-    if k < 10 or ordered[0] <= 0:
+    if k < 10 or ordered[0] <= 0 or ordered[0] == ordered[k]:
         return np.nan, np.nan, np.nan
     total = float(np.log(ordered[k] / ordered[:k]).sum())
     tail = 0.5 * (1.0 - confidence)

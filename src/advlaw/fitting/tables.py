@@ -23,6 +23,7 @@ MODEL_COLUMNS = (
     "arch",
     "labels",
     "optimizer",
+    "schedule",
     "n_pixels",
     "n_parameters",
     "epochs",
@@ -128,7 +129,7 @@ class Tables:
             "clip": str(curve.attack.clip).lower(),
             "eps_scale": scale,
         }
-        if all(any(row[name] != net[name] for name in NET_COLUMNS) for row in self.gaps):
+        if not any(net.items() <= row.items() for row in self.gaps):
             self.gaps.append({**net, **gap_row(fitted.gaps, self.settings.confidence)})
             self.gap_points += [{**net, **row} for row in gap_distribution(fitted.gaps)]
         exponents = fitted.exponents()

@@ -50,6 +50,11 @@ def _weights_path(folder: Path, snapshot: float | None) -> Path:
     return folder / ("weights.safetensors" if snapshot is None else f"snapshots/{snapshot:g}.safetensors")
 
 
+def has_state(folder: Path, snapshot: float | None) -> bool:
+    """Whether training got as far as this snapshot; None is the end of training."""
+    return _weights_path(folder, snapshot).exists()
+
+
 def load_model(folder: Path, device: torch.device, snapshot: float | None = None) -> Classifier:
     """The trained net, or a snapshot from its training, in evaluation mode with frozen weights."""
     model = build(json.loads((folder / "spec.json").read_text(encoding="utf-8")))

@@ -19,25 +19,38 @@ def exponents_table(exponents: list[Row]) -> str:
     columns = ["data", "net", "attack", "images:", "gross, ML", "net, ML", "net, LS", "paper", "verdict"]
     rows = []
     for reported in _reported(exponents, "original"):
-        cells = [reported["dataset"], reported["model"], f"`{reported['attack']}`", f"{int(reported['n_images']):,}"]
+        attack = reported["curve"].partition("/")[2]
+        cells = [reported["dataset"], reported["model"], f"`{attack}`", f"{int(reported['n_images']):,}"]
         rows.append([*cells, *_estimates(exponents, reported), *_against_paper(reported)])
     return table(columns, rows)
 
 
 def shuffled_table(exponents: list[Row], gaps: list[Row], models: list[Row]) -> str:
     """A line per state of a net fitted to shuffled labels: FGSM's exponent and how many images are close to a tie."""
-    columns = ["data", "optimizer", "state", "epoch:", "training accuracy:", "gross, ML", "net, LS", "paper", "verdict"]
+    columns = [
+        "data",
+        "learning rate",
+        "state",
+        "epoch:",
+        "training accuracy:",
+        "gross, ML",
+        "net, LS",
+        "paper",
+        "verdict",
+    ]
     columns += ["Δ₁₂ density near 0:", "exponent of P(Δ₁₂ ≤ d)"]
-    optimizers = {row["model"]: row["optimizer"] for row in models}
+    schedules = {row["model"]: row["schedule"] for row in models}
     rows = []
     for reported in _reported(exponents, "shuffled"):
+        if (reported["attack"], reported["split"]) != ("fgsm", "train"):
+            continue
         (gap,) = (row for row in gaps if all(row[key] == reported[key] for key in ("model", "snapshot", "split")))
         gross, _, straight = _estimates(exponents, reported)
         snapshot = reported["snapshot"]
         rows.append(
             [
                 reported["dataset"],
-                optimizers[reported["model"]],
+                schedules[reported["model"]],
                 f"first {100 * float(snapshot):g} %" if snapshot else "end",
                 reported["epoch"],
                 f"{100 * float(reported['train_accuracy']):.5g} %",
@@ -67,10 +80,10 @@ def studies_table(studies: dict[str, tuple[str, list[Row] | None]]) -> str:
     columns = ["study", "run it", "data", "nets:", "curves:", "results"]
     rows = []
     for name, (command, exponents) in studies.items():
-        cells = ["–", "–", "–", "not run here: the data were not at hand"]
+        cells = ["–", "–", "–", "not run here"]
         if exponents is not None:
             curves = list(_reported(exponents))
-            data = ", ".join(dict.fromkeys(f"{row['dataset']}" for row in curves))
+            data = ", ".join(dict.fromkeys(row["dataset"] for row in curves))
             nets = len({row["model"] for row in curves})
             cells = [data, str(nets), str(len(curves)), f"[plots/{name}](plots/{name})"]
         rows.append([name, f"`{command}`", *cells])
@@ -126,13 +139,17 @@ def replace_block(text: str, name: str, content: str) -> str:
 
 
 def filled(text: str, studies: dict[str, tuple[str, dict[str, list[Row]] | None]]) -> str:
-    """README.md with every table made anew: study -> its command and its tables by name, None where it was not run."""
+    """README.md with every table made anew: study -> its command and its tables by name, None where it was not run.
+
+    A study that README.md has no places for appears in the table of studies alone.
+    """
     curves = {name: (command, tables["exponents"] if tables else None) for name, (command, tables) in studies.items()}
     text = replace_block(text, "studies", studies_table(curves))
     for name, (_, tables) in studies.items():
-        if tables is not None:
-            text = replace_block(text, f"exponents {name}", exponents_table(tables["exponents"]))
-            text = replace_block(text, f"models {name}", accuracy_table(tables["models"]))
-            shuffled = shuffled_table(tables["exponents"], tables["logit_gaps"], tables["models"])
-            text = replace_block(text, f"shuffled {name}", shuffled)
+        if tables is None or f"<!-- exponents {name} -->" not in text:
+            continue
+        text = replace_block(text, f"exponents {name}", exponents_table(tables["exponents"]))
+        text = replace_block(text, f"models {name}", accuracy_table(tables["models"]))
+        shuffled = shuffled_table(tables["exponents"], tables["logit_gaps"], tables["models"])
+        text = replace_block(text, f"shuffled {name}", shuffled)
     return text
