@@ -66,6 +66,7 @@ def test_a_mirrors_files_are_read_and_recorded_as_what_they_are(mirror, files, t
     assert {origin["official"] for origin in provenance.values()} == {True}
 
 
+@pytest.mark.slow
 def test_the_archive_is_read_where_a_mirror_has_no_files(files, tmp_path, monkeypatch):
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as archive:
@@ -85,12 +86,12 @@ def test_the_archive_is_read_where_a_mirror_has_no_files(files, tmp_path, monkey
     server.files["/cifar-10-binary.tar.gz"] = raw[:-7]
     with pytest.raises(DownloadError, match=r"cifar-10-binary\.tar\.gz: .*sha256 expected"):
         cifar10_dataset(COUNTS, 0, Place(None, tmp_path / "other"))
-    for at in range(1000, len(raw), len(raw) // 12):  # damaged, though the checksum vouches for it
+    for at in range(1000, len(raw), len(raw) // 3):  # damaged, though the checksum vouches for it
         damaged = raw[:at] + bytes(500) + raw[at + 500 :]
         server.files["/cifar-10-binary.tar.gz"] = damaged
         wanted = hashlib.sha256(damaged).hexdigest()
         monkeypatch.setattr(cifar10, "ARCHIVE", dataclasses.replace(pinned, checksum=wanted))
-        with pytest.raises(ValueError, match=r"cifar-10-binary\.tar\.gz: no CIFAR-10 archive|batch"):
+        with pytest.raises(ValueError, match=r"cifar-10-binary\.tar\.gz: no CIFAR-10 archive"):
             cifar10_dataset(COUNTS, 0, Place(None, tmp_path / f"damaged{at}"))
     server.close()
     assert [path for path in (tmp_path / "other").rglob("*") if path.is_file()] == []

@@ -4,6 +4,7 @@ Read from a mirror's cifar-10-batches-bin/*.bin, or from the official archive, o
 disk. The python version is not read: it is a pickle, which may run any code when it is opened.
 """
 
+import gzip
 import io
 import tarfile
 import zlib
@@ -78,7 +79,7 @@ def _from_archive(place: Place) -> tuple[dict[str, bytes], Provenance]:
     packed, origin = fetch(ARCHIVE, place)
     contents = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as archive:
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(packed))) as archive:  # the whole, so that it is verified
             for name in CONTENT_MD5:
                 member = archive.extractfile(f"{FOLDER}/{name}")
                 contents[name] = member.read() if member else b""
