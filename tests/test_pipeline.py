@@ -206,7 +206,7 @@ def test_a_net_is_attacked_as_it_was_at_several_training_accuracies(repository):
     nets = [line.split(",")[0] for line in repository.text("plots/small/logit_gaps.csv").splitlines()]
     assert nets == ["net", "linear@0.3", "linear@0.6", "linear", "fc", "fc"]  # fc on training and on test images
     assert "linear/fgsm@0.3" in repository.text("plots/small/exponents.csv")
-    repository.change("    - 0.3\n    - 0.6\nattacks", "    - 0.3\n    - 0.7\nattacks")
+    repository.change("    - 0.6\n", "    - 0.7\n")  # of the model, not of its sweep
     assert "sweeps.linear.snapshots = 0.6: not among models.linear.snapshots: [0.3, 0.7]" in repository.dvc(
         "repro", fails=True
     )
