@@ -29,7 +29,10 @@ def main() -> None:
     study, seed, models, attacks, sweeps, settings = read_sections(
         params, study=str, seed=int, models=dict[str, dict], attacks=Attacks, sweeps=dict[str, Sweep], fit=Fit
     )
-    rows = [json.loads((Path("models") / study / name / "row.json").read_text("utf-8")) for name in models]
+    rows = []
+    for name, model in models.items():
+        trained = json.loads((Path("models") / study / name / "row.json").read_text("utf-8"))
+        rows.append({**trained, "learning_rate": model["learning_rate"]})
     tables = Tables(rows, settings)
     kept = {row["model"]: [None, *(found["snapshot"] for found in row["snapshots"])] for row in rows}
     curves = [

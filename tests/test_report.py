@@ -34,6 +34,7 @@ def tables(tmp_path):
         "arch": "fc",
         "labels": "original",
         "optimizer": "adam",
+        "learning_rate": 0.1,
         "schedule": "constant",
         "snapshots": [],
         "dataset": "x",

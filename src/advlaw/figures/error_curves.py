@@ -74,7 +74,7 @@ FIGURES = (
     FigureKind("figure_2a", "FGSM", lambda row: _is_ordinary(row, "fgsm"), _architecture_label),
     FigureKind(
         "figure_2b",
-        "shuffled labels, FGSM",
+        "FGSM",
         lambda row: (row["attack"], row["labels"], row["split"]) == ("fgsm", "shuffled", "train"),
         state_label,
         lambda row: row["model"],

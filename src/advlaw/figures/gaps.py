@@ -57,7 +57,8 @@ def draw_gap_distributions(ax: Axes, curves: dict[str, tuple[np.ndarray, np.ndar
         curves.items(), itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False
     ):
         ax.plot(gap, share, marker, linestyle="-", color=colour, markerfacecolor="none", label=label)
-    guide = np.array([1e-3, 0.3])
+    left, bottom = (min(float(values.min()) for values in columns) for columns in zip(*curves.values(), strict=True))
+    guide = np.array([left, 0.3])
     ax.plot(guide, guide * 0.5, color="#777777", linestyle=":", label="slope 1: a positive density at zero")
-    ax.set(xscale="log", yscale="log", xlim=(5e-4, 5), ylim=(1e-4, 1.5), xlabel="Δ₁₂ over its median")
+    ax.set(xscale="log", yscale="log", xlim=(left / 1.5, 5), ylim=(bottom / 1.5, 1.5), xlabel="Δ₁₂ over its median")
     legend_below(ax)

@@ -15,6 +15,7 @@ from advlaw.figures.style import ATTACK_NAMES, COLOURS, MARKERS, RC, TEXT_WIDTH_
 
 Row = dict[str, str]
 NAME = "one_step_methods"
+SMALLEST_SHOWN = 0.1
 METHODS = (
     "fgsm",
     "l2",
@@ -45,7 +46,10 @@ def draw_methods(points: list[Row], folder: Path) -> list[str]:
         draw_accuracies(axes[0], knowing)
         draw_accuracies(axes[1], blind)
         net = curves["fgsm"][0]
-        axes[0].set(title=f"{net['dataset']}, {net['model']}: methods that know the label", ylabel="accuracy")
+        axes[0].set(
+            title=f"{net['dataset']}, {net['model']}: methods that know the label",
+            ylabel="accuracy (solid: top 1, dotted: top 5)",
+        )
         axes[1].set_title("methods that do not")
         save_figure(figure, folder, NAME)
     return [NAME]
@@ -61,5 +65,5 @@ def draw_accuracies(ax: Axes, curves: dict[str, list[Row]]) -> None:
         )
         ax.plot(eps, top1, f"{marker}-", color=colour, markerfacecolor="none", label=ATTACK_NAMES[name])
         ax.plot(eps, top5, ":", color=colour)
-    ax.set(xscale="log", xlabel="ε (pixel units, 0–255)", ylim=(-0.02, 1.02))
+    ax.set(xscale="log", xlabel="ε (pixel units, 0–255)", xlim=(SMALLEST_SHOWN, None), ylim=(-0.02, 1.02))
     legend_below(ax, n_columns=2)

@@ -23,6 +23,7 @@ MODEL_COLUMNS = (
     "arch",
     "labels",
     "optimizer",
+    "learning_rate",
     "schedule",
     "n_pixels",
     "n_parameters",

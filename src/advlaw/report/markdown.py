@@ -39,7 +39,7 @@ def shuffled_table(exponents: list[Row], gaps: list[Row], models: list[Row]) -> 
         "verdict",
     ]
     columns += ["Δ₁₂ density near 0:", "exponent of P(Δ₁₂ ≤ d)"]
-    schedules = {row["model"]: row["schedule"] for row in models}
+    rates = {row["model"]: f"{float(row['learning_rate']):g}, {row['schedule']}" for row in models}
     rows = []
     for reported in _reported(exponents, "shuffled"):
         if (reported["attack"], reported["split"]) != ("fgsm", "train"):
@@ -50,7 +50,7 @@ def shuffled_table(exponents: list[Row], gaps: list[Row], models: list[Row]) -> 
         rows.append(
             [
                 reported["dataset"],
-                schedules[reported["model"]],
+                rates[reported["model"]],
                 f"first {100 * float(snapshot):g} %" if snapshot else "end",
                 reported["epoch"],
                 f"{100 * float(reported['train_accuracy']):.5g} %",
