@@ -93,7 +93,8 @@ def maximum_likelihood(moments: Moments, kind: str, chosen: Range) -> PowerLaw:
         exponent = np.log1p(np.where(growth > -1, growth, np.nan)) / ratio
     exponent = np.where(exponent > 0, exponent, np.nan)
     nothing = np.full_like(exponent, np.nan)
-    return PowerLaw(n / moments.n_images / e0**exponent, exponent, nothing)
+    with np.errstate(over="ignore"):  # of a cliff, whose amplitude is zero
+        return PowerLaw(n / moments.n_images / e0**exponent, exponent, nothing)
 
 
 ESTIMATORS = {"maximum_likelihood": maximum_likelihood, "least_squares": least_squares}

@@ -64,14 +64,19 @@ def shuffled_table(exponents: list[Row], gaps: list[Row], models: list[Row]) -> 
     return table(columns, rows)
 
 
-def accuracy_table(models: list[Row]) -> str:
-    """A line per model: architecture, size, epochs and accuracies."""
+def accuracy_table(models: list[Row], gaps: list[Row]) -> str:
+    """A line per model: architecture, size, epochs, accuracies, and the exponents of its gaps on test images."""
     columns = ["model", "data", "net", "parameters:", "epochs:", "training accuracy:", "test accuracy:"]
+    columns += ["exponent of P(Δ₁₂ ≤ d), smallest 10 %", "smallest 1 %"]
+    on_test = {row["model"]: row for row in gaps if row["split"] == "test" and not row["snapshot"]}
     rows = []
     for row in models:
         labels = ", shuffled labels" if row["labels"] == "shuffled" else ""
         sizes = [row["model"], row["dataset"], row["arch"] + labels, f"{int(row['n_parameters']):,}", row["epochs"]]
-        rows.append([*sizes, f"{float(row['train_accuracy']):.2%}", f"{float(row['test_accuracy']):.2%}"])
+        accuracies = [f"{float(row['train_accuracy']):.2%}", f"{float(row['test_accuracy']):.2%}"]
+        gap = on_test.get(row["model"])
+        exponents = ["–", "–"] if gap is None else [_interval(gap, f"gap_exponent_{cut}") for cut in ("0.1", "0.01")]
+        rows.append([*sizes, *accuracies, *exponents])
     return table(columns, rows)
 
 
@@ -149,7 +154,7 @@ def filled(text: str, studies: dict[str, tuple[str, dict[str, list[Row]] | None]
         if tables is None or f"<!-- exponents {name} -->" not in text:
             continue
         text = replace_block(text, f"exponents {name}", exponents_table(tables["exponents"]))
-        text = replace_block(text, f"models {name}", accuracy_table(tables["models"]))
+        text = replace_block(text, f"models {name}", accuracy_table(tables["models"], tables["logit_gaps"]))
         shuffled = shuffled_table(tables["exponents"], tables["logit_gaps"], tables["models"])
         text = replace_block(text, f"shuffled {name}", shuffled)
     return text
