@@ -38,7 +38,7 @@ def shuffled_table(exponents: list[Row], gaps: list[Row], models: list[Row]) -> 
         "paper",
         "verdict",
     ]
-    columns += ["Δ₁₂ density near 0:", "exponent of P(Δ₁₂ ≤ d)"]
+    columns += ["Δ₁₂ density near 0:", "exponent of P(Δ₁₂ ≤ d), smallest 10 %"]
     rates = {row["model"]: f"{float(row['learning_rate']):g}, {row['schedule']}" for row in models}
     rows = []
     for reported in _reported(exponents, "shuffled"):
