@@ -38,6 +38,7 @@ readme: .venv/run.stamp           ## copy the pipeline's tables into README.md
 
 bench: .venv/test.stamp
 	python benchmarks/sweep.py
+	python benchmarks/response.py
 	python benchmarks/pipeline.py
 
 clean-cache:                      ## half-done trainings; finished results stay

@@ -7,14 +7,13 @@ turns within every round; what is printed are medians over the rounds and the ra
 """
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import foolbox
 import numpy as np
 import torch
 from foolbox.attacks import LinfFastGradientAttack, LinfProjectedGradientDescentAttack
+from rounds import compare
 
 from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
 from advlaw.core.runtime import configure
@@ -64,20 +63,6 @@ def contestants(net, images, labels) -> dict[str, dict[str, Callable[[], object]
     }
 
 
-def measure(jobs: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, list[float]]:
-    """Seconds of every contestant in every round, after one round that is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    for round_number in range(rounds + 1):
-        for name, job in jobs.items():
-            start = time.perf_counter()
-            job()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            if round_number > 0:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
@@ -93,16 +78,9 @@ def main() -> None:
         net = in_fast_layout(net.to(device)).eval().requires_grad_(False)
         labels = net(images).argmax(dim=1)
         for job, candidates in contestants(net, images, labels).items():
-            seconds = measure(candidates, arguments.rounds, device)
-            ours = next(iter(seconds.values()))
-            print(f"\n{net_name}, {arguments.images} images, {device.type}: {job}")
-            for name, found in seconds.items():
-                ratios = [theirs / own for theirs, own in zip(found, ours, strict=True)]
-                spread = f"[{min(ratios):.2f}, {max(ratios):.2f}]"
-                print(
-                    f"  {name:28s} {statistics.median(found):8.3f} s   x{statistics.median(ratios):.2f} {spread}",
-                    flush=True,
-                )
+            compare(
+                f"{net_name}, {arguments.images} images, {device.type}: {job}", candidates, arguments.rounds, device
+            )
 
 
 if __name__ == "__main__":

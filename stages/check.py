@@ -2,7 +2,7 @@
 
     python stages/check.py --params params.yaml
 reads   the params file  ·  datasets/params.yaml
-writes  data/<study>/sweeps/checked: a constant, so that it orders the other stages and never invalidates them
+writes  data/<study>/{sweeps,responses}/checked: constants, so that they order other stages and never invalidate them
 """
 
 from pathlib import Path
@@ -15,7 +15,8 @@ from advlaw.core.io import write_text
 def main() -> None:
     path = stage_arguments(__doc__).params
     study = load_study(path, Path("datasets/params.yaml"))
-    write_text(Path("data") / study.study / "sweeps" / "checked", "The params of this study were valid.\n")
+    for folder in ("sweeps", "responses"):
+        write_text(Path("data") / study.study / folder / "checked", "The params of this study were valid.\n")
     print(f"{path}: {len(study.models)} models, {len(study.sweeps)} sweeps: valid")
 
 

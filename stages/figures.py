@@ -1,9 +1,11 @@
-"""Draw the study's figures from its tables: Cubuk Fig. 2a, 2b and 2c, and what explains them.
+"""Draw the study's figures from its tables: Cubuk Fig. 2, 3, 4, 6 and 13, and what explains them.
 
     python stages/figures.py --params params.yaml
-reads   plots/<study>/error_curves.csv  ·  plots/<study>/exponents.csv  ·  plots/<study>/logit_gap_distribution.csv
-writes  plots/<study>/figures/figure_2{a,b,c}, clipping: .svg  ·  .png  ·  .csv (the plotted numbers)
-        ·  figure_2b_gaps, one_step_methods: .svg  ·  .png
+reads   plots/<study>/:  error_curves.csv  ·  exponents.csv  ·  logit_gap_distribution.csv
+        ·  theory/*.csv  ·  order_statistics/densities.csv
+writes  plots/<study>/figures/:  figure_2{a,b,c}, clipping: .svg  ·  .png  ·  .csv (the plotted numbers)
+        ·  .svg  ·  .png of figure_2b_gaps, one_step_methods, figure_3_<net>, error_predictions, residuals, takeovers,
+        figure_4, figure_6, figure_13, gaps_in_training, label_blind_<net>
 """
 
 from pathlib import Path
@@ -12,18 +14,29 @@ from advlaw.config.section import read_section
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_csv
 from advlaw.figures.error_curves import draw_figures
+from advlaw.figures.gap_densities import draw_gap_densities
 from advlaw.figures.gaps import draw_gaps
+from advlaw.figures.label_blind import draw_label_blind
 from advlaw.figures.methods import draw_methods
+from advlaw.figures.theory import draw_theory
 
 
 def main() -> None:
-    folder = Path("plots") / read_section(stage_arguments(__doc__).params, "study", str)
+    params = stage_arguments(__doc__).params
+    folder = Path("plots") / read_section(params, "study", str)
+    compared = read_section(params, "theory.compared", list[str])
     target = folder / "figures"
     target.mkdir(parents=True, exist_ok=True)
     points = read_csv(folder / "error_curves.csv")
     drawn = draw_figures(points, read_csv(folder / "exponents.csv"), target)
     drawn += draw_gaps(read_csv(folder / "logit_gap_distribution.csv"), target)
     drawn += draw_methods(points, target)
+    theory = {path.stem: read_csv(path) for path in (folder / "theory").glob("*.csv")}
+    if "predictions" in theory:  # some net's response was measured
+        drawn += draw_theory(theory, target)
+        densities = read_csv(folder / "order_statistics" / "densities.csv")
+        drawn += draw_gap_densities(theory["gap_densities"], densities, compared, target)
+        drawn += draw_label_blind(theory.get("ties", []), theory.get("label_blind_curves", []), target)
     print(f"{target}: {', '.join(drawn) or 'no curves to draw'}")
 
 

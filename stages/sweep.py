@@ -20,7 +20,7 @@ from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
 from advlaw.evaluation.sweep import Randomness, grid, sweep_iterative, sweep_one_step
-from advlaw.models.store import fitted_labels, has_state, load_model
+from advlaw.models.store import at_accuracy, fitted_labels, has_state, load_model
 
 
 def main() -> None:
@@ -36,9 +36,9 @@ def main() -> None:
     images = torch.from_numpy(pixels).to(device).float()
     wanted = torch.from_numpy(labels if shuffled is None else shuffled).to(device)
 
-    states = [state for state in sweep.states() if has_state(model_folder, state)]
+    states = [state for state in sweep.states() if has_state(model_folder, at_accuracy(state))]
     for state, name in itertools.product(states, sweep.attacks):
-        model = load_model(model_folder, device, state)
+        model = load_model(model_folder, device, at_accuracy(state))
         attack = read_section(params, f"attacks.{sweep.family}.{name}", attack_kind(sweep.family))
         points = grid(eps.eps_min, eps.eps_max, eps.count, attack.norm, images[0].numel())
         randomness = Randomness(seed, ("sweep", arguments.sweep, name))

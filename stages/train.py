@@ -4,6 +4,7 @@
 reads   data/datasets/<dataset>.npz
 writes  models/<study>/MODEL/:  spec.json  ·  weights.safetensors  ·  row.json (its line of the table of models)
         ·  labels.npy where labels were shuffled  ·  snapshots/<accuracy>.safetensors
+        ·  epochs/<number>.safetensors
         plots/<study>/training/MODEL.csv: the training curve
 """
 
@@ -19,7 +20,7 @@ from advlaw.core.io import write_csv, write_json
 from advlaw.core.rng import derived_seed
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset, shuffled_labels
-from advlaw.models.store import build, in_fast_layout, save_model
+from advlaw.models.store import FINAL, at_accuracy, at_epoch, build, in_fast_layout, save_model
 from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.loop import Examples, accuracy, train
 
@@ -70,7 +71,12 @@ def main() -> None:
         "device": device.type,
         "snapshots": [{"snapshot": at, **(history.first_at(at) or {})} for at in history.snapshots],
     }
-    save_model(folder, spec, model.state_dict(), labels if is_shuffled else None, history.snapshots)
+    states = {
+        FINAL: model.state_dict(),
+        **{at_accuracy(accuracy): weights for accuracy, weights in history.snapshots.items()},
+        **{at_epoch(epoch): weights for epoch, weights in history.epochs.items()},
+    }
+    save_model(folder, spec, states, labels if is_shuffled else None)
     write_json(folder / "row.json", row)
     write_csv(Path("plots") / study / "training" / f"{name}.csv", list(rows[0]), rows)
     checkpoint.remove()

@@ -44,6 +44,10 @@ attacks:
       direction: sign
       target: true_label
       clip: false
+    fgsm_predicted:
+      direction: sign
+      target: predicted_label
+      clip: false
   iterative:
     pgd:
       norm: linf
@@ -78,6 +82,31 @@ fit:
   confidence: 0.95
   headline:
   - fc/fgsm
+response:
+  rays:
+    eps_min: 0.5
+    eps_max: 64.0
+    count: 8
+    followed: 2
+    residual: 20
+  nets:
+    fc:
+      dataset: digits
+      attacks:
+      - fgsm
+      - fgsm_predicted
+theory:
+  cut_offs:
+  - 0.2
+  compared:
+  - fc
+order_statistics:
+  laws:
+  - uniform
+  classes: 10
+  samples: 20000
+  cut_offs:
+  - 0.1
 """
 
 
@@ -187,6 +216,21 @@ def test_one_model_reruns_its_own_chain_alone(repository):
     assert ran(repository.dvc("repro")) == {"train@linear", "sweep@linear"} | REST
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "file", "expected"),
+    [
+        ("Row = dict[str, Any]\n", "Row = dict[str, Any]  # changed\n", "src/advlaw/theory/predictions.py", {"theory"}),
+        ("  - 0.2\n", "  - 0.3\n", "params.yaml", {"theory"}),
+        ("eps_max: 64.0", "eps_max: 32.0", "params.yaml", {"response@fc", "theory"}),
+        ("samples: 20000", "samples: 30000", "params.yaml", {"order_statistics"}),
+    ],
+)
+def test_theory_reruns_no_training_and_no_sweep(repository, old, new, file, expected):
+    repository.change(old, new, file)
+    found = ran(repository.dvc("repro"))
+    assert expected <= found <= expected | {"figures"}
+
+
 def test_a_new_model_needs_no_code(repository):
     entry = (
         "  wide:\n    dataset: digits\n    arch: fc\n    widths:\n    - 32\n    epochs: 2\n    learning_rate: 0.003\n"
@@ -217,8 +261,13 @@ def test_an_empty_section_switches_its_stages_off(repository):
     start, end = text.index("sweeps:\n"), text.index("fit:\n")
     (repository.folder / "params.yaml").write_text(text[:start] + "sweeps: {}\n" + text[end:], encoding="utf-8")
     repository.change("  headline:\n  - fc/fgsm", "  headline: []")
-    assert ran(repository.dvc("repro")) == REST
+    repository.change("  compared:\n  - fc", "  compared: []")
+    text = repository.text("params.yaml")
+    start, end = text.index("  nets:\n"), text.index("theory:\n")
+    (repository.folder / "params.yaml").write_text(text[:start] + "  nets: {}\n" + text[end:], encoding="utf-8")
+    assert ran(repository.dvc("repro")) == REST | {"theory"}
     assert repository.text("plots/small/error_curves.csv").count("\n") == 1
+    assert not (repository.folder / "plots" / "small" / "theory" / "curves.csv").exists()
     repository.dvc("plots", "show")
 
 

@@ -19,7 +19,7 @@ from advlaw.figures.methods import METHODS, draw_methods
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.tables import Curve, Tables
-from advlaw.report.markdown import filled, shuffled_table, studies_table
+from advlaw.report.markdown import BLOCKS, filled, shuffled_table, studies_table
 
 ROOT = Path(__file__).parents[1]
 STUDY = ROOT / "plots" / "digits"
@@ -73,7 +73,7 @@ def test_figures_show_the_planted_exponents_and_are_the_same_bytes_again(tables)
 
 
 def test_no_table_holds_a_nan_or_more_digits_than_it_means(tables):
-    for path in [*(tables / "plots").glob("*.csv"), *STUDY.glob("*.csv")]:
+    for path in [*(tables / "plots").glob("*.csv"), *STUDY.rglob("*.csv")]:
         text = path.read_text(encoding="utf-8")
         assert "nan" not in text, path
         assert not re.search(r"\d\.\d{12,}", text), path
@@ -126,10 +126,17 @@ def test_tables_write_missing_numbers_as_empty_cells(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
 
 
-def test_the_readme_s_tables_are_the_pipeline_s(monkeypatch):
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_of_a_page_are_the_pipeline_s(monkeypatch, page):
     monkeypatch.chdir(ROOT)
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert filled(text, runpy.run_path(str(ROOT / "stages" / "readme.py"))["study_tables"]()) == text
+    text = page.read_text(encoding="utf-8")
+    studies = runpy.run_path(str(ROOT / "stages" / "readme.py"))["study_tables"]()
+    assert filled(text, studies) == text
+    known = {f"{name} {study}" for name in BLOCKS for study in studies} | {"studies"}
+    assert set(re.findall("<!-- ([^/].*?) -->", text)) <= known
 
 
 def test_a_study_that_was_not_run_says_so():
@@ -181,7 +188,8 @@ def test_the_methods_are_drawn_where_a_sweep_has_all_nine(tables):
         assert lost == pytest.approx(float(row["net_error"]), abs=1e-6)
 
 
-def test_every_path_the_readme_names_exists():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_a_page_names_exists(page):
+    text = page.read_text(encoding="utf-8")
     for path in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (ROOT / path).exists(), path
+        assert (page.parent / path).exists(), path

@@ -15,6 +15,8 @@ BASE = {"config", "core"}
 ALLOWED = {
     **dict.fromkeys(BOTTOM, BASE),
     "evaluation": BASE | {"attacks", "models"},
+    "theory": BASE | {"attacks", "fitting"},
+    "experiments": BASE | BOTTOM | {"evaluation", "theory"},
     "figures": BASE,
     "claims": BASE,
     "report": BASE | {"claims"},
@@ -25,6 +27,7 @@ WITHOUT_TORCH = (
     "stages/check.py",
     "stages/dataset.py",
     "stages/fit.py",
+    "stages/theory.py",
     "stages/figures.py",
     "stages/readme.py",
 )
@@ -37,7 +40,7 @@ def imports(path: Path) -> list[str]:
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found.append(node.module or "")
+            found += [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
     return found
 
 
@@ -143,6 +146,8 @@ def test_a_study_of_the_same_kind_differs_from_the_default_in_its_data_alone(nam
     for section in ("models", "sweeps"):
         kept = {key: entry for key, entry in default[section].items() if entry["dataset"] != "clusters"}
         default[section] = kept
+    nets = default["response"]["nets"]
+    default["response"]["nets"] = {key: net for key, net in nets.items() if net["dataset"] != "clusters"}
     headline = default["fit"]["headline"]
     default["fit"]["headline"] = [curve for curve in headline if curve.split("/")[0] in default["sweeps"]]
     default |= {"study": name, "root": "../..", "params": f"studies/{name}/params.yaml"}

@@ -10,7 +10,7 @@ from conftest import CLASSES, SHAPE, SIZES, make_images, make_net
 
 from advlaw.config.model import Convolutional, FullyConnected, architecture
 from advlaw.data.clusters import clusters
-from advlaw.models.store import build, fitted_labels, load_model, save_model
+from advlaw.models.store import FINAL, at_accuracy, at_epoch, build, fitted_labels, load_model, save_model
 from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.loop import Examples, TrainingError, accuracy, learning_rate, train
 from advlaw.training.optimizer import Optimizer
@@ -79,13 +79,15 @@ def test_a_stored_model_is_the_same_model(arch, tmp_path):
     net, images = make_net(arch), make_images(30)
     spec = {"arch": arch, "image_shape": SHAPE, "n_classes": CLASSES, **SIZES[arch]}
     half = {name: 0.5 * tensor for name, tensor in net.state_dict().items()}
-    save_model(tmp_path, spec, net.state_dict(), np.arange(3), {0.99: half})
+    third = {name: tensor / 3 for name, tensor in net.state_dict().items()}
+    save_model(tmp_path, spec, {FINAL: net.state_dict(), at_accuracy(0.99): half, at_epoch(1): third}, np.arange(3))
     loaded = load_model(tmp_path, torch.device("cpu"))
     assert not loaded.training
     assert not any(p.requires_grad for p in loaded.parameters())
     torch.testing.assert_close(loaded(images), net(images))
-    for name, tensor in load_model(tmp_path, torch.device("cpu"), 0.99).state_dict().items():
-        torch.testing.assert_close(tensor, half[name])
+    for state, weights in ((at_accuracy(0.99), half), (at_epoch(1), third)):
+        for name, tensor in load_model(tmp_path, torch.device("cpu"), state).state_dict().items():
+            torch.testing.assert_close(tensor, weights[name])
     np.testing.assert_array_equal(fitted_labels(tmp_path), np.arange(3))
     assert json.loads((tmp_path / "spec.json").read_text("utf-8"))["arch"] == arch
 
@@ -128,7 +130,7 @@ def test_training_learns_and_is_byte_identical_when_repeated(tmp_path, monkeypat
 def test_a_killed_training_resumes_to_the_same_bytes(tmp_path, monkeypatch):
     from advlaw.training import loop
 
-    whole, history, _ = run(tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS)
+    whole, history, _ = run(tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS, snapshot_epochs=[2, 5])
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     real = loop._run_epoch
     ran = []
@@ -142,12 +144,17 @@ def test_a_killed_training_resumes_to_the_same_bytes(tmp_path, monkeypatch):
 
     monkeypatch.setattr(loop, "_run_epoch", killed)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS)
-    resumed, resumed_history, checkpoint = run(tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS)
+        run(tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS, snapshot_epochs=[2, 5])
+    resumed, resumed_history, checkpoint = run(
+        tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS, snapshot_epochs=[2, 5]
+    )
     assert ran == [1, 2, 3, "killed", 4, 5, 6]
     assert fingerprint(resumed) == fingerprint(whole)
     assert resumed_history.rows == history.rows
     assert history.snapshots.keys() == set(SNAPSHOTS)
+    assert history.epochs.keys() == {2, 5}
+    for epoch, weights in history.epochs.items():
+        torch.testing.assert_close(resumed_history.epochs[epoch], weights, rtol=0, atol=0)
     for level, weights in history.snapshots.items():
         torch.testing.assert_close(resumed_history.snapshots[level], weights, rtol=0, atol=0)
     checkpoint.remove()
@@ -183,6 +190,16 @@ def test_a_snapshot_is_the_net_at_the_first_epoch_that_is_so_accurate(tmp_path, 
         model.load_state_dict(weights)
         first = next(row for row in history.rows if row["train_accuracy"] >= level)
         assert accuracy(model, learnable()) == first["train_accuracy"]
+
+
+def test_a_snapshot_of_an_epoch_is_the_net_of_a_training_cut_short_there(tmp_path, monkeypatch):
+    """At a constant rate, for then nothing before an epoch depends on how many come after it."""
+    history = run(tmp_path, monkeypatch, epochs=4, schedule="constant", snapshot_epochs=[1, 3, 4])[1]
+    assert list(history.epochs) == [1, 3, 4]
+    for epoch, weights in history.epochs.items():
+        short = run(tmp_path, monkeypatch, epochs=epoch, schedule="constant")[0]
+        for name, tensor in short.state_dict().items():
+            torch.testing.assert_close(weights[name], tensor, rtol=0, atol=0)
 
 
 def test_a_snapshot_that_is_never_reached_is_left_out(tmp_path, monkeypatch):

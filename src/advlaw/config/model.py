@@ -2,9 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from advlaw.config.section import Name, Section, Share, Snapshots
+
+
+def _rising(epochs: list[int]) -> list[int]:
+    if sorted(set(epochs)) != epochs:
+        raise ValueError(f"{epochs}: must rise")
+    return epochs
+
+
+Epochs = Annotated[list[Annotated[int, Field(ge=1)]], AfterValidator(_rising), Field(default_factory=list)]
 
 
 class Training(Section):
@@ -20,12 +29,15 @@ class Training(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     until_train_accuracy: Share | None = None
     snapshots: Snapshots
+    snapshot_epochs: Epochs
 
     @model_validator(mode="after")
     def _snapshots_come_before_the_end(self) -> "Training":
         until = self.until_train_accuracy
         if until is not None and any(snapshot > until for snapshot in self.snapshots):
             raise ValueError(f"snapshots = {self.snapshots}: training ends at until_train_accuracy = {until:g}")
+        if self.snapshot_epochs and self.snapshot_epochs[-1] > self.epochs:
+            raise ValueError(f"snapshot_epochs = {self.snapshot_epochs}: training ends at epochs = {self.epochs}")
         return self
 
 
@@ -36,6 +48,7 @@ class Linear(Training):
 class FullyConnected(Training):
     arch: Literal["fc"]
     widths: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+    activation: Literal["relu", "tanh"] = "relu"
 
 
 class Convolutional(Training):

@@ -12,6 +12,7 @@ from advlaw.config.fit import Fit
 from advlaw.config.model import Model
 from advlaw.config.section import Name, ParamsError, Section, read_yaml, validate
 from advlaw.config.sweep import Sweep, curve_name
+from advlaw.config.theory import Net, OrderStatistics, Response, Theory
 
 
 class Study(Section):
@@ -28,6 +29,9 @@ class Study(Section):
     attacks: Attacks
     sweeps: dict[Name, Sweep]
     fit: Fit
+    response: Response
+    theory: Theory
+    order_statistics: OrderStatistics
 
 
 def load_study(path: Path, datasets_path: Path) -> Study:
@@ -62,21 +66,38 @@ def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
     }
     for curve in study.fit.headline:
         yield from _unknown("fit.headline", curve, curves, "curves")
+    for name, net in study.response.nets.items():
+        yield from _net_mistakes(f"response.nets.{name}", name, net, study)
+    for name in study.theory.compared:
+        yield from _unknown("theory.compared", name, study.response.nets, "response.nets")
 
 
 def _sweep_mistakes(key: str, sweep: Sweep, study: Study) -> Iterator[str]:
     yield from _unknown(f"{key}.model", sweep.model, study.models, "models")
-    if sweep.model in study.models and sweep.dataset != (wanted := study.models[sweep.model].dataset):
-        yield f"{key}.dataset = {sweep.dataset!r}: must be {wanted!r}, the data set of models.{sweep.model}"
+    yield from _other_dataset(key, sweep.dataset, sweep.model, study)
     if sweep.model in study.models:
         kept = study.models[sweep.model].snapshots
         for snapshot in sorted(set(sweep.snapshots) - set(kept)):
             yield f"{key}.snapshots = {snapshot:g}: not among models.{sweep.model}.snapshots: {kept}"
-    for attack in sweep.attacks:
-        family = getattr(study.attacks, sweep.family)
-        yield from _unknown(f"{key}.attacks", attack, family, f"attacks.{sweep.family}")
-    if len(set(sweep.attacks)) < len(sweep.attacks):
-        yield f"{key}.attacks = {sweep.attacks}: names an attack twice"
+    yield from _attack_mistakes(f"{key}.attacks", sweep.attacks, study, sweep.family)
+
+
+def _net_mistakes(key: str, model: str, net: Net, study: Study) -> Iterator[str]:
+    yield from _unknown(key, model, study.models, "models")
+    yield from _other_dataset(key, net.dataset, model, study)
+    yield from _attack_mistakes(f"{key}.attacks", net.attacks, study, "one_step")
+
+
+def _other_dataset(key: str, dataset: str, model: str, study: Study) -> Iterator[str]:
+    if model in study.models and dataset != (wanted := study.models[model].dataset):
+        yield f"{key}.dataset = {dataset!r}: must be {wanted!r}, the data set of models.{model}"
+
+
+def _attack_mistakes(key: str, attacks: list[str], study: Study, family: str) -> Iterator[str]:
+    for attack in attacks:
+        yield from _unknown(key, attack, getattr(study.attacks, family), f"attacks.{family}")
+    if len(set(attacks)) < len(attacks):
+        yield f"{key} = {attacks}: names an attack twice"
 
 
 def _pooled_away(name: str, channels: list[int], side: int) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """How figures look: the journal's text width, colours that the colour-blind can tell apart, stable bytes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 
 mpl.use("agg")
 import matplotlib.pyplot as plt
@@ -12,6 +14,7 @@ from matplotlib.figure import Figure
 
 from advlaw.core.io import replacing
 
+Row = dict[str, str]
 TEXT_WIDTH_INCHES = 6.75
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -50,6 +53,21 @@ ATTACK_NAMES = {
     "truncated_normal": "truncated normal noise",
     "pgd": "PGD",
 }
+
+
+def grouped(rows: list[Row], *names: str, only: Sequence[str] | None = None) -> dict[Any, list[Row]]:
+    """Rows by their value of one column, or of several (a tuple), in order of appearance; of `only` these values."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        key = row[names[0]] if len(names) == 1 else tuple(row[name] for name in names)
+        if only is None or key in only:
+            groups.setdefault(key, []).append(row)
+    return groups
+
+
+def columns(rows: list[Row], *names: str) -> list[np.ndarray]:
+    """Columns as numbers; NaN where a cell is empty."""
+    return [np.array([float(row[name] or "nan") for row in rows]) for name in names]
 
 
 def legend_below(ax: Axes, n_columns: int = 1) -> None:

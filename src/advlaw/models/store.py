@@ -1,6 +1,6 @@
 """Nets built from a spec, and kept as models/<study>/<model>/: spec.json, weights.safetensors, labels.npy.
 
-Snapshots from training are snapshots/<accuracy>.safetensors beside the final weights.
+Beside the final weights are those from training: snapshots/<accuracy>.safetensors and epochs/<number>.safetensors.
 """
 
 import importlib
@@ -18,6 +18,7 @@ from advlaw.core.io import replacing, write_json
 from advlaw.models.classifier import Classifier
 
 Spec = dict[str, Any]
+FINAL = "weights"
 
 
 def build(spec: Spec) -> Classifier:
@@ -30,13 +31,15 @@ def build(spec: Spec) -> Classifier:
 def save_model(
     folder: Path,
     spec: Spec,
-    weights: Mapping[str, Tensor],
+    states: Mapping[str, Mapping[str, Tensor]],
     labels: np.ndarray | None,
-    snapshots: Mapping[float, Mapping[str, Tensor]],
 ) -> None:
-    """Write a trained net; `labels` (n,) are the labels it was fitted to where those were shuffled."""
+    """Write a trained net; `labels` (n,) are the labels it was fitted to where those were shuffled.
+
+    `states` maps FINAL, `at_accuracy(...)` and `at_epoch(...)` to weights.
+    """
     write_json(folder / "spec.json", spec)
-    for state, tensors in ((None, weights), *snapshots.items()):
+    for state, tensors in states.items():
         plain = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
         with replacing(_weights_path(folder, state)) as temporary:
             temporary.write_bytes(save(plain))
@@ -45,20 +48,34 @@ def save_model(
             np.save(file, labels)
 
 
-def _weights_path(folder: Path, snapshot: float | None) -> Path:
-    """The file of the final weights, or of the first epoch with a training accuracy of `snapshot`."""
-    return folder / ("weights.safetensors" if snapshot is None else f"snapshots/{snapshot:g}.safetensors")
+def at_accuracy(snapshot: float | None) -> str:
+    """The state after the first epoch with a training accuracy of `snapshot`; None is the end of training."""
+    return FINAL if snapshot is None else f"snapshots/{snapshot:g}"
 
 
-def has_state(folder: Path, snapshot: float | None) -> bool:
-    """Whether training got as far as this snapshot; None is the end of training."""
-    return _weights_path(folder, snapshot).exists()
+def at_epoch(epoch: int) -> str:
+    """The state after an epoch."""
+    return f"epochs/{epoch}"
 
 
-def load_model(folder: Path, device: torch.device, snapshot: float | None = None) -> Classifier:
-    """The trained net, or a snapshot from its training, in evaluation mode with frozen weights."""
+def _weights_path(folder: Path, state: str) -> Path:
+    return folder / f"{state}.safetensors"
+
+
+def kept_epochs(folder: Path) -> list[int]:
+    """The epochs after which weights were kept, rising."""
+    return sorted(int(path.stem) for path in folder.glob("epochs/*.safetensors"))
+
+
+def has_state(folder: Path, state: str) -> bool:
+    """Whether training got as far as this state."""
+    return _weights_path(folder, state).exists()
+
+
+def load_model(folder: Path, device: torch.device, state: str = FINAL) -> Classifier:
+    """The trained net, or a state from its training, in evaluation mode with frozen weights."""
     model = build(json.loads((folder / "spec.json").read_text(encoding="utf-8")))
-    model.load_state_dict(load(_weights_path(folder, snapshot).read_bytes()))
+    model.load_state_dict(load(_weights_path(folder, state).read_bytes()))
     return in_fast_layout(model.to(device)).eval().requires_grad_(False)
 
 

@@ -1,17 +1,12 @@
-"""The tables of the README, from the studies' committed tables."""
+"""The README and the pages of docs/, with tables made from the studies' committed tables."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from advlaw.claims.verdict import PAPER_RANGES, PAPER_VALUES, verdict
+from advlaw.report import theory_tables
+from advlaw.report.cells import Row, interval, table
 
-Row = dict[str, str]
-
-
-def table(columns: list[str], rows: Iterable[list[str]]) -> str:
-    """A markdown table; a column whose name ends in `:` is aligned to the right."""
-    heads = [column.removesuffix(":") for column in columns]
-    rules = ["---:" if column.endswith(":") else "---" for column in columns]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rules, *rows))
+Tables = dict[str, list[Row]]
 
 
 def exponents_table(exponents: list[Row]) -> str:
@@ -58,7 +53,7 @@ def shuffled_table(exponents: list[Row], gaps: list[Row], models: list[Row]) -> 
                 straight,
                 *_against_paper(reported),
                 f"{float(gap['gap_density']):.2f}",
-                _interval(gap, "gap_exponent_0.1"),
+                interval(gap, "gap_exponent_0.1"),
             ]
         )
     return table(columns, rows)
@@ -75,7 +70,7 @@ def accuracy_table(models: list[Row], gaps: list[Row]) -> str:
         sizes = [row["model"], row["dataset"], row["arch"] + labels, f"{int(row['n_parameters']):,}", row["epochs"]]
         accuracies = [f"{float(row['train_accuracy']):.2%}", f"{float(row['test_accuracy']):.2%}"]
         gap = on_test.get(row["model"])
-        exponents = ["–", "–"] if gap is None else [_interval(gap, f"gap_exponent_{cut}") for cut in ("0.1", "0.01")]
+        exponents = ["–", "–"] if gap is None else [interval(gap, f"gap_exponent_{cut}") for cut in ("0.1", "0.01")]
         rows.append([*sizes, *accuracies, *exponents])
     return table(columns, rows)
 
@@ -107,7 +102,7 @@ def _estimates(exponents: list[Row], reported: Row) -> list[str]:
     for kind, estimator in wanted:
         row = found[kind, estimator]
         bold = "**" if row["is_reported"] == "true" and row["exponent"] else ""
-        cells.append(f"{bold}{_interval(row)}{bold}")
+        cells.append(f"{bold}{interval(row)}{bold}")
     return cells
 
 
@@ -126,35 +121,41 @@ def _against_paper(reported: Row) -> list[str]:
     return [shown, verdict(estimate, low, high, paper)]
 
 
-def _interval(row: Row, name: str = "exponent") -> str:
-    if not row[name]:
-        return "too few"
-    if not row[f"{name}_low"]:
-        return f"{float(row[name]):.2f}"
-    return f"{float(row[name]):.2f} [{float(row[f'{name}_low']):.2f}, {float(row[f'{name}_high']):.2f}]"
-
-
 def replace_block(text: str, name: str, content: str) -> str:
     """`text` with the lines between `<!-- name -->` and `<!-- /name -->` replaced; raises ValueError without them."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     if text.count(begin) != 1 or text.count(end) != 1:
-        raise ValueError(f"README.md: needs one {begin} and one {end}")
+        raise ValueError(f"the page needs one {begin} and one {end}")
     before, rest = text.split(begin)
     return f"{before}{begin}\n{content}\n{end}{rest.split(end)[1]}"
 
 
-def filled(text: str, studies: dict[str, tuple[str, dict[str, list[Row]] | None]]) -> str:
-    """README.md with every table made anew: study -> its command and its tables by name, None where it was not run.
+# `<!-- NAME STUDY -->` in a page is followed by that table of that study
+BLOCKS: dict[str, Callable[[Tables], str]] = {
+    "exponents": lambda tables: exponents_table(tables["exponents"]),
+    "models": lambda tables: accuracy_table(tables["models"], tables["logit_gaps"]),
+    "shuffled": lambda tables: shuffled_table(tables["exponents"], tables["logit_gaps"], tables["models"]),
+    "predictions": theory_tables.predictions_table,
+    "deciles": theory_tables.deciles_table,
+    "gap-exponents": theory_tables.gap_exponents_table,
+    "constants": theory_tables.constants_table,
+    "residuals": theory_tables.residuals_table,
+    "epochs": theory_tables.epochs_table,
+    "label-blind": theory_tables.label_blind_table,
+    "ties": theory_tables.ties_table,
+    "ideal": theory_tables.ideal_table,
+}
 
-    A study that README.md has no places for appears in the table of studies alone.
-    """
-    curves = {name: (command, tables["exponents"] if tables else None) for name, (command, tables) in studies.items()}
-    text = replace_block(text, "studies", studies_table(curves))
-    for name, (_, tables) in studies.items():
-        if tables is None or f"<!-- exponents {name} -->" not in text:
-            continue
-        text = replace_block(text, f"exponents {name}", exponents_table(tables["exponents"]))
-        text = replace_block(text, f"models {name}", accuracy_table(tables["models"], tables["logit_gaps"]))
-        shuffled = shuffled_table(tables["exponents"], tables["logit_gaps"], tables["models"])
-        text = replace_block(text, f"shuffled {name}", shuffled)
+
+def filled(text: str, studies: dict[str, tuple[str, Tables | None]]) -> str:
+    """A page with its tables made anew: study -> its command and its tables by name, None where it was not run."""
+    if "<!-- studies -->" in text:
+        curves = {
+            name: (command, tables["exponents"] if tables else None) for name, (command, tables) in studies.items()
+        }
+        text = replace_block(text, "studies", studies_table(curves))
+    for study, (_, tables) in studies.items():
+        for name, made in BLOCKS.items():
+            if tables is not None and f"<!-- {name} {study} -->" in text:
+                text = replace_block(text, f"{name} {study}", made(tables))
     return text

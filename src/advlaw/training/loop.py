@@ -26,10 +26,11 @@ class TrainingError(ValueError):
 
 @dataclass
 class History:
-    """What a training leaves behind: a row for every epoch, and the weights at every accuracy to be kept."""
+    """What a training leaves behind: a row for every epoch, and the weights at accuracies and epochs to be kept."""
 
     rows: list[Row]
     snapshots: dict[float, Weights]
+    epochs: dict[int, Weights]
 
     def first_at(self, accuracy: float) -> Row | None:
         """The first epoch with at least this accuracy on the fitted images."""
@@ -64,9 +65,9 @@ def train(
 
     Stops after the first epoch whose accuracy on the fitted images, in evaluation mode, reaches
     `until_train_accuracy`, and keeps the weights after the first epoch that reaches each of `snapshots`, as far as any
-    does. The order of images and the dropout of an epoch depend on (seed, name, epoch) only, so a resumed training
-    gives the same bytes as an uninterrupted one. Raises TrainingError where the loss is not finite or
-    `until_train_accuracy` is not reached.
+    does, and after each of `snapshot_epochs`. The order of images and the dropout of an epoch depend on (seed, name,
+    epoch) only, so a resumed training gives the same bytes as an uninterrupted one. Raises TrainingError where the
+    loss is not finite or `until_train_accuracy` is not reached.
     """
     parameters = list(model.parameters())
     optimizer = Optimizer(settings.optimizer, parameters, settings.weight_decay)
@@ -85,12 +86,18 @@ def train(
         )
         for wanted in settings.snapshots:
             if wanted not in history.snapshots and history.first_at(wanted):
-                history.snapshots[wanted] = {key: value.clone() for key, value in model.state_dict().items()}
+                history.snapshots[wanted] = _copied(model)
+        if epoch in settings.snapshot_epochs:
+            history.epochs[epoch] = _copied(model)
         if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
             checkpoint.save({"model": model.state_dict(), "optimizer": optimizer.state(), **vars(history)})
             saved = time.monotonic()
     _check_reached(name, history, settings)
     return history
+
+
+def _copied(model: nn.Module) -> Weights:
+    return {key: value.clone() for key, value in model.state_dict().items()}
 
 
 def _epochs_left(history: History, settings: Training) -> Iterator[int]:
@@ -113,11 +120,11 @@ def _check_reached(name: str, history: History, settings: Training) -> None:
 def _resume(model: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint) -> History:
     state = checkpoint.load()
     if state is None:
-        return History([], {})
+        return History([], {}, {})
     model.load_state_dict(state["model"])
     optimizer.restore(state["optimizer"])
     print(f"going on after epoch {len(state['rows'])}, where an earlier run was stopped")
-    return History(state["rows"], state["snapshots"])
+    return History(state["rows"], state["snapshots"], state["epochs"])
 
 
 def _run_epoch(

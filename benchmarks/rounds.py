@@ -1,0 +1,34 @@
+"""Contestants that take turns: seconds of each in every round, and the ratios of a round to the first of them."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+Jobs = dict[str, Callable[[], object]]
+
+
+def measure(jobs: Jobs, rounds: int, device: torch.device) -> dict[str, list[float]]:
+    """Seconds of every contestant in every round, after one round that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    for round_number in range(rounds + 1):
+        for name, job in jobs.items():
+            start = time.perf_counter()
+            job()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            if round_number > 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def compare(title: str, jobs: Jobs, rounds: int, device: torch.device) -> None:
+    """Print every contestant's median seconds, and the median and extremes of its ratio to the first, ours."""
+    seconds = measure(jobs, rounds, device)
+    ours = next(iter(seconds.values()))
+    print(f"\n{title}")
+    for name, found in seconds.items():
+        ratios = [theirs / own for theirs, own in zip(found, ours, strict=True)]
+        spread = f"[{min(ratios):.2f}, {max(ratios):.2f}]"
+        print(f"  {name:28s} {statistics.median(found):8.3f} s   x{statistics.median(ratios):.2f} {spread}", flush=True)

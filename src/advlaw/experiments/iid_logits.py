@@ -1,0 +1,110 @@
+"""Gaps between sorted i.i.d. logits, sampled (Cubuk Fig. 4b): any number of images in bounded memory, on CPU or GPU."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import chi2
+from torch import Tensor
+
+from advlaw.config.theory import RANKS, OrderStatistics
+from advlaw.core.progress import progress
+from advlaw.core.rng import derived_seed
+from advlaw.theory.logit_gaps import POINTS_PER_DECADE, bin_edges, binned
+from advlaw.theory.order_statistics import LAWS, gap_density, gap_density_constant, gap_distribution, gap_quantile
+
+CHUNK = 250_000
+SMALLEST, LARGEST = 1e-6, 1e3  # of the histogram: below, a bin has few images and quadrature loses digits
+ENDS = (10 ** (-0.5 / POINTS_PER_DECADE), 10 ** (0.5 / POINTS_PER_DECADE))  # of a bin, in units of its centre
+Row = dict[str, Any]
+
+# from uniform numbers in [0, 1)
+QUANTILES: dict[str, Callable[[Tensor], Tensor]] = {
+    "uniform": lambda u: u,
+    "normal": torch.special.ndtri,
+    "gumbel": lambda u: -(-u.log()).log(),
+    "exponential": lambda u: -torch.log1p(-u),
+}
+
+
+def sample_gaps(law: str, samples: int, classes: int, seed: int, device: torch.device) -> Iterator[Tensor]:
+    """Delta_1j (b, RANKS - 1) for j = 2..RANKS, of `samples` images in all, in chunks; float64.
+
+    A chunk depends on (seed, law, its number) alone. A GPU's random numbers are others than a CPU's.
+    """
+    for chunk, start in enumerate(range(0, samples, CHUNK)):
+        generator = torch.Generator(device).manual_seed(derived_seed(seed, "iid", law, chunk))
+        shape = (min(CHUNK, samples - start), classes)
+        uniform = torch.rand(shape, generator=generator, dtype=torch.float64, device=device)
+        largest = QUANTILES[law](uniform).topk(RANKS, dim=1).values
+        yield largest[:, :1] - largest[:, 1:]
+
+
+def order_statistics(
+    law: str, settings: OrderStatistics, seed: int, device: torch.device
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """Rows of densities, of tail exponents and of the constants of Cubuk Eq. 22, each sampled and exact, for j = 2..5.
+
+    Exponents are those of the density, with 95 % intervals, by maximum likelihood from the gaps up to the exact
+    quantile of each share in `settings.cut_offs`: fixed before sampling, hence intervals from chi2.
+    """
+    samples, classes, cut_offs = settings.samples, settings.classes, settings.cut_offs
+    ranks = range(2, RANKS + 1)
+    limits = np.array([[gap_quantile(classes, j, LAWS[law], share) for j in ranks] for share in cut_offs])
+    edges = bin_edges(SMALLEST, LARGEST)
+    counts, below, logs = np.zeros((len(ranks), len(edges) - 1), int), np.zeros(limits.shape), np.zeros(limits.shape)
+    chunks = sample_gaps(law, samples, classes, seed, device)
+    for gaps in progress(chunks, f"i.i.d. {law}", total=-(-samples // CHUNK)):
+        counts += _histogram(gaps, edges)
+        n, total = _tail_sums(gaps, torch.from_numpy(limits).to(device))
+        below, logs = below + n, logs + total
+
+    densities, exponents, constants = [], [], []
+    for column, j in enumerate(ranks):
+        for row in binned(counts[column], edges, samples):
+            exact = gap_density(classes, j, LAWS[law], row["gap"])
+            below_ends = [gap_distribution(classes, j, LAWS[law], row["gap"] * end) for end in ENDS]
+            expected = samples * (below_ends[1] - below_ends[0])
+            densities.append({"law": law, "rank": j, **row, "exact_density": exact, "expected_count": expected})
+        for i, share in enumerate(cut_offs):
+            row = {"law": law, "rank": j, "share": share, "n_gaps": int(below[i, column])}
+            row["largest_gap"] = float(limits[i, column])
+            exponents.append(row | _exponent(below[i, column], logs[i, column]))
+        smallest = int(np.argmin(cut_offs))
+        limit, share_below = limits[smallest, column], below[smallest, column] / samples
+        constants.append(
+            {
+                "law": law,
+                "rank": j,
+                "constant": gap_density_constant(classes, j, LAWS[law]),
+                "sampled": float((j - 1) * share_below / limit ** (j - 1)),
+                "largest_gap": float(limit),
+            }
+        )
+    return densities, exponents, constants
+
+
+def _histogram(gaps: Tensor, edges: np.ndarray) -> np.ndarray:
+    """Counts (RANKS - 1, bins) of gaps (b, RANKS - 1)."""
+    n_bins = len(edges) - 1
+    bins = torch.bucketize(gaps.T.contiguous(), torch.from_numpy(edges).to(gaps.device), right=True) - 1
+    rows = torch.arange(len(bins), device=gaps.device)[:, None]
+    inside = (bins >= 0) & (bins < n_bins)
+    flat = (rows * n_bins + bins)[inside]
+    return torch.bincount(flat, minlength=len(bins) * n_bins).view(len(bins), n_bins).cpu().numpy()
+
+
+def _tail_sums(gaps: Tensor, limits: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """How many gaps (b, j) are at most each limit (S, j), and the sum of ln(limit / gap) over those: (S, j) each."""
+    counts, logs = [], []
+    for limit in limits:
+        inside = gaps <= limit
+        counts.append(inside.sum(dim=0))
+        logs.append(torch.where(inside, (limit / gaps).log(), 0.0).sum(dim=0))
+    return torch.stack(counts).cpu().numpy(), torch.stack(logs).cpu().numpy()
+
+
+def _exponent(n: float, total: float) -> Row:
+    low, high = chi2.ppf([0.025, 0.975], 2 * n) / (2.0 * total) - 1.0
+    return {"exponent": n / total - 1.0, "exponent_low": float(low), "exponent_high": float(high)}

@@ -1,0 +1,88 @@
+"""One net's logits, their response to attacks, and the eps at which decisions really change."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advlaw.attacks.draws import Draws
+from advlaw.attacks.one_step import one_step_direction
+from advlaw.config.attack import OneStepAttack
+from advlaw.config.theory import Rays
+from advlaw.evaluation.batches import in_batches
+from advlaw.evaluation.sweep import Arrays, Randomness, sweep_one_step
+from advlaw.models.classifier import Classifier
+from advlaw.theory.response import logit_response, residuals
+
+BATCH = 500
+RESIDUAL_DECADES = 3
+L2 = OneStepAttack(direction="l2", target="true_label", clip=False)
+
+
+def measure_logits(model: Classifier, images: Tensor) -> np.ndarray:
+    """Clean logits (N, K) of images (N, C, H, W)."""
+    with torch.no_grad():
+        return torch.cat(in_batches(len(images), BATCH, lambda batch: model(images[batch]), "logits")).cpu().numpy()
+
+
+def measure_response(
+    model: Classifier, images: Tensor, labels: Tensor, attack: OneStepAttack, eps: np.ndarray, randomness: Randomness
+) -> Arrays:
+    """gamma (N, K), and zero_gradient, threshold, threshold_class, recovery (N,) as in a sweep on the grid eps (E,)."""
+
+    def work(batch: slice) -> Tensor:
+        here = images[batch]
+        direction, _ = one_step_direction(model, here, labels[batch], attack, randomness.draws(batch))
+        return logit_response(model, here, direction)[1]
+
+    gamma = torch.cat(in_batches(len(images), BATCH, work, "response"))
+    swept = sweep_one_step(model, images, labels, attack, eps, randomness)
+    kept = ("zero_gradient", "threshold", "threshold_class", "recovery")
+    return {"gamma": gamma.cpu().numpy(), **{name: swept[name] for name in kept}}
+
+
+def follow_rays(
+    model: Classifier, images: Tensor, labels: Tensor, threshold: np.ndarray, eps: np.ndarray, rays: Rays
+) -> Arrays:
+    """Logits along L2 rays, in float64 (Cubuk Fig. 3a), and how far they are from their linear response.
+
+    Of the images that flip, the `rays.followed` (n,) at even quantiles of the measured `threshold` (N,): image (n,),
+    eps (1 + E,) from 0, logits (1 + E, n, K) and gamma (n, K). Of the first `rays.residual` images (m,) that are right:
+    residual (R, m) at residual_eps (R,), a grid that begins three decades lower, where float32 would show rounding.
+    """
+    chosen = at_quantiles(threshold, rays.followed)
+    exact, pixels, direction = _exact_rays(model, images, labels, chosen)
+    points = np.concatenate([[0.0], eps])
+    with torch.no_grad():
+        logits = torch.stack([exact(pixels + e * direction) for e in points.tolist()])
+    gamma = logit_response(exact, pixels, direction)[1]
+    lower = np.geomspace(eps[0] / 10**RESIDUAL_DECADES, eps[-1], len(eps) + 10 * RESIDUAL_DECADES)
+    some = np.flatnonzero(~np.isnan(threshold))[: rays.residual]
+    residual = residuals(*_exact_rays(model, images, labels, some), lower.tolist())
+    return {
+        "eps": points,
+        "image": chosen,
+        "logits": logits.cpu().numpy(),
+        "gamma": gamma.cpu().numpy(),
+        "residual_eps": lower,
+        "residual": residual.cpu().numpy(),
+    }
+
+
+def at_quantiles(thresholds: np.ndarray, count: int) -> np.ndarray:
+    """Indices (n,) of `count` images spread evenly over the ranks of the finite `thresholds` (N,), fewer if need be."""
+    order = np.argsort(np.where(np.isfinite(thresholds), thresholds, np.inf), kind="stable")
+    finite = int(np.isfinite(thresholds).sum())
+    ranks = ((np.arange(count) + 0.5) / count * finite).astype(int)
+    return order[np.unique(ranks[ranks < finite])]
+
+
+def _exact_rays(
+    model: Classifier, images: Tensor, labels: Tensor, chosen: np.ndarray
+) -> tuple[Classifier, Tensor, Tensor]:
+    """The net in float64, and the chosen images with their L2 directions."""
+    rows = torch.from_numpy(chosen).to(images.device)
+    exact, pixels = copy.deepcopy(model).double(), images[rows].double()
+    direction, _ = one_step_direction(exact, pixels, labels[rows], L2, Draws(0, (), range(0)))
+    return exact, pixels, direction

@@ -1,0 +1,146 @@
+"""Cubuk Fig. 3 and Eq. 8: what linear response and mean-field theory predict, against what was measured."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+
+from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, columns, grouped, legend_below, save_figure
+
+Row = dict[str, str]
+Tables = dict[str, list[Row]]
+CURVES = {
+    "linear": ("linear response, ε̂_linear", COLOURS[0], "-"),
+    "mean_field": ("mean field, right images", COLOURS[1], "-"),
+    "mean_field_literal": ("mean field, all images", COLOURS[1], ":"),
+}
+
+
+def draw_theory(tables: Tables, folder: Path) -> list[str]:
+    """Draw figure_3_NET for every net, and over all nets error_predictions, residuals and takeovers: .svg and .png."""
+    drawn = []
+    for net, rows in grouped(tables["histograms"], "net").items():
+        draw_figure_3(net, rows, [row for row in tables["followed"] if row["net"] == net], folder)
+        drawn.append(f"figure_3_{net}")
+    attacks = ("l2", "fgsm")
+    curves = [row for row in tables["curves"] if row["attack"] in attacks]
+    drawn += _draw_panels("error_predictions", grouped(curves, "attack", "net"), draw_predictions, folder)
+    drawn += _draw_panels("residuals", {("all",): tables["residuals"]}, draw_residuals, folder)
+    drawn += _draw_panels("takeovers", grouped(tables["takeovers"], "attack", only=attacks), draw_takeovers, folder)
+    return drawn
+
+
+def draw_figure_3(net: str, cells: list[Row], followed: list[Row], folder: Path) -> None:
+    """(a) logits of one image along its L2 ray; (b) eps_linear and (c) eps_MF against the measured threshold."""
+    with plt.rc_context(RC):
+        figure, axes = plt.subplots(1, 3, figsize=(TEXT_WIDTH_INCHES, 2.5))
+        images = list(grouped(followed, "image").values())
+        draw_logits(axes[0], images[len(images) // 2])
+        axes[0].set_title(f"(a) {net}: one image's logits")
+        titles = {"linear": "(b) linear response", "mean_field": "(c) mean field"}
+        for ax, (name, title) in zip(axes[1:], titles.items(), strict=True):
+            draw_thresholds(ax, [row for row in cells if row["prediction"] == name])
+            ax.set_title(title)
+        axes[1].set_ylabel("predicted ε̂")
+        save_figure(figure, folder, f"figure_3_{net}")
+
+
+def draw_logits(ax: Axes, rows: list[Row]) -> None:
+    """Logits by clean rank, from largest (red) to smallest (blue); dashed: their linear response (Cubuk Fig. 3a)."""
+    ranks = grouped(rows, "rank")
+    colours = plt.get_cmap("coolwarm_r")(np.linspace(0.0, 1.0, len(ranks)))
+    top = {rank: columns(ranks[rank], "eps", "logit") for rank in list(ranks)[:2]}
+    eps, largest = next(iter(top.values()))
+    end = eps[min(2 + int(np.argmax(largest < list(top.values())[1][1])), len(eps) - 1)]
+    for colour, points in zip(colours, ranks.values(), strict=True):
+        eps, logit, linear = columns(points, "eps", "logit", "linear")
+        shown = eps <= end
+        ax.plot(eps[shown], logit[shown], color=colour)
+        ax.plot(eps[shown], linear[shown], color=colour, linestyle="--", linewidth=0.8)
+    ax.set(xlabel="ε (L2, pixel units)", ylabel="logit")
+
+
+def draw_thresholds(ax: Axes, cells: list[Row]) -> None:
+    """Shaded counts of images by measured and predicted threshold, and the diagonal (Cubuk Fig. 3b, 3c)."""
+    x, y, count = columns(cells, "measured", "predicted", "count")
+    steps = np.diff(np.unique(np.log10(np.concatenate([x, y]))))
+    half = 10.0 ** (0.5 * float(steps[steps > 1e-6].min()))
+    edges = [np.append(np.unique(values) / half, values.max() * half) for values in (_complete(x), _complete(y))]
+    density = np.histogram2d(x, y, bins=edges, weights=count)[0]
+    ax.pcolormesh(*edges, np.where(density > 0, density, np.nan).T, norm=LogNorm(), cmap="viridis", rasterized=True)
+    low, high = max(edges[0][0], 1e-2), edges[0][-1]
+    ax.plot([low, high], [low, high], color="#D55E00", linestyle="--", linewidth=1.0)
+    ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, 4 * high), xlabel="measured ε̂ (ε / √D)")
+
+
+def _complete(values: np.ndarray) -> np.ndarray:
+    """All centres of logarithmic cells from the smallest to the largest of `values`."""
+    logs = np.unique(np.log10(values))
+    step = float(np.diff(logs)[np.diff(logs) > 1e-6].min())
+    return 10.0 ** np.arange(logs[0], logs[-1] + 0.5 * step, step)
+
+
+def draw_predictions(ax: Axes, rows: list[Row]) -> None:
+    """Measured gross error with its interval, and the predicted curves (Cubuk Eq. 8)."""
+    eps, measured, low, high = columns(rows, "grid_eps", "measured", "measured_low", "measured_high")
+    above = measured > 0
+    ax.fill_between(eps[above], low[above], high[above], color="#777777", alpha=0.25, linewidth=0)
+    ax.plot(eps[above], measured[above], "o", color="black", markerfacecolor="none", label="measured")
+    for name, (label, colour, style) in CURVES.items():
+        (share,) = columns(rows, name)
+        ax.plot(eps[share > 0], share[share > 0], style, color=colour, label=label)
+    ax.set(xscale="log", yscale="log", ylim=(0.7 * measured[above].min(), 1.5), xlabel="ε (pixel units, 0–255)")
+    ax.set_title({"l2": "L2 (ε / √D)", "fgsm": "FGSM"}[rows[0]["attack"]] + f": {rows[0]['net']}")
+    ax.set_ylabel("share of images broken")
+
+
+def draw_residuals(ax: Axes, rows: list[Row]) -> None:
+    """The mean distance of logits from their linear response against eps (Cubuk Eq. 16), and slopes."""
+    marks = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False)
+    for (net, points), (colour, marker) in zip(grouped(rows, "net").items(), marks, strict=False):
+        eps, residual = columns(points, "eps", "residual")
+        slope = f": slope {float(points[0]['slope']):.2f}" if points[0]["slope"] else ""
+        above = residual > 1e-13
+        ax.plot(eps[above], residual[above], marker, color=colour, markerfacecolor="none", label=f"{net}{slope}")
+    ax.set(xscale="log", yscale="log", xlabel="ε (L2, pixel units)", ylabel="mean ‖h(ε) − h − εΓ‖₂")
+    legend_below(ax, n_columns=2)
+
+
+def draw_takeovers(ax: Axes, rows: list[Row]) -> None:
+    """Of the attacks that succeed up to eps, how often the runner-up takes over first (claim C18)."""
+    for (net, points), colour in zip(grouped(rows, "net").items(), itertools.cycle(COLOURS), strict=False):
+        enough = [row for row in points if int(row["n_successes"]) >= 10]
+        eps, share, low, high = columns(enough, "grid_eps", "second_first", "low", "high")
+        ax.fill_between(eps, low, high, color=colour, alpha=0.15, linewidth=0)
+        ax.plot(eps, share, color=colour, label=net)
+    ax.axhline(0.95, color="#777777", linestyle=":", label="0.95 (Cubuk Sec. 3.1)")
+    ax.set(xscale="log", xlabel="ε (pixel units, 0–255)", ylabel="share in which rank 2 takes over first")
+    ax.set_title({"l2": "L2 (ε / √D)", "fgsm": "FGSM"}[rows[0]["attack"]])
+    legend_below(ax, n_columns=2)
+
+
+def _draw_panels(
+    name: str, panels: dict[tuple[str, ...], list[Row]], draw: Callable[[Axes, list[Row]], None], folder: Path
+) -> list[str]:
+    """One panel for each group of rows, at most four in a row; a legend below the first where panels have none."""
+    if not panels:
+        return []
+    n_columns = min(len(panels), 4) if len(panels) > 2 else 2
+    n_rows = -(-len(panels) // n_columns)
+    with plt.rc_context(RC):
+        size = (TEXT_WIDTH_INCHES * min(1.0, 0.5 * len(panels)), (1.9 if len(panels) > 2 else 3.4) * n_rows)
+        figure, axes = plt.subplots(n_rows, min(n_columns, len(panels)), figsize=size, squeeze=False)
+        for ax, rows in zip(axes.flat, panels.values(), strict=False):
+            draw(ax, rows)
+        for ax in axes.flat[len(panels) :]:
+            ax.set_visible(False)
+        if axes[0][0].get_legend() is None:
+            figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        for ax in axes[:, 1:].flat:
+            ax.set_ylabel("")
+        save_figure(figure, folder, name)
+    return [name]

@@ -1,0 +1,181 @@
+"""How well linear response and mean-field theory predict one attack on one net, image by image and as a curve."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest, norm, spearmanr
+
+from advlaw.theory.mean_field import (
+    agreement_range,
+    class_thresholds,
+    closing_speed,
+    error_curve,
+    linear_threshold,
+    mean_field_threshold,
+    rank_average,
+    ranking,
+)
+
+TOLERANCES = (0.1, 0.25)
+N_QUANTILES = 10
+BINS_PER_DECADE = 12
+PREDICTIONS = ("linear", "mean_field", "mean_field_literal")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One attack on one net: clean logits and gamma (N, K); label, threshold and threshold_class (N,).
+
+    `threshold` is the measured eps at which a right image becomes wrong: inf where none is known, NaN where the
+    image is wrong when clean. `scale` is what eps is divided by on the shared grid.
+    """
+
+    logits: np.ndarray
+    gamma: np.ndarray
+    label: np.ndarray
+    threshold: np.ndarray
+    threshold_class: np.ndarray
+    scale: float
+
+    @property
+    def right(self) -> np.ndarray:
+        return ~np.isnan(self.threshold)
+
+    def predicted(self) -> dict[str, np.ndarray]:
+        """Predicted thresholds of images: of the right ones; in the paper's literal reading of all (Cubuk Eq. 8)."""
+        everything = np.ones(len(self.label), dtype=bool)
+        speed = closing_speed(self.gamma, self.logits, self.right)
+        literal = closing_speed(self.gamma, self.logits, everything)
+        return {
+            "linear": linear_threshold(self.logits, self.gamma)[self.right],
+            "mean_field": mean_field_threshold(self.logits, speed)[self.right],
+            "mean_field_literal": mean_field_threshold(self.logits, literal),
+        }
+
+
+def curves(case: Case, grid: np.ndarray, confidence: float) -> list[Row]:
+    """Measured and predicted shares of images that have become wrong, at every point of the shared grid (E,)."""
+    eps, n_images = grid * case.scale, len(case.label)
+    shares = {name: error_curve(found, eps, n_images) for name, found in case.predicted().items()}
+    measured = error_curve(case.threshold[case.right], eps, n_images)
+    rows = []
+    for i, point in enumerate(grid.tolist()):
+        low, high = wilson(round(measured[i] * n_images), n_images, confidence)
+        row = {"grid_eps": point, "eps": eps[i], "measured": measured[i], "measured_low": low, "measured_high": high}
+        rows.append(row | {name: share[i] for name, share in shares.items()})
+    return rows
+
+
+def agreement(rows: list[Row], n_images: int, min_errors: int) -> list[Row]:
+    """Where each predicted curve is within 10 % and 25 % of the measured one, where that has `min_errors` errors.
+
+    The longest run of grid points: its ends, and the measured error there.
+    """
+    measured = np.array([row["measured"] for row in rows])
+    enough = measured * n_images >= min_errors - 1e-9
+    found = []
+    for name in PREDICTIONS:
+        predicted = np.array([row[name] for row in rows])
+        for tolerance in TOLERANCES:
+            run = rows[agreement_range(measured, predicted, enough, tolerance)]
+            row: Row = {"prediction": name, "tolerance": tolerance, "n_points": len(run)}
+            for end, point in zip(("first", "last"), (run[0], run[-1]) if run else ({}, {}), strict=True):
+                row |= {f"grid_eps_{end}": point.get("grid_eps"), f"error_{end}": point.get("measured")}
+            found.append(row)
+    return found
+
+
+def deciles(case: Case) -> list[Row]:
+    """The relative error of predicted thresholds, by decile of the measured one: Cubuk Fig. 3b and 3c in numbers."""
+    measured = case.threshold[case.right]
+    known = np.isfinite(measured)
+    order = np.argsort(measured[known], kind="stable")
+    rows = []
+    for name in ("linear", "mean_field"):
+        error = np.abs(case.predicted()[name][known] / measured[known] - 1.0)
+        for decile, images in enumerate(np.array_split(order, N_QUANTILES), start=1):
+            if len(images) == 0:
+                continue
+            ends = measured[known][images[[0, -1]]] / case.scale
+            row = {"prediction": name, "decile": decile, "n_images": len(images)}
+            row |= {"grid_eps_first": ends[0], "grid_eps_last": ends[1]}
+            spread = np.quantile(error[images], [0.5, 0.9], method="lower")  # the error may be infinite
+            rows.append(row | {"median_error": spread[0], "error_90": spread[1]})
+    return rows
+
+
+def histogram(case: Case) -> list[Row]:
+    """How many images there are in each cell of measured x predicted thresholds, in logarithmic cells."""
+    rows = []
+    measured = case.threshold[case.right]
+    for name in ("linear", "mean_field"):
+        predicted = case.predicted()[name]
+        both = np.isfinite(measured) & np.isfinite(predicted) & (predicted > 0)
+        pairs = np.stack([measured[both], predicted[both]], axis=1) / case.scale
+        cells, counts = np.unique(np.floor(np.log10(pairs) * BINS_PER_DECADE), axis=0, return_counts=True)
+        centres = 10.0 ** ((cells + 0.5) / BINS_PER_DECADE)
+        for (x, y), count in zip(centres.tolist(), counts.tolist(), strict=True):
+            rows.append({"prediction": name, "measured": x, "predicted": y, "count": count})
+    return rows
+
+
+def takeovers(case: Case, grid: np.ndarray, confidence: float) -> list[Row]:
+    """Of the attacks that succeed up to eps, the share in which the class of rank 2 takes over first (claim C18)."""
+    order = ranking(case.logits)
+    is_second = case.threshold_class == order[:, 1]
+    by_linear = order[np.arange(len(order)), class_thresholds(case.logits, case.gamma).argmin(axis=1) + 1]
+    is_foreseen = case.threshold_class == by_linear
+    rows = []
+    for point in grid.tolist():
+        with np.errstate(invalid="ignore"):
+            succeeded = case.threshold <= point * case.scale
+        n, second = int(succeeded.sum()), int((succeeded & is_second).sum())
+        if n == 0:
+            continue
+        low, high = wilson(second, n, confidence)
+        row = {"grid_eps": point, "n_successes": n, "second_first": second / n, "low": low, "high": high}
+        rows.append(row | {"linear_is_right": float((succeeded & is_foreseen).sum() / n)})
+    return rows
+
+
+def summary(case: Case, confidence: float) -> Row:
+    """Closing speeds, and rank correlations of predicted with measured thresholds, where the latter are finite."""
+    average = rank_average(case.gamma, case.logits, case.right)
+    measured = case.threshold[case.right]
+    known = np.isfinite(measured)
+    row: Row = {"n_images": len(case.label), "n_right": int(case.right.sum()), "n_succeeded": int(known.sum())}
+    row |= {"gamma_1": average[0], "gamma_2": average[1], "closing_speed": average[1] - average[0]}
+    for name in ("linear", "mean_field"):
+        values = spearman(case.predicted()[name][known], measured[known], confidence)
+        row |= {f"spearman_{name}{end}": value for end, value in zip(("", "_low", "_high"), values, strict=True)}
+    return row
+
+
+def spearman(x: np.ndarray, y: np.ndarray, confidence: float) -> tuple[float, float, float]:
+    """Rank correlation of x and y (n,) with its interval: Fisher's z with Bonett and Wright's variance.
+
+    (1 + rho^2 / 2) / (n - 3) (Psychometrika 65, 2000); NaN where either is constant or n < 4.
+    """
+    if len(x) < 4 or (x == x[0]).all() or (y == y[0]).all():
+        return np.nan, np.nan, np.nan
+    rho = float(spearmanr(x, y).statistic)
+    spread = norm.ppf(0.5 + 0.5 * confidence) * np.sqrt((1.0 + 0.5 * rho**2) / (len(x) - 3))
+    centre = np.arctanh(min(max(rho, -1.0 + 1e-15), 1.0 - 1e-15))
+    return rho, float(np.tanh(centre - spread)), float(np.tanh(centre + spread))
+
+
+def wilson(successes: int, n: int, confidence: float) -> tuple[float, float]:
+    """Wilson's interval of a proportion."""
+    interval = binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def residual_slope(eps: np.ndarray, residual: np.ndarray, last: float) -> float:
+    """The slope of ln(mean residual) against ln(eps), residual (E, n), over eps up to `last` (Cubuk Eq. 16)."""
+    mean = residual.mean(axis=1)
+    used = (eps <= last) & (mean > 0)
+    if used.sum() < 3:
+        return np.nan
+    return float(np.polyfit(np.log(eps[used]), np.log(mean[used]), 1)[0])

@@ -1,0 +1,110 @@
+"""The tables of plots/<study>/theory: what the theory says of every net and attack, next to what was measured."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from advlaw.config.fit import Fit
+from advlaw.config.theory import RANKS, Rays, Theory
+from advlaw.core.io import write_csv
+from advlaw.core.rng import generator
+from advlaw.theory import label_blind, logit_gaps, predictions
+from advlaw.theory.mean_field import by_rank, sorted_gaps
+from advlaw.theory.predictions import Case
+
+Row = dict[str, Any]
+Arrays = dict[str, np.ndarray]
+POINTS_PER_DECADE = 12
+GRID_MIN = 0.01  # of the curves, pixel units; thresholds are exact below the grid that brackets them
+N_IDEAL = 4_000_000
+IDEAL_EPS = np.array([0.02, 0.04, 0.08, 0.12])
+IDEAL_SPEEDS = {"constant": (None, 1.0), "falling": (5.0, 0.5)}  # slope in Delta_12, and floor
+
+
+class Tables:
+    """Collects the rows of all nets; `add_net` begins one, `add_rays` and `add_attack` are about it."""
+
+    def __init__(self, rays: Rays, fit: Fit, theory: Theory, seed: int) -> None:
+        n_points = round(POINTS_PER_DECADE * np.log10(rays.eps_max / GRID_MIN)) + 1
+        self.grid = np.geomspace(GRID_MIN, rays.eps_max, n_points)
+        self.first_bracket = rays.eps_min
+        self.fit, self.theory, self.seed = fit, theory, seed
+        self.tables: dict[str, list[Row]] = {}
+        self.net: Row = {}
+        self.clean: Arrays = {}
+
+    def add_net(self, name: str, dataset: str, clean: Arrays, epochs: dict[int, np.ndarray]) -> None:
+        """`clean`: logits (N, K) and label (N,); `epochs`: logits after these epochs of its training."""
+        self.net, self.clean = {"net": name, "dataset": dataset}, clean
+        for epoch, logits in [*epochs.items(), (None, clean["logits"])]:
+            right = logits.argmax(axis=1) == clean["label"]
+            state = {"epoch": epoch, "test_accuracy": float(right.mean())}
+            gaps = sorted_gaps(logits)
+            for rank in range(2, min(RANKS, logits.shape[1]) + 1):
+                here = gaps[:, rank - 2]
+                self._add("gap_densities", logit_gaps.density(here), {**state, "rank": rank})
+                for images, chosen in (("all", here), ("right", here[right])):
+                    rows = logit_gaps.exponents(chosen, self.theory.cut_offs, self.fit.confidence)
+                    self._add("gap_exponents", rows, {**state, "images": images, "rank": rank})
+
+    def add_rays(self, arrays: Arrays) -> None:
+        """Logits followed along L2 rays (Cubuk Fig. 3a), and their distance from the linear response."""
+        eps, start, gamma = arrays["eps"], arrays["logits"][0], arrays["gamma"]
+        linear = start + eps[:, None, None] * gamma
+        ordered = [np.stack([by_rank(values, start) for values in found]) for found in (arrays["logits"], linear)]
+        for i, image in enumerate(arrays["image"].tolist()):
+            for j in range(start.shape[1]):
+                columns = zip(eps.tolist(), ordered[0][:, i, j].tolist(), ordered[1][:, i, j].tolist(), strict=True)
+                rows = [{"eps": e, "logit": h, "linear": straight} for e, h, straight in columns]
+                self._add("followed", rows, {"image": image, "rank": j + 1})
+        eps, residual = arrays["residual_eps"], arrays["residual"]
+        # n.b. below the smallest bracket of a threshold, where hardly an image flips
+        slope = predictions.residual_slope(eps, residual, eps[-1] * self.first_bracket / self.grid[-1])
+        means = zip(eps.tolist(), residual.mean(axis=1).tolist(), (residual > 0).mean(axis=1).tolist(), strict=True)
+        rows = [{"eps": e, "residual": mean, "share_above_zero": share, "slope": slope} for e, mean, share in means]
+        self._add("residuals", rows, {"n_images": residual.shape[1]})
+
+    def add_attack(self, attack: str, found: Arrays, is_label_blind: bool) -> None:
+        """One attack: gamma (N, K), threshold, threshold_class and recovery (N,), scale ()."""
+        kept = {name: found[name] for name in ("gamma", "threshold", "threshold_class")}
+        case = Case(self.clean["logits"], label=self.clean["label"], scale=float(found["scale"]), **kept)
+        confidence, labels = self.fit.confidence, {"attack": attack}
+        curves = predictions.curves(case, self.grid, confidence)
+        self._add("predictions", [predictions.summary(case, confidence)], labels)
+        self._add("curves", curves, labels)
+        self._add("agreement", predictions.agreement(curves, len(case.label), self.fit.min_errors), labels)
+        self._add("deciles", predictions.deciles(case), labels)
+        self._add("takeovers", predictions.takeovers(case, self.grid, confidence), labels)
+        if attack == "l2":
+            self._add("histograms", predictions.histogram(case), labels)
+        if is_label_blind or attack == "fgsm":
+            self._add("ties", label_blind.by_gap(case, confidence), labels)
+        if is_label_blind:
+            rng = generator(self.seed, "label_blind", self.net["net"], attack)
+            grid, recovery = self.grid, found["recovery"]
+            self._add("label_blind", label_blind.exponents(case, recovery, grid, self.fit, rng), labels)
+            self._add("label_blind_curves", label_blind.error_counts(case, recovery, grid), labels)
+
+    def write(self, folder: Path) -> None:
+        """Every table as folder/<name>.csv."""
+        self.tables["ideal"] = list(self._ideal())
+        for name, rows in self.tables.items():
+            write_csv(folder / f"{name}.csv", list(rows[0]), rows)
+
+    def _ideal(self) -> list[Row]:
+        """The account of label-blind attacks where its assumptions hold by construction: sampled and exact errors."""
+        rows = []
+        for speeds, (slope, floor) in IDEAL_SPEEDS.items():
+            rng = generator(self.seed, "ideal", speeds)
+            sampled = label_blind.sampled_errors(IDEAL_EPS, slope, floor, N_IDEAL, rng)
+            exact = label_blind.ideal_errors(IDEAL_EPS, slope, floor)
+            for i, eps in enumerate(IDEAL_EPS.tolist()):
+                row: Row = {"speeds": speeds, "eps": eps, "n_images": N_IDEAL}
+                for kind, found, wanted in zip(("gross", "net"), sampled, exact, strict=True):
+                    row |= {f"{kind}_sampled": found[i], f"{kind}_exact": wanted[i]}
+                rows.append(row)
+        return rows
+
+    def _add(self, table: str, rows: list[Row], labels: Row) -> None:
+        self.tables.setdefault(table, []).extend({**self.net, **labels, **row} for row in rows)

@@ -1,0 +1,54 @@
+"""Follow one net's logits under attack: how they respond to a small perturbation, and where decisions really change.
+
+    python stages/response.py MODEL --params params.yaml      # a key of `response.nets`
+reads   models/<study>/MODEL/  ·  data/datasets/<dataset>.npz
+writes  data/<study>/responses/MODEL/:  logits.npz: logits (N, K), label (N,)  ·  epochs/<number>.npz: logits (N, K)
+        ·  <attack>.npz: gamma (N, K), threshold, threshold_class, recovery, zero_gradient (N,), scale ()
+        ·  rays.npz: eps (E,), image (n,), logits (E, n, K), gamma (n, K), residual_eps (R,), residual (R, m)
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from advlaw.config.attack import OneStepAttack
+from advlaw.config.section import read_section, read_sections
+from advlaw.config.theory import Net, Rays
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.io import write_npz
+from advlaw.core.runtime import configure
+from advlaw.data.dataset import read_dataset
+from advlaw.evaluation.sweep import Randomness, grid
+from advlaw.experiments.response import L2, follow_rays, measure_logits, measure_response
+from advlaw.models.store import at_epoch, kept_epochs, load_model
+
+
+def main() -> None:
+    arguments = stage_arguments(__doc__, "model")
+    name, params = arguments.model, arguments.params
+    net = read_section(params, f"response.nets.{name}", Net)
+    rays = read_section(params, "response.rays", Rays)
+    attacks = read_section(params, "attacks.one_step", dict[str, OneStepAttack])
+    study, seed, threads, device_name = read_sections(params, study=str, seed=int, threads=int, device=str)
+    device = configure(threads, device_name)
+    model_folder, folder = Path("models") / study / name, Path("data") / study / "responses" / name
+    pixels, wanted = read_dataset(Path("data/datasets") / f"{net.dataset}.npz").split("test")
+    images, labels = torch.from_numpy(pixels).to(device).float(), torch.from_numpy(wanted).to(device)
+
+    for epoch in kept_epochs(model_folder):
+        logits = measure_logits(load_model(model_folder, device, at_epoch(epoch)), images)
+        write_npz(folder / "epochs" / f"{epoch}.npz", {"logits": logits})
+    model = load_model(model_folder, device)
+    write_npz(folder / "logits.npz", {"logits": measure_logits(model, images), "label": wanted})
+    for key, attack in {"l2": L2, **{key: attacks[key] for key in net.attacks}}.items():
+        eps = grid(rays.eps_min, rays.eps_max, rays.count, attack.norm, images[0].numel())
+        found = measure_response(model, images, labels, attack, eps, Randomness(seed, ("response", name, key)))
+        write_npz(folder / f"{key}.npz", {**found, "scale": np.array(eps[0] / rays.eps_min)})
+        print(f"{name} {key}: {np.isfinite(found['threshold']).sum()} of {len(wanted)} images flip", flush=True)
+        if attack is L2:
+            write_npz(folder / "rays.npz", follow_rays(model, images, labels, found["threshold"], eps, rays))
+
+
+if __name__ == "__main__":
+    run(main)
