@@ -66,7 +66,7 @@ def draw_errors(ax: Axes, rows: list[Row]) -> None:
     smallest = 1.0
     for (attack, points), colour in zip(grouped(rows, "attack", only=SHOWN).items(), COLOURS[2:], strict=False):
         for speeds, curve in grouped(points, "speeds", only=tuple(STYLES)).items():
-            eps, error = columns(curve, "grid_eps", "net")
+            eps, error = columns(curve, "grid_eps", "net_error")
             above = error > 0
             smallest = min(smallest, float(error[above].min(initial=1.0)))
             label = f"{ATTACK_NAMES[attack]}: {'one speed' if speeds == 'constant' else speeds}"

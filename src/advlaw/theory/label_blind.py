@@ -111,7 +111,7 @@ def error_counts(case: Case, recovery: np.ndarray, grid: np.ndarray) -> list[Row
     for speeds, outcomes in decomposed(case, recovery, grid).items():
         gross, net = outcomes.broken.mean(axis=1), outcomes.net.mean(axis=1)
         points = zip(grid.tolist(), gross.tolist(), net.tolist(), strict=True)
-        rows += [{"speeds": speeds, "grid_eps": eps, "gross": g, "net": n} for eps, g, n in points]
+        rows += [{"speeds": speeds, "grid_eps": eps, "gross_error": g, "net_error": n} for eps, g, n in points]
     return rows
 
 
