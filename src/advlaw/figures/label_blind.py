@@ -12,13 +12,13 @@ from advlaw.figures.style import (
     TEXT_WIDTH_INCHES,
     columns,
     grouped,
-    legend_below,
     save_figure,
 )
 
 Row = dict[str, str]
 SHOWN = ("fgsm_predicted", "step_ll")
-STYLES = {"measured": "o", "linear": "-", "constant": ":"}
+STYLES = {"measured": ("o", "measured"), "linear": ("-", "each its own speed"), "constant": (":", "one speed for all")}
+SMALLEST_SHOWN = 3e-4
 
 
 def draw_label_blind(ties: list[Row], curves: list[Row], folder: Path) -> list[str]:
@@ -27,7 +27,7 @@ def draw_label_blind(ties: list[Row], curves: list[Row], folder: Path) -> list[s
     for net, rows in grouped(curves, "net").items():
         own = [row for row in ties if row["net"] == net]
         with plt.rc_context(RC):
-            figure, axes = plt.subplots(1, 3, figsize=(TEXT_WIDTH_INCHES, 3.0))
+            figure, axes = plt.subplots(1, 3, figsize=(TEXT_WIDTH_INCHES, 2.5))
             draw_chances(axes[0], next(iter(grouped(own, "attack").values())))
             axes[0].set_title(f"(a) {net}: who is right")
             draw_speeds(axes[1], own)
@@ -47,7 +47,7 @@ def draw_chances(ax: Axes, rows: list[Row]) -> None:
         ax.plot(gap, share, "o-", color=colour, markerfacecolor="none", label=label)
     ax.axhline(0.5, color="#777777", linestyle=":")
     ax.set(xscale="log", xlabel="Δ₁₂", ylabel="probability of being right", ylim=(-0.02, 1.02))
-    legend_below(ax)
+    ax.legend(loc="upper left")
 
 
 def draw_speeds(ax: Axes, rows: list[Row]) -> None:
@@ -58,18 +58,19 @@ def draw_speeds(ax: Axes, rows: list[Row]) -> None:
         ax.plot(gap, speed, "o-", color=colour, markerfacecolor="none", label=ATTACK_NAMES[attack])
     ax.axhline(0.0, color="#777777", linestyle=":")
     ax.set(xscale="log", xlabel="Δ₁₂", ylabel="Γ₂ − Γ₁ per pixel unit")
-    legend_below(ax)
+    ax.legend(loc="best")
 
 
 def draw_errors(ax: Axes, rows: list[Row]) -> None:
-    """Net error measured, by each image's linear response, and with one speed for all."""
-    smallest = 1.0
-    for (attack, points), colour in zip(grouped(rows, "attack", only=SHOWN).items(), COLOURS[2:], strict=False):
+    """Net error measured, by each image's linear response, and with one speed for all; colours as in (b)."""
+    for (_, points), colour in zip(grouped(rows, "attack", only=SHOWN).items(), COLOURS[2:], strict=False):
         for speeds, curve in grouped(points, "speeds", only=tuple(STYLES)).items():
             eps, error = columns(curve, "grid_eps", "net_error")
-            above = error > 0
-            smallest = min(smallest, float(error[above].min(initial=1.0)))
-            label = f"{ATTACK_NAMES[attack]}: {'one speed' if speeds == 'constant' else speeds}"
-            ax.plot(eps[above], error[above], STYLES[speeds], color=colour, markerfacecolor="none", label=label)
-    ax.set(xscale="log", yscale="log", xlabel="ε (pixel units, 0–255)", ylim=(max(smallest, 1e-4) / 1.5, 1.5))
-    legend_below(ax)
+            shown = (error > SMALLEST_SHOWN) & (error < 0.9 * error.max())
+            style, label = STYLES[speeds]
+            ax.plot(eps[shown], error[shown], style, color=colour, markerfacecolor="none", label=label)
+    ax.set(xscale="log", yscale="log", xlabel="ε (pixel units, 0–255)")
+    labels = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    legend = ax.legend(labels.values(), labels.keys(), loc="upper left")
+    for line in legend.get_lines():
+        line.set_color("#777777")

@@ -25,6 +25,7 @@ from advlaw.theory.mean_field import (
 from advlaw.theory.predictions import Case, wilson
 
 SMALLEST_BIN = 50
+AT_ONCE = 1_000_000
 SPEEDS = ("constant", "linear", "measured")
 Row = dict[str, Any]
 
@@ -136,10 +137,16 @@ def ideal_errors(eps: np.ndarray, slope: float | None, floor: float) -> tuple[np
 def sampled_errors(
     eps: np.ndarray, slope: float | None, floor: float, n_images: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gross and net error (E,) of such images, drawn one by one."""
-    gap = rng.uniform(size=n_images)
-    sign = np.where(rng.uniform(size=n_images) < 0.5 * (1.0 + gap), 1, -1)
-    speed = np.full(n_images, floor) if slope is None else slope * gap + floor * rng.standard_normal(n_images)
-    threshold = np.divide(gap, speed, out=np.full(n_images, np.inf), where=speed > 0)
-    has_flipped = threshold <= eps[:, None]
-    return (has_flipped & (sign > 0)).mean(axis=1), (has_flipped * sign).mean(axis=1)
+    """Gross and net error (E,) of such images, drawn one by one, a million at a time."""
+    gross, net = np.zeros(len(eps)), np.zeros(len(eps))
+    for start in range(0, n_images, AT_ONCE):
+        n = min(AT_ONCE, n_images - start)
+        gap = rng.uniform(size=n)
+        is_right = rng.uniform(size=n) < 0.5 * (1.0 + gap)
+        speed = np.full(n, floor) if slope is None else slope * gap + floor * rng.standard_normal(n)
+        threshold = np.divide(gap, speed, out=np.full(n, np.inf), where=speed > 0)
+        broken, repaired = (
+            np.searchsorted(np.sort(threshold[kind]), eps, side="right") for kind in (is_right, ~is_right)
+        )
+        gross, net = gross + broken, net + broken - repaired
+    return gross / n_images, net / n_images

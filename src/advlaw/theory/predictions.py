@@ -20,6 +20,7 @@ from advlaw.theory.mean_field import (
 TOLERANCES = (0.1, 0.25)
 N_QUANTILES = 10
 BINS_PER_DECADE = 12
+ROUNDING = 1e-10  # of logits of order 10 in float64, generously
 PREDICTIONS = ("linear", "mean_field", "mean_field_literal")
 Row = dict[str, Any]
 
@@ -173,9 +174,12 @@ def wilson(successes: int, n: int, confidence: float) -> tuple[float, float]:
 
 
 def residual_slope(eps: np.ndarray, residual: np.ndarray, last: float) -> float:
-    """The slope of ln(mean residual) against ln(eps), residual (E, n), over eps up to `last` (Cubuk Eq. 16)."""
+    """The slope of ln(mean residual) against ln(eps), residual (E, n), over eps up to `last` (Cubuk Eq. 16).
+
+    From where the mean is more than rounding: a ReLU net is exactly linear up to its first kink.
+    """
     mean = residual.mean(axis=1)
-    used = (eps <= last) & (mean > 0)
+    used = (eps <= last) & (mean > ROUNDING)
     if used.sum() < 3:
         return np.nan
     return float(np.polyfit(np.log(eps[used]), np.log(mean[used]), 1)[0])

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 Arrays = dict[str, np.ndarray]
 POINTS_PER_DECADE = 12
 GRID_MIN = 0.01  # of the curves, pixel units; thresholds are exact below the grid that brackets them
-N_IDEAL = 4_000_000
+N_IDEAL = 20_000_000
 IDEAL_EPS = np.array([0.02, 0.04, 0.08, 0.12])
 IDEAL_SPEEDS = {"constant": (None, 1.0), "falling": (5.0, 0.5)}  # slope in Delta_12, and floor
 
@@ -61,8 +61,13 @@ class Tables:
         eps, residual = arrays["residual_eps"], arrays["residual"]
         # n.b. below the smallest bracket of a threshold, where hardly an image flips
         slope = predictions.residual_slope(eps, residual, eps[-1] * self.first_bracket / self.grid[-1])
-        means = zip(eps.tolist(), residual.mean(axis=1).tolist(), (residual > 0).mean(axis=1).tolist(), strict=True)
-        rows = [{"eps": e, "residual": mean, "share_above_zero": share, "slope": slope} for e, mean, share in means]
+        means = zip(
+            eps.tolist(),
+            residual.mean(axis=1).tolist(),
+            (residual > predictions.ROUNDING).mean(axis=1).tolist(),
+            strict=True,
+        )
+        rows = [{"eps": e, "residual": mean, "share_not_linear": share, "slope": slope} for e, mean, share in means]
         self._add("residuals", rows, {"n_images": residual.shape[1]})
 
     def add_attack(self, attack: str, found: Arrays, is_label_blind: bool) -> None:
