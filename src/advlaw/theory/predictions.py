@@ -183,3 +183,11 @@ def residual_slope(eps: np.ndarray, residual: np.ndarray, last: float) -> float:
     if used.sum() < 3:
         return np.nan
     return float(np.polyfit(np.log(eps[used]), np.log(mean[used]), 1)[0])
+
+
+def residual_rows(eps: np.ndarray, residual: np.ndarray, last: float) -> list[Row]:
+    """Mean residual and the share of images that are not linear within rounding, at each eps (E,); and the slope."""
+    labels = {"n_images": residual.shape[1], "slope": residual_slope(eps, residual, last)}
+    means, shares = residual.mean(axis=1).tolist(), (residual > ROUNDING).mean(axis=1).tolist()
+    columns = zip(eps.tolist(), means, shares, strict=True)
+    return [{**labels, "eps": e, "residual": mean, "share_not_linear": share} for e, mean, share in columns]

@@ -59,16 +59,8 @@ class Tables:
                 rows = [{"eps": e, "logit": h, "linear": straight} for e, h, straight in columns]
                 self._add("followed", rows, {"image": image, "rank": j + 1})
         eps, residual = arrays["residual_eps"], arrays["residual"]
-        # n.b. below the smallest bracket of a threshold, where hardly an image flips
-        slope = predictions.residual_slope(eps, residual, eps[-1] * self.first_bracket / self.grid[-1])
-        means = zip(
-            eps.tolist(),
-            residual.mean(axis=1).tolist(),
-            (residual > predictions.ROUNDING).mean(axis=1).tolist(),
-            strict=True,
-        )
-        rows = [{"eps": e, "residual": mean, "share_not_linear": share, "slope": slope} for e, mean, share in means]
-        self._add("residuals", rows, {"n_images": residual.shape[1]})
+        last = eps[-1] * self.first_bracket / self.grid[-1]
+        self._add("residuals", predictions.residual_rows(eps, residual, last), {})
 
     def add_attack(self, attack: str, found: Arrays, is_label_blind: bool) -> None:
         """One attack: gamma (N, K), threshold, threshold_class and recovery (N,), scale ()."""
