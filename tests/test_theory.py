@@ -122,6 +122,18 @@ def test_a_relu_net_is_exactly_linear_up_to_its_first_kink():
     assert float(found[1].min()) > 1e-3
 
 
+def test_ties_in_max_pooling_make_the_response_of_a_flat_image_one_sided():
+    """The derivative takes one of the equal values; the image moves to the largest. Uneven pixels have no ties."""
+    net, images = make_net("cnn", torch.float64), torch.full((5, *SHAPE), 100.0, dtype=torch.float64)
+    images[:, :, 2, 2] = 180.0
+    for pixels, is_linear in ((images, False), (images + torch.rand(images.shape, dtype=torch.float64), True)):
+        direction, _ = one_step_direction(net, pixels, net(pixels).argmax(dim=1), L2, NO_DRAWS)
+        small, larger = residuals(net, pixels, direction, [1e-5, 1e-4])
+        assert (float(larger.max()) < 1e-12) == is_linear
+        if not is_linear:
+            torch.testing.assert_close(larger, 10 * small, rtol=1e-3, atol=0)
+
+
 def test_the_response_of_a_batch_is_that_of_its_images(monkeypatch):
     net, images = make_net("cnn", torch.float64), make_images(30, torch.float64)
     labels = net(images).argmax(dim=1)

@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, columns, grouped, legend_below, save_figure
 
@@ -77,4 +78,6 @@ def draw_densities(ax: Axes, sets: dict[str, list[Row]], ranks: Sequence[str]) -
                 ax.plot(reach, 0.5 * guide, ":", color=colour)
     densities = np.concatenate([columns(rows, "density")[0] for rows in sets.values()])
     ax.set(xscale="log", yscale="log", xlabel="logit gap", ylim=(0.3 * densities.min(), 3 * densities.max()))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_formatter(NullFormatter())  # within a decade their labels would cover each other
     legend_below(ax, n_columns=min(len(sets) + 1, 3))

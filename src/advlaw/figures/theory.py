@@ -103,7 +103,7 @@ def draw_residuals(ax: Axes, rows: list[Row]) -> None:
     marks = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False)
     for (net, points), (colour, marker) in zip(grouped(rows, "net").items(), marks, strict=False):
         eps, residual = columns(points, "eps", "residual")
-        slope = f": slope {float(points[0]['slope']):.2f}" if points[0]["slope"] else ""
+        slope = f": slope {float(points[0]['slope']):.2f}" if points[0]["slope"] else ": exactly linear"
         above = residual > 1e-13
         ax.plot(eps[above], residual[above], marker, color=colour, markerfacecolor="none", label=f"{net}{slope}")
     ax.set(xscale="log", yscale="log", xlabel="ε (L2, pixel units)", ylabel="mean ‖h(ε) − h − εΓ‖₂")
@@ -115,7 +115,7 @@ def draw_takeovers(ax: Axes, rows: list[Row]) -> None:
     for (net, points), colour in zip(grouped(rows, "net").items(), itertools.cycle(COLOURS), strict=False):
         enough = [row for row in points if int(row["n_successes"]) >= 10]
         eps, share, low, high = columns(enough, "grid_eps", "second_first", "low", "high")
-        ax.fill_between(eps, low, high, color=colour, alpha=0.15, linewidth=0)
+        ax.fill_between(eps, low, high, color=colour, alpha=0.08, linewidth=0)
         ax.plot(eps, share, color=colour, label=net)
     ax.axhline(0.95, color="#777777", linestyle=":", label="0.95 (Cubuk Sec. 3.1)")
     ax.set(xscale="log", xlabel="ε (pixel units, 0–255)", ylabel="share in which rank 2 takes over first")

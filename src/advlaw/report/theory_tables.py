@@ -7,6 +7,7 @@ from advlaw.report.cells import Row, interval, table
 Tables = dict[str, list[Row]]
 ATTACKS = {"l2": "L2", "fgsm": "FGSM", "fgsm_predicted": "FGSM-pred", "step_ll": "step l.l.", "step_rnd": "step rnd."}
 SPEEDS = {"constant": "one speed for all", "linear": "its own linear response", "measured": "measured"}
+FEWEST_IMAGES = 1000
 TRUE_LABEL = ("l2", "fgsm")
 
 
@@ -71,13 +72,18 @@ def constants_table(tables: Tables) -> str:
 
 
 def residuals_table(tables: Tables) -> str:
-    """A line per net: the slope of the residual of the linear response."""
+    """A line per net: the slope of the linear response's residual, and how many images have one at the smallest eps."""
     first = {row["net"]: row for row in reversed(tables["theory/residuals"])}
     rows = [
-        [row["dataset"], net, row["n_images"], f"{float(row['slope']):.3f}" if row["slope"] else "exactly linear"]
+        [
+            *(row["dataset"], net, row["n_images"]),
+            f"{float(row['slope']):.3f}" if row["slope"] else "exactly linear",
+            _percent(row["share_not_linear"]),
+        ]
         for net, row in reversed(first.items())
     ]
-    return table(["data", "net", "images:", "slope of the residual:"], rows)
+    smallest = f"not linear at ε = {float(first[rows[0][1]]['eps']):.2g}:"
+    return table(["data", "net", "images:", "slope of the residual:", smallest], rows)
 
 
 def epochs_table(tables: Tables) -> str:
@@ -93,8 +99,11 @@ def epochs_table(tables: Tables) -> str:
 
 
 def label_blind_table(tables: Tables) -> str:
-    """A line per net, label-blind attack and account: gross and net exponents by maximum likelihood, net by a line."""
-    found = tables.get("theory/label_blind", [])
+    """A line per net, label-blind attack and account: gross and net exponents by maximum likelihood, net by a line.
+
+    Nets with fewer than a thousand test images are left out: their intervals say nothing.
+    """
+    found = [row for row in tables.get("theory/label_blind", []) if int(row["n_images"]) >= FEWEST_IMAGES]
     keys = dict.fromkeys((row["net"], row["attack"], row["speeds"]) for row in found)
     rows = []
     for net, attack, speeds in keys:

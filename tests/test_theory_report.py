@@ -1,0 +1,127 @@
+"""The tables, figures and pages of the theory, from a net whose linear response is exact by construction."""
+
+import re
+
+import numpy as np
+import pytest
+
+from advlaw.config.fit import Fit
+from advlaw.config.theory import Rays, Theory
+from advlaw.core.io import read_csv, write_csv
+from advlaw.figures.gap_densities import draw_gap_densities
+from advlaw.figures.label_blind import draw_label_blind
+from advlaw.figures.theory import draw_theory
+from advlaw.report.markdown import BLOCKS
+from advlaw.theory.mean_field import class_thresholds, ranking
+from advlaw.theory.tables import Tables
+
+FIT = Fit(min_errors=10, max_error=0.1, bootstrap=100, confidence=0.95, headline=[])
+RAYS = Rays(eps_min=0.25, eps_max=64.0, count=8, followed=2, residual=20)
+
+
+def attack(logits, label, order, rng):
+    """Gamma, and thresholds as its linear response has them."""
+    rows = np.arange(len(logits))
+    gamma = rng.normal(size=logits.shape)
+    gamma[rows, order[:, 0]] -= 3.0
+    per_class = class_thresholds(logits, gamma)
+    exact, taken = per_class.min(axis=1), order[rows, per_class.argmin(axis=1) + 1]
+    right = label == order[:, 0]
+    return {
+        "gamma": gamma,
+        "threshold": np.where(right, exact, np.nan),
+        "threshold_class": np.where(right, taken, -1),
+        "recovery": np.where(right, np.nan, np.where(taken == label, exact, np.inf)),
+        "scale": np.array(1.0),
+    }
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """The tables as the README's script reads them."""
+    folder = tmp_path_factory.mktemp("plots")
+    rng = np.random.default_rng(0)
+    made = Tables(RAYS, FIT, Theory(cut_offs=[0.1, 0.01], compared=["one", "two"]), seed=0)
+    for name in ("one", "two"):
+        logits = rng.normal(size=(3000, 10)) * 3
+        order = ranking(logits)
+        label = np.where(rng.uniform(size=3000) < 0.9, order[:, 0], order[:, 1])
+        made.add_net(name, "x", {"logits": logits, "label": label}, {2: 0.5 * logits})
+        eps, gamma = np.concatenate([[0.0], np.geomspace(0.25, 64, 8)]), rng.normal(size=(2, 10))
+        residual_eps = np.geomspace(1e-3, 64, 30)
+        straight = logits[:2] + eps[:, None, None] * gamma
+        rays = {"eps": eps, "image": np.array([0, 1]), "logits": straight, "gamma": gamma}
+        made.add_rays({**rays, "residual_eps": residual_eps, "residual": residual_eps[:, None] ** 2 * np.ones(5)})
+        for kind in ("l2", "fgsm", "fgsm_predicted", "step_ll", "step_rnd"):
+            made.add_attack(kind, attack(logits, label, order, rng), kind not in ("l2", "fgsm"))
+    made.write(folder / "theory")
+    rows = [{"law": "uniform", "rank": j, "gap": g, "density": j * g, "count": 9} for j in (2, 3) for g in (0.1, 1.0)]
+    write_csv(folder / "order_statistics" / "densities.csv", list(rows[0]), rows)
+    exponent = {"exponent": 0.0, "exponent_low": -0.1, "exponent_high": 0.1}
+    rows = [{"law": "uniform", "rank": j, "share": s, **exponent} for s in (0.1, 0.01) for j in (2, 3, 4, 5)]
+    write_csv(folder / "order_statistics" / "exponents.csv", list(rows[0]), rows)
+    rows = [{"law": "uniform", "rank": j, "constant": 10.0 * j, "sampled": 10.1 * j} for j in (2, 3, 4, 5)]
+    write_csv(folder / "order_statistics" / "constants.csv", list(rows[0]), rows)
+    return {path.relative_to(folder).with_suffix("").as_posix(): read_csv(path) for path in folder.rglob("*.csv")}
+
+
+def lines(tables, name):
+    """The cells of a table, without its heads."""
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in BLOCKS[name](tables).splitlines()[2:]]
+
+
+def test_predictions_show_that_the_planted_response_is_exact(tables):
+    rows = lines(tables, "predictions")
+    assert [row[1:3] for row in rows] == [[net, name] for net in ("one", "two") for name in ("L2", "FGSM")]
+    assert all(row[4] == "1.00 [1.00, 1.00]" for row in rows)
+    assert all(re.fullmatch(r"ε = \S+–64", row[6]) for row in rows)
+    assert all(re.fullmatch(r"\d+\.\d % \[\d+\.\d, \d+\.\d\]", row[10]) for row in rows)
+    assert {row[1] for row in lines(tables, "deciles")} == {"0.0 % (0.0 %)"}
+
+
+def test_gap_exponents_have_a_line_per_net_share_and_law(tables):
+    rows = lines(tables, "gap-exponents")
+    assert [row[0] for row in rows] == ["one"] * 4 + ["two"] * 4 + ["i.i.d. uniform"] * 2
+    assert [row[1] for row in rows[:4]] == [
+        f"{images}, smallest {s} %" for images in ("all", "right") for s in (10, "1.0")
+    ]
+    assert rows[-1][2:] == ["0.00 [-0.10, 0.10]"] * 4
+    assert lines(tables, "constants") == [["uniform", "20 (20.2)", "30 (30.3)", "40 (40.4)", "50 (50.5)"]]
+
+
+def test_epochs_and_residuals_have_a_line_each(tables):
+    assert [row[:2] for row in lines(tables, "epochs")] == [["one", "2"], ["one", "end"], ["two", "2"], ["two", "end"]]
+    assert lines(tables, "residuals") == [["x", net, "5", "2.000", "100 %"] for net in ("one", "two")]
+
+
+def test_label_blind_tables_hold_every_account(tables):
+    rows = lines(tables, "label-blind")
+    assert len(rows) == 2 * 3 * 3
+    assert [row[1:3] for row in rows[1:3]] == [["FGSM-pred", "its own linear response"], ["FGSM-pred", "measured"]]
+    for linear, measured in zip(rows[1::3], rows[2::3], strict=True):
+        estimate = [float(cell.split()[0]) for cell in (linear[3], measured[3])]
+        assert estimate[0] == estimate[1]  # the same curve; the intervals' random numbers differ
+    assert sum(int(row[2].replace(",", "")) for row in lines(tables, "ties") if row[0] == "one") == 3000
+    assert len(lines(tables, "ideal")) == 8
+
+
+def test_figures_are_drawn_from_the_tables_and_are_the_same_bytes_again(tables, tmp_path):
+    theory = {name.removeprefix("theory/"): rows for name, rows in tables.items() if name.startswith("theory/")}
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        drawn = draw_theory(theory, folder)
+        iid = tables["order_statistics/densities"]
+        drawn += draw_gap_densities(theory["gap_densities"], iid, ["one", "two"], folder)
+        drawn += draw_label_blind(theory["ties"], theory["label_blind_curves"], folder)
+    assert drawn == [
+        *("figure_3_one", "figure_3_two", "error_predictions", "residuals", "takeovers"),
+        *("figure_4", "figure_6", "figure_13", "gaps_in_training", "label_blind_one", "label_blind_two"),
+    ]
+    for name in drawn:
+        for kind in ("svg", "png"):
+            assert (tmp_path / "a" / f"{name}.{kind}").read_bytes() == (tmp_path / "b" / f"{name}.{kind}").read_bytes()
+
+
+def test_gaps_of_one_net_are_drawn_without_a_comparison(tables, tmp_path):
+    alone = [row for row in tables["theory/gap_densities"] if row["net"] == "one" and not row["epoch"]]
+    assert draw_gap_densities(alone, [], [], tmp_path) == ["figure_13"]
