@@ -126,6 +126,8 @@ def ties_table(tables: Tables) -> str:
     for net in dict.fromkeys(row["net"] for row in found):
         by_attack = [[row for row in found if (row["net"], row["attack"]) == (net, a)] for a in ATTACKS]
         own = dict(zip(ATTACKS, by_attack, strict=True))
+        if not (own["fgsm_predicted"] and own["step_ll"]):
+            continue
         for blind, least in zip(own["fgsm_predicted"], own["step_ll"], strict=True):
             cells = [net, f"{float(blind['gap']):.3g}", f"{int(blind['n_images']):,}"]
             cells += [interval(blind, "p_right"), interval(blind, "p_second"), _speed(blind), _speed(least)]

@@ -75,9 +75,8 @@ class Tables:
         self._add("takeovers", predictions.takeovers(case, self.grid, confidence), labels)
         if attack == "l2":
             self._add("histograms", predictions.histogram(case), labels)
-        if is_label_blind or attack == "fgsm":
-            self._add("ties", label_blind.by_gap(case, confidence), labels)
         if is_label_blind:
+            self._add("ties", label_blind.by_gap(case, confidence), labels)
             rng = generator(self.seed, "label_blind", self.net["net"], attack)
             grid, recovery = self.grid, found["recovery"]
             self._add("label_blind", label_blind.exponents(case, recovery, grid, self.fit, rng), labels)
