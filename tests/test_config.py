@@ -71,6 +71,7 @@ def test_the_default_study_is_valid(study):
         ({"attacks.iterative.pgd.step_size": {"relativ": 0.1}}, "did you mean 'relative'?"),
         ({"response.nets.fc.dataset": "clusters"}, "nets.fc.dataset = 'clusters': must be 'digits'"),
         ({"response.nets.fc.attacks": ["pgd"]}, "response.nets.fc.attacks = 'pgd': not among the attacks.one_step: "),
+        ({"response.nets.fc.attacks": ["fgsm_clipped"]}, "response.nets.fc.attacks = 'fgsm_clipped': clips, which"),
         ({"response.nets.fc.attacks": ["l2"]}, "response.nets.fc.attacks: ['l2']: leave out l2, which is always"),
         ({"response.nets.vgg": {"dataset": "digits", "attacks": []}}, "response.nets.vgg = 'vgg': not among the "),
         ({"theory.compared": ["fc", "vgg"]}, "theory.compared = 'vgg': not among the response.nets: clusters_fc"),

@@ -90,3 +90,18 @@ def test_ties_are_binned_from_the_smallest_gap():
     assert sum(row["p_right"] * row["n_images"] for row in rows) == pytest.approx((case.threshold > 0).sum())
     assert all(row["p_right"] + row["p_second"] == pytest.approx(1.0) for row in rows)
     assert all((row["speed"], row["spread"], row["closing"]) == (1.0, 0.0, 1.0) for row in rows)
+
+
+def test_speeds_near_ties_are_found_as_they_were_planted():
+    rng = np.random.default_rng(3)
+    gap = rng.uniform(0, 2, size=20_000)
+    logits = np.stack([gap, np.zeros(20_000)], axis=1)
+    gamma = np.stack([np.zeros(20_000), 0.8 * gap + 0.1 * rng.normal(size=20_000)], axis=1)
+    row = label_blind.near_ties(Case(logits, gamma, np.zeros(20_000), gap, np.ones(20_000), 0.5))
+    assert row["n_images"] == (gap < 1).sum()
+    assert row["slope"] == pytest.approx(0.4, abs=0.01)
+    assert row["intercept"] == pytest.approx(0.0, abs=0.005)
+    assert row["floor"] == pytest.approx(0.05, rel=0.05)
+    assert row["pole"] == pytest.approx(2.5, rel=0.03)
+    few = Case(logits[:9], gamma[:9], np.zeros(9), gap[:9], np.ones(9), 0.5)
+    assert label_blind.near_ties(few)["slope"] is None

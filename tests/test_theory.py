@@ -207,9 +207,11 @@ def test_predictions_of_a_planted_linear_response_are_exact():
     assert [row["eps"] for row in rows] == (2 * eps).tolist()
     assert all(row["measured_low"] <= row["measured"] <= row["measured_high"] for row in rows)
     found = {(row["prediction"], row["tolerance"]): row for row in predictions.agreement(rows, 4000, 10)}
-    counted = [row["grid_eps"] for row in rows if row["measured"] * 4000 >= 10]
+    half = 0.5 * rows[-1]["measured"]
+    counted = [row["grid_eps"] for row in rows if 10 / 4000 <= row["measured"] <= half]
     exact = found["linear", 0.1]
-    assert (exact["grid_eps_first"], exact["grid_eps_last"], exact["n_points"]) == (counted[0], 10.0, len(counted))
+    ends = exact["grid_eps_first"], exact["grid_eps_last"]
+    assert (*ends, exact["n_points"]) == (counted[0], counted[-1], len(counted))
     assert 0 < found["mean_field", 0.1]["n_points"] <= found["mean_field", 0.25]["n_points"]
     assert all(row["median_error"] == 0 for row in predictions.deciles(case) if row["prediction"] == "linear")
     assert predictions.summary(case, 0.95)["spearman_linear"] == pytest.approx(1.0)
@@ -240,8 +242,29 @@ def test_a_histogram_keeps_every_image_in_its_cell():
     for name in ("linear", "mean_field"):
         cells = [row for row in rows if row["prediction"] == name]
         assert sum(row["count"] for row in cells) == 3333
-        middle = np.average([np.log(row["measured"]) for row in cells], weights=[row["count"] for row in cells])
+        middles = [0.5 * np.log(row["measured_low"] * row["measured_high"]) for row in cells]
+        middle = np.average(middles, weights=[row["count"] for row in cells])
         assert middle == pytest.approx(np.log(case.threshold[case.right] / 2.0).mean(), abs=0.02)
+        assert {round(row["predicted_high"] / row["predicted_low"], 9) for row in cells} == {round(10 ** (1 / 12), 9)}
+
+
+def test_who_takes_over_first_is_counted_up_to_an_eps_of_50_in_the_attack_s_own_norm():
+    case = planted()
+    stretched = predictions.Case(case.logits, case.gamma, case.label, 60 * case.threshold, case.threshold_class, 2.0)
+    row = predictions.summary(stretched, 0.95)
+    small = stretched.threshold <= 50.0
+    second = case.threshold_class == ranking(case.logits)[:, 1]
+    assert 0 < row["n_below_50"] == small.sum() < case.right.sum()
+    assert row["second_first"] == (small & second).sum() / small.sum()
+    assert row["second_first_low"] < row["second_first"] < row["second_first_high"]
+
+
+def test_a_plateau_that_all_curves_reach_is_no_agreement():
+    rows = [
+        {"grid_eps": float(i), "measured": m, **dict.fromkeys(predictions.PREDICTIONS, p)}
+        for i, (m, p) in enumerate([(0.1, 0.3), (0.2, 0.4), (0.4, 0.6), (0.9, 0.9), (0.9, 0.9)])
+    ]
+    assert all(row["n_points"] == 0 for row in predictions.agreement(rows, 100, 10))
 
 
 def test_the_interval_of_a_rank_correlation_covers_the_truth():

@@ -2,6 +2,7 @@
 
 import re
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -10,7 +11,7 @@ from advlaw.config.theory import Rays, Theory
 from advlaw.core.io import read_csv, write_csv
 from advlaw.figures.gap_densities import draw_gap_densities
 from advlaw.figures.label_blind import draw_label_blind
-from advlaw.figures.theory import draw_theory
+from advlaw.figures.theory import draw_logits, draw_theory
 from advlaw.report.markdown import BLOCKS
 from advlaw.theory.mean_field import class_thresholds, ranking
 from advlaw.theory.tables import Tables
@@ -60,7 +61,7 @@ def tables(tmp_path_factory):
     exponent = {"exponent": 0.0, "exponent_low": -0.1, "exponent_high": 0.1}
     rows = [{"law": "uniform", "rank": j, "share": s, **exponent} for s in (0.1, 0.01) for j in (2, 3, 4, 5)]
     write_csv(folder / "order_statistics" / "exponents.csv", list(rows[0]), rows)
-    rows = [{"law": "uniform", "rank": j, "constant": 10.0 * j, "sampled": 10.1 * j} for j in (2, 3, 4, 5)]
+    rows = [{"law": "uniform", "rank": j, "constant": 10.0 * j, "chi2_p_value": 0.1 * j} for j in (2, 3, 4, 5)]
     write_csv(folder / "order_statistics" / "constants.csv", list(rows[0]), rows)
     return {path.relative_to(folder).with_suffix("").as_posix(): read_csv(path) for path in folder.rglob("*.csv")}
 
@@ -74,8 +75,8 @@ def test_predictions_show_that_the_planted_response_is_exact(tables):
     rows = lines(tables, "predictions")
     assert [row[1:3] for row in rows] == [[net, name] for net in ("one", "two") for name in ("L2", "FGSM")]
     assert all(row[4] == "1.00 [1.00, 1.00]" for row in rows)
-    assert all(re.fullmatch(r"ε = \S+–64", row[6]) for row in rows)
-    assert all(re.fullmatch(r"\d+\.\d % \[\d+\.\d, \d+\.\d\]", row[10]) for row in rows)
+    assert all(re.fullmatch(r"ε = \S+–\S+", row[6]) for row in rows)
+    assert all(re.fullmatch(r"\d+\.\d % \[\d+\.\d, \d+\.\d\] of \d,\d+", row[10]) for row in rows)
     assert {row[1] for row in lines(tables, "deciles")} == {"0.0 % (0.0 %)"}
 
 
@@ -86,7 +87,7 @@ def test_gap_exponents_have_a_line_per_net_share_and_law(tables):
         f"{images}, smallest {s} %" for images in ("all", "right") for s in (10, "1.0")
     ]
     assert rows[-1][2:] == ["0.00 [-0.10, 0.10]"] * 4
-    assert lines(tables, "constants") == [["uniform", "20 (20.2)", "30 (30.3)", "40 (40.4)", "50 (50.5)"]]
+    assert lines(tables, "constants") == [["uniform", "20 (0.20)", "30 (0.30)", "40 (0.40)", "50 (0.50)"]]
 
 
 def test_epochs_and_residuals_have_a_line_each(tables):
@@ -120,6 +121,43 @@ def test_figures_are_drawn_from_the_tables_and_are_the_same_bytes_again(tables, 
     for name in drawn:
         for kind in ("svg", "png"):
             assert (tmp_path / "a" / f"{name}.{kind}").read_bytes() == (tmp_path / "b" / f"{name}.{kind}").read_bytes()
+
+
+def test_a_net_that_nothing_flips_is_in_the_tables_and_breaks_no_figure(tmp_path):
+    """Gaps open under attack, so there is no threshold, measured or predicted."""
+    made = Tables(RAYS, FIT, Theory(cut_offs=[0.1], compared=[]), seed=0)
+    logits = np.random.default_rng(0).normal(size=(50, 3))
+    order = ranking(logits)
+    gamma = np.where(order[:, :1] == np.arange(3), 1.0, 0.0)
+    made.add_net("firm", "x", {"logits": logits, "label": order[:, 0]}, {})
+    nothing = np.zeros((9, 0, 3))
+    rays = {"eps": np.arange(9.0), "image": np.zeros(0, int), "logits": nothing, "gamma": nothing[0]}
+    made.add_rays({**rays, "residual_eps": np.geomspace(1e-3, 64, 9), "residual": np.zeros((9, 50))})
+    never = {"threshold": np.full(50, np.inf), "threshold_class": np.full(50, -1), "recovery": np.full(50, np.nan)}
+    made.add_attack("l2", {"gamma": gamma, **never, "scale": np.array(8.0)}, False)
+    made.write(tmp_path / "theory")
+    theory = {path.stem: read_csv(path) for path in (tmp_path / "theory").glob("*.csv")}
+    assert theory["predictions"][0]["n_succeeded"] == "0"
+    assert not {"takeovers", "histograms", "followed"} & theory.keys()
+    assert draw_theory(theory, tmp_path) == ["error_predictions"]
+    shown = {f"theory/{name}": rows for name, rows in theory.items()} | {"order_statistics/exponents": []}
+    assert lines(shown, "predictions")[0][4:] == ["too few"] * 2 + ["nowhere"] * 4 + ["none flips"]
+    assert {len(row) for row in lines(shown, "gap-exponents")} == {6}
+
+
+def test_an_image_whose_third_class_takes_over_is_followed_to_there():
+    eps = np.arange(12.0)
+    heights = {"1": 5 - eps, "2": 1 + 0 * eps, "3": eps - 2}
+    rows = [
+        {"rank": rank, "eps": str(e), "logit": str(h), "linear": str(h)}
+        for rank, logits in heights.items()
+        for e, h in zip(eps, logits, strict=True)
+    ]
+    ax = plt.figure().add_subplot()
+    draw_logits(ax, rows)
+    assert (
+        max(line.get_xdata().max() for line in ax.lines) == 5.0
+    )  # the first point beyond the crossing at 3.5, and one
 
 
 def test_gaps_of_one_net_are_drawn_without_a_comparison(tables, tmp_path):

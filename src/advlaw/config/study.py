@@ -86,6 +86,9 @@ def _net_mistakes(key: str, model: str, net: Net, study: Study) -> Iterator[str]
     yield from _unknown(key, model, study.models, "models")
     yield from _other_dataset(key, net.dataset, model, study)
     yield from _attack_mistakes(f"{key}.attacks", net.attacks, study, "one_step")
+    for attack in net.attacks:
+        if attack in study.attacks.one_step and study.attacks.one_step[attack].clip:
+            yield f"{key}.attacks = {attack!r}: clips, which no linear response does; name one with clip: false"
 
 
 def _other_dataset(key: str, dataset: str, model: str, study: Study) -> Iterator[str]:

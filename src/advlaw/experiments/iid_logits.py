@@ -16,6 +16,7 @@ from advlaw.theory.order_statistics import LAWS, gap_density, gap_density_consta
 
 CHUNK = 250_000
 SMALLEST, LARGEST = 1e-6, 1e3  # of the histogram: below, a bin has few images and quadrature loses digits
+FEWEST_EXPECTED = 50.0
 ENDS = (10 ** (-0.5 / POINTS_PER_DECADE), 10 ** (0.5 / POINTS_PER_DECADE))  # of a bin, in units of its centre
 Row = dict[str, Any]
 
@@ -44,7 +45,9 @@ def sample_gaps(law: str, samples: int, classes: int, seed: int, device: torch.d
 def order_statistics(
     law: str, settings: OrderStatistics, seed: int, device: torch.device
 ) -> tuple[list[Row], list[Row], list[Row]]:
-    """Rows of densities, of tail exponents and of the constants of Cubuk Eq. 22, each sampled and exact, for j = 2..5.
+    """Rows of densities, of tail exponents and of the constants of Cubuk Eq. 22, for j = 2..5.
+
+    Densities are sampled and exact (Eq. 20); with the constants stands whether their counts agree (Pearson's chi2).
 
     Exponents are those of the density, with 95 % intervals, by maximum likelihood from the gaps up to the exact
     quantile of each share in `settings.cut_offs`: fixed before sampling, hence intervals from chi2.
@@ -71,17 +74,8 @@ def order_statistics(
             row = {"law": law, "rank": j, "share": share, "n_gaps": int(below[i, column])}
             row["largest_gap"] = float(limits[i, column])
             exponents.append(row | _exponent(below[i, column], logs[i, column]))
-        smallest = int(np.argmin(cut_offs))
-        limit, share_below = limits[smallest, column], below[smallest, column] / samples
-        constants.append(
-            {
-                "law": law,
-                "rank": j,
-                "constant": gap_density_constant(classes, j, LAWS[law]),
-                "sampled": float((j - 1) * share_below / limit ** (j - 1)),
-                "largest_gap": float(limit),
-            }
-        )
+        own = [row for row in densities if (row["law"], row["rank"]) == (law, j)]
+        constants.append({"law": law, "rank": j, "constant": gap_density_constant(classes, j, LAWS[law]), **_chi2(own)})
     return densities, exponents, constants
 
 
@@ -108,3 +102,11 @@ def _tail_sums(gaps: Tensor, limits: Tensor) -> tuple[np.ndarray, np.ndarray]:
 def _exponent(n: float, total: float) -> Row:
     low, high = chi2.ppf([0.025, 0.975], 2 * n) / (2.0 * total) - 1.0
     return {"exponent": n / total - 1.0, "exponent_low": float(low), "exponent_high": float(high)}
+
+
+def _chi2(rows: list[Row]) -> Row:
+    """Pearson's test of the sampled counts against the exact ones, over bins where enough are expected."""
+    rows = [row for row in rows if row["expected_count"] >= FEWEST_EXPECTED]
+    counts, expected = (np.array([row[name] for row in rows]) for name in ("count", "expected_count"))
+    statistic = float(((counts - expected) ** 2 / expected).sum())
+    return {"n_bins": len(rows), "chi2": statistic, "chi2_p_value": float(chi2.sf(statistic, len(rows)))}

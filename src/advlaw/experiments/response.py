@@ -15,7 +15,7 @@ from advlaw.evaluation.sweep import Arrays, Randomness, sweep_one_step
 from advlaw.models.classifier import Classifier
 from advlaw.theory.response import logit_response, residuals
 
-BATCH = 500
+BATCH = 250  # differentiating a CNN twice takes memory
 RESIDUAL_DECADES = 3
 L2 = OneStepAttack(direction="l2", target="true_label", clip=False)
 

@@ -13,6 +13,8 @@ from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, column
 
 Row = dict[str, str]
 Tables = dict[str, list[Row]]
+ROUNDING = 1e-10  # residuals below it are no measurement
+AXES = ("measured", "predicted")
 CURVES = {
     "linear": ("linear response, ε̂_linear", COLOURS[0], "-"),
     "mean_field": ("mean field, right images", COLOURS[1], "-"),
@@ -23,14 +25,18 @@ CURVES = {
 def draw_theory(tables: Tables, folder: Path) -> list[str]:
     """Draw figure_3_NET for every net, and over all nets error_predictions, residuals and takeovers: .svg and .png."""
     drawn = []
-    for net, rows in grouped(tables["histograms"], "net").items():
-        draw_figure_3(net, rows, [row for row in tables["followed"] if row["net"] == net], folder)
+    cells = grouped(tables.get("histograms", []), "net")
+    for net, rows in grouped(tables.get("followed", []), "net").items():  # images that flip
+        draw_figure_3(net, cells.get(net, []), rows, folder)
         drawn.append(f"figure_3_{net}")
     attacks = ("l2", "fgsm")
     curves = [row for row in tables["curves"] if row["attack"] in attacks]
     drawn += _draw_panels("error_predictions", grouped(curves, "attack", "net"), draw_predictions, folder)
-    drawn += _draw_panels("residuals", {("all",): tables["residuals"]}, draw_residuals, folder)
-    drawn += _draw_panels("takeovers", grouped(tables["takeovers"], "attack", only=attacks), draw_takeovers, folder)
+    bent = [row for row in tables["residuals"] if float(row["residual"]) > ROUNDING]
+    drawn += _draw_panels("residuals", {("all",): bent} if bent else {}, draw_residuals, folder)
+    drawn += _draw_panels(
+        "takeovers", grouped(tables.get("takeovers", []), "attack", only=attacks), draw_takeovers, folder
+    )
     return drawn
 
 
@@ -53,9 +59,10 @@ def draw_logits(ax: Axes, rows: list[Row]) -> None:
     """Logits by clean rank, from largest (red) to smallest (blue); dashed: their linear response (Cubuk Fig. 3a)."""
     ranks = grouped(rows, "rank")
     colours = plt.get_cmap("coolwarm_r")(np.linspace(0.0, 1.0, len(ranks)))
-    top = {rank: columns(ranks[rank], "eps", "logit") for rank in list(ranks)[:2]}
-    eps, largest = next(iter(top.values()))
-    end = eps[min(2 + int(np.argmax(largest < list(top.values())[1][1])), len(eps) - 1)]
+    logits = np.array([columns(points, "logit")[0] for points in ranks.values()])
+    crossed = np.flatnonzero(logits[0] < logits[1:].max(axis=0))
+    (eps,) = columns(rows[: logits.shape[1]], "eps")
+    end = eps[min(crossed[0] + 1, len(eps) - 1)] if len(crossed) else eps[-1]
     for colour, points in zip(colours, ranks.values(), strict=True):
         eps, logit, linear = columns(points, "eps", "logit", "linear")
         shown = eps <= end
@@ -66,46 +73,52 @@ def draw_logits(ax: Axes, rows: list[Row]) -> None:
 
 def draw_thresholds(ax: Axes, cells: list[Row]) -> None:
     """Shaded counts of images by measured and predicted threshold, and the diagonal (Cubuk Fig. 3b, 3c)."""
-    x, y, count = columns(cells, "measured", "predicted", "count")
-    steps = np.diff(np.unique(np.log10(np.concatenate([x, y]))))
-    half = 10.0 ** (0.5 * float(steps[steps > 1e-6].min()))
-    edges = [np.append(np.unique(values) / half, values.max() * half) for values in (_complete(x), _complete(y))]
-    density = np.histogram2d(x, y, bins=edges, weights=count)[0]
-    ax.pcolormesh(*edges, np.where(density > 0, density, np.nan).T, norm=LogNorm(), cmap="viridis", rasterized=True)
+    ax.set(xscale="log", yscale="log", xlabel="measured ε̂ (ε / √D)")
+    if not cells:  # no image flips, or gaps do not close on average
+        return
+    edges = [_edges(cells, axis) for axis in AXES]
+    density = np.full([len(found) - 1 for found in edges], np.nan)
+    corners = (
+        np.searchsorted(found, columns(cells, f"{axis}_high")[0] * 0.999) - 1
+        for found, axis in zip(edges, AXES, strict=True)
+    )
+    density[tuple(corners)] = columns(cells, "count")[0]
+    ax.pcolormesh(*edges, density.T, norm=LogNorm(), cmap="viridis", rasterized=True)
     low, high = max(edges[0][0], 1e-2), edges[0][-1]
     ax.plot([low, high], [low, high], color="#D55E00", linestyle="--", linewidth=1.0)
-    ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, 4 * high), xlabel="measured ε̂ (ε / √D)")
+    ax.set(xlim=(low, high), ylim=(low, 4 * high))
 
 
-def _complete(values: np.ndarray) -> np.ndarray:
-    """All centres of logarithmic cells from the smallest to the largest of `values`."""
-    logs = np.unique(np.log10(values))
-    step = float(np.diff(logs)[np.diff(logs) > 1e-6].min())
-    return 10.0 ** np.arange(logs[0], logs[-1] + 0.5 * step, step)
+def _edges(cells: list[Row], axis: str) -> np.ndarray:
+    """All edges of logarithmic cells from the smallest to the largest, empty ones included."""
+    low, high = columns(cells, f"{axis}_low", f"{axis}_high")
+    n_cells = round(np.log(high.max() / low.min()) / np.log(high[0] / low[0]))
+    return np.geomspace(low.min(), high.max(), n_cells + 1)
 
 
 def draw_predictions(ax: Axes, rows: list[Row]) -> None:
     """Measured gross error with its interval, and the predicted curves (Cubuk Eq. 8)."""
     eps, measured, low, high = columns(rows, "grid_eps", "measured", "measured_low", "measured_high")
     above = measured > 0
+    ax.set_title({"l2": "L2 (ε / √D)", "fgsm": "FGSM"}[rows[0]["attack"]] + f": {rows[0]['net']}")
+    if not above.any():
+        return
     ax.fill_between(eps[above], low[above], high[above], color="#777777", alpha=0.25, linewidth=0)
     ax.plot(eps[above], measured[above], "o", color="black", markerfacecolor="none", label="measured")
     for name, (label, colour, style) in CURVES.items():
         (share,) = columns(rows, name)
         ax.plot(eps[share > 0], share[share > 0], style, color=colour, label=label)
     ax.set(xscale="log", yscale="log", ylim=(0.7 * measured[above].min(), 1.5), xlabel="ε (pixel units, 0–255)")
-    ax.set_title({"l2": "L2 (ε / √D)", "fgsm": "FGSM"}[rows[0]["attack"]] + f": {rows[0]['net']}")
     ax.set_ylabel("share of images broken")
 
 
 def draw_residuals(ax: Axes, rows: list[Row]) -> None:
-    """The mean distance of logits from their linear response against eps (Cubuk Eq. 16), and slopes."""
+    """The mean distance of logits from their linear response against eps (Cubuk Eq. 16), and its slope at small eps."""
     marks = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False)
     for (net, points), (colour, marker) in zip(grouped(rows, "net").items(), marks, strict=False):
         eps, residual = columns(points, "eps", "residual")
-        slope = f": slope {float(points[0]['slope']):.2f}" if points[0]["slope"] else ": exactly linear"
-        above = residual > 1e-13
-        ax.plot(eps[above], residual[above], marker, color=colour, markerfacecolor="none", label=f"{net}{slope}")
+        label = f"{net}: slope {float(points[0]['slope'] or 'nan'):.2f}"
+        ax.plot(eps, residual, marker, color=colour, markerfacecolor="none", label=label)
     ax.set(xscale="log", yscale="log", xlabel="ε (L2, pixel units)", ylabel="mean ‖h(ε) − h − εΓ‖₂")
     legend_below(ax, n_columns=2)
 

@@ -143,6 +143,7 @@ BLOCKS: dict[str, Callable[[Tables], str]] = {
     "epochs": theory_tables.epochs_table,
     "label-blind": theory_tables.label_blind_table,
     "ties": theory_tables.ties_table,
+    "near-ties": theory_tables.near_ties_table,
     "ideal": theory_tables.ideal_table,
 }
 

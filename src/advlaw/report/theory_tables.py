@@ -7,6 +7,7 @@ from advlaw.report.cells import Row, interval, table
 Tables = dict[str, list[Row]]
 ATTACKS = {"l2": "L2", "fgsm": "FGSM", "fgsm_predicted": "FGSM-pred", "step_ll": "step l.l.", "step_rnd": "step rnd."}
 SPEEDS = {"constant": "one speed for all", "linear": "its own linear response", "measured": "measured"}
+GAPS = ("Δ₁₂", "Δ₁₃", "Δ₁₄", "Δ₁₅")
 FEWEST_IMAGES = 1000
 TRUE_LABEL = ("l2", "fgsm")
 
@@ -14,7 +15,13 @@ TRUE_LABEL = ("l2", "fgsm")
 def predictions_table(tables: Tables) -> str:
     """A line per net and true-label attack: rank correlations, where predicted curves agree, who takes over first."""
     heads = ["data", "net", "attack", "flipped:", "Spearman, ε̂_linear", "Spearman, ε̂_MF"]
-    heads += ["ε̂_linear within 10 %", "mean field within 10 %", "within 25 %", "all images within 25 %", "rank 2 first"]
+    heads += [
+        "ε̂_linear within 10 %",
+        "mean field within 10 %",
+        "within 25 %",
+        "all images within 25 %",
+        "rank 2 first, ε ≤ 50",
+    ]
     rows = []
     for row in _of(tables["theory/predictions"], *TRUE_LABEL):
         agreed = {
@@ -26,7 +33,7 @@ def predictions_table(tables: Tables) -> str:
         cells += [interval(row, "spearman_linear"), interval(row, "spearman_mean_field")]
         wanted = (("linear", "0.1"), ("mean_field", "0.1"), ("mean_field", "0.25"), ("mean_field_literal", "0.25"))
         cells += [agreed[key] for key in wanted]
-        rows.append([*cells, _second_first(tables["theory/takeovers"], row)])
+        rows.append([*cells, _second_first(row)])
     return table(heads, rows)
 
 
@@ -46,29 +53,21 @@ def deciles_table(tables: Tables) -> str:
 
 
 def gap_exponents_table(tables: Tables) -> str:
-    """A line per net: the exponent of the density of Delta_1j near zero, j = 2..5; i.i.d. laws below."""
-    heads = ["logits of", "gaps", "Δ₁₂", "Δ₁₃", "Δ₁₄", "Δ₁₅"]
-    final = [row for row in tables["theory/gap_exponents"] if not row["epoch"]]
+    """A line per net and share: the exponent of the density of Delta_1j near zero, j = 2..5; i.i.d. laws below."""
     rows = []
-    for net, images in dict.fromkeys((row["net"], row["images"]) for row in final):
-        for share in ("0.1", "0.01"):
-            own = [row for row in final if (row["net"], row["images"], row["share"]) == (net, images, share)]
-            rows.append([net, f"{images}, smallest {_percent(share)}", *(interval(row) for row in own)])
-    for law in dict.fromkeys(row["law"] for row in tables["order_statistics/exponents"]):
-        for share in ("0.1", "0.01"):
-            own = [row for row in tables["order_statistics/exponents"] if (row["law"], row["share"]) == (law, share)]
-            rows.append([f"i.i.d. {law}", f"smallest {_percent(share)}", *(interval(row) for row in own)])
-    return table(heads, rows)
+    for (net, images, share), own in _groups(_final(tables), "net", "images", "share"):
+        rows.append([net, f"{images}, smallest {_percent(share)}", *_by_rank(own)])
+    for (law, share), own in _groups(tables["order_statistics/exponents"], "law", "share"):
+        rows.append([f"i.i.d. {law}", f"smallest {_percent(share)}", *_by_rank(own)])
+    return table(["logits of", "gaps", *GAPS], rows)
 
 
 def constants_table(tables: Tables) -> str:
-    """A line per law: the constant of Cubuk Eq. 22 by quadrature and from samples."""
-    found = tables["order_statistics/constants"]
+    """A line per law: the constant of Cubuk Eq. 22, and whether sampled gaps have the exact distribution."""
     rows = []
-    for law in dict.fromkeys(row["law"] for row in found):
-        own = [row for row in found if row["law"] == law]
-        rows.append([law, *(f"{float(row['constant']):.4g} ({float(row['sampled']):.4g})" for row in own)])
-    return table(["law", "C₂ (sampled)", "C₃", "C₄", "C₅"], rows)
+    for (law,), own in _groups(tables["order_statistics/constants"], "law"):
+        rows.append([law, *(f"{float(row['constant']):.4g} ({float(row['chi2_p_value']):.2f})" for row in own)])
+    return table(["law", "C₂ (p)", "C₃", "C₄", "C₅"], rows)
 
 
 def residuals_table(tables: Tables) -> str:
@@ -87,15 +86,15 @@ def residuals_table(tables: Tables) -> str:
 
 
 def epochs_table(tables: Tables) -> str:
-    """A line per net and epoch: test accuracy, and the exponents of the densities from the smallest tenth."""
-    found = tables["theory/gap_exponents"]
+    """A line per net and epoch: test accuracy, and the exponents of the densities from the largest share of gaps."""
+    found = [row for row in tables["theory/gap_exponents"] if row["images"] == "all"]
     trained = {row["net"] for row in found if row["epoch"]}
-    kept = [row for row in found if row["net"] in trained and (row["images"], row["share"]) == ("all", "0.1")]
+    share = max((row["share"] for row in found), key=float)
     rows = []
-    for net, epoch in dict.fromkeys((row["net"], row["epoch"]) for row in kept):
-        own = [row for row in kept if (row["net"], row["epoch"]) == (net, epoch)]
-        rows.append([net, epoch or "end", f"{float(own[0]['test_accuracy']):.2%}", *(interval(row) for row in own)])
-    return table(["net", "epoch:", "test accuracy:", "Δ₁₂", "Δ₁₃", "Δ₁₄", "Δ₁₅"], rows)
+    for (net, epoch), own in _groups([row for row in found if row["share"] == share], "net", "epoch"):
+        if net in trained:
+            rows.append([net, epoch or "end", f"{float(own[0]['test_accuracy']):.2%}", *_by_rank(own)])
+    return table(["net", "epoch:", "test accuracy:", *GAPS], rows)
 
 
 def label_blind_table(tables: Tables) -> str:
@@ -135,6 +134,15 @@ def ties_table(tables: Tables) -> str:
     return table(heads, rows)
 
 
+def near_ties_table(tables: Tables) -> str:
+    """A line per net and attack: the speeds of gaps below 1, as slope * Delta_12 + intercept and their spread."""
+    rows = []
+    for row in tables.get("theory/near_ties", []):
+        numbers = [f"{float(row[name]):.2g}" if row[name] else "–" for name in ("slope", "intercept", "floor", "pole")]
+        rows.append([row["net"], ATTACKS.get(row["attack"], row["attack"]), row["n_images"], *numbers])
+    return table(["net", "attack", "images with Δ₁₂ < 1:", "c:", "intercept:", "s:", "1 / c:"], rows)
+
+
 def ideal_table(tables: Tables) -> str:
     """A line per eps: sampled and derived errors where the account's assumptions hold by construction."""
     rows = []
@@ -156,14 +164,30 @@ def _range(row: Row) -> str:
     return f"ε = {float(row['grid_eps_first']):.2g}–{float(row['grid_eps_last']):.2g}"
 
 
-def _second_first(takeovers: list[Row], row: Row) -> str:
-    """The share up to the eps of 50 in the attack's own norm, Cubuk's number, or the last point below."""
-    own = [found for found in takeovers if (found["net"], found["attack"]) == (row["net"], row["attack"])]
-    below = [found for found in own if float(found["grid_eps"]) <= 50.0]
-    last = below[-1] if below else own[0]
-    return (
-        f"{100 * float(last['second_first']):.1f} % [{100 * float(last['low']):.1f}, {100 * float(last['high']):.1f}]"
-    )
+def _second_first(row: Row) -> str:
+    """The share with its interval and the number of images, as far as there are any."""
+    if not row["second_first"]:
+        return "none flips"
+    share, low, high = (100 * float(row[name]) for name in ("second_first", "second_first_low", "second_first_high"))
+    return f"{share:.1f} % [{low:.1f}, {high:.1f}] of {int(row['n_below_50']):,}"
+
+
+def _final(tables: Tables) -> list[Row]:
+    """Gap exponents at the end of training."""
+    return [row for row in tables["theory/gap_exponents"] if not row["epoch"]]
+
+
+def _groups(rows: list[Row], *names: str) -> list[tuple[tuple[str, ...], list[Row]]]:
+    """Rows by their values of some columns, in order of appearance."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in names), []).append(row)
+    return list(found.items())
+
+
+def _by_rank(rows: list[Row]) -> list[str]:
+    """A cell for each of `GAPS`; a net with fewer classes has fewer gaps."""
+    return ([interval(row) for row in rows] + ["–"] * len(GAPS))[: len(GAPS)]
 
 
 def _speed(row: Row) -> str:

@@ -25,6 +25,7 @@ from advlaw.theory.mean_field import (
 from advlaw.theory.predictions import Case, wilson
 
 SMALLEST_BIN = 50
+NEAR = 1.0
 AT_ONCE = 1_000_000
 SPEEDS = ("constant", "linear", "measured")
 Row = dict[str, Any]
@@ -50,6 +51,22 @@ def by_gap(case: Case, confidence: float) -> list[Row]:
         row |= {"speed": here.mean(), "speed_error": here.std(ddof=1) / np.sqrt(len(here)), "spread": here.std(ddof=1)}
         rows.append(row | {"closing": float((here > 0).mean())})
     return rows
+
+
+def near_ties(case: Case) -> Row:
+    """Speeds = slope * Delta_12 + intercept + noise of standard deviation floor, over images with a gap below 1.
+
+    Least squares; speeds times the attack's scale. `pole` is the eps of 1 / slope, where w(eps) would diverge.
+    """
+    ranked, gap = by_rank(case.gamma, case.logits).astype(float), sorted_gaps(case.logits)[:, 0]
+    near = gap < NEAR
+    row: Row = {"n_images": int(near.sum()), "slope": None, "intercept": None, "floor": None, "pole": None}
+    if near.sum() < SMALLEST_BIN:
+        return row
+    speed = (ranked[near, 1] - ranked[near, 0]) * case.scale
+    slope, intercept = np.polyfit(gap[near], speed, 1)
+    floor = float(np.std(speed - slope * gap[near] - intercept, ddof=2))
+    return row | {"slope": slope, "intercept": intercept, "floor": floor, "pole": 1.0 / slope if slope > 0 else None}
 
 
 def _bins(order: np.ndarray) -> list[np.ndarray]:

@@ -20,6 +20,7 @@ from advlaw.theory.mean_field import (
 TOLERANCES = (0.1, 0.25)
 N_QUANTILES = 10
 BINS_PER_DECADE = 12
+PAPER_EPS = 50.0  # of claim C18
 ROUNDING = 1e-10  # of logits of order 10 in float64, generously
 PREDICTIONS = ("linear", "mean_field", "mean_field_literal")
 Row = dict[str, Any]
@@ -70,12 +71,13 @@ def curves(case: Case, grid: np.ndarray, confidence: float) -> list[Row]:
 
 
 def agreement(rows: list[Row], n_images: int, min_errors: int) -> list[Row]:
-    """Where each predicted curve is within 10 % and 25 % of the measured one, where that has `min_errors` errors.
+    """Where each predicted curve is within 10 % and 25 % of the measured one.
 
-    The longest run of grid points: its ends, and the measured error there.
+    Of the points with at least `min_errors` errors and at most half of the largest, for beyond all curves end in the
+    same plateau: the longest run, its ends, and the measured error there.
     """
     measured = np.array([row["measured"] for row in rows])
-    enough = measured * n_images >= min_errors - 1e-9
+    enough = (measured * n_images >= min_errors - 1e-9) & (measured <= 0.5 * measured.max())
     found = []
     for name in PREDICTIONS:
         predicted = np.array([row[name] for row in rows])
@@ -116,18 +118,22 @@ def histogram(case: Case) -> list[Row]:
         both = np.isfinite(measured) & np.isfinite(predicted) & (predicted > 0)
         pairs = np.stack([measured[both], predicted[both]], axis=1) / case.scale
         cells, counts = np.unique(np.floor(np.log10(pairs) * BINS_PER_DECADE), axis=0, return_counts=True)
-        centres = 10.0 ** ((cells + 0.5) / BINS_PER_DECADE)
-        for (x, y), count in zip(centres.tolist(), counts.tolist(), strict=True):
-            rows.append({"prediction": name, "measured": x, "predicted": y, "count": count})
+        for cell, count in zip(cells, counts.tolist(), strict=True):
+            row: Row = {"prediction": name}
+            for axis, corner in zip(("measured", "predicted"), cell, strict=True):
+                row |= {
+                    f"{axis}_{end}": 10.0 ** ((corner + i) / BINS_PER_DECADE) for i, end in enumerate(("low", "high"))
+                }
+            rows.append(row | {"count": count})
     return rows
 
 
 def takeovers(case: Case, grid: np.ndarray, confidence: float) -> list[Row]:
     """Of the attacks that succeed up to eps, the share in which the class of rank 2 takes over first (claim C18)."""
-    order = ranking(case.logits)
+    order, thresholds = ranking(case.logits), class_thresholds(case.logits, case.gamma)
     is_second = case.threshold_class == order[:, 1]
-    by_linear = order[np.arange(len(order)), class_thresholds(case.logits, case.gamma).argmin(axis=1) + 1]
-    is_foreseen = case.threshold_class == by_linear
+    by_linear = order[np.arange(len(order)), thresholds.argmin(axis=1) + 1]
+    is_foreseen = (case.threshold_class == by_linear) & np.isfinite(thresholds.min(axis=1))
     rows = []
     for point in grid.tolist():
         with np.errstate(invalid="ignore"):
@@ -142,12 +148,21 @@ def takeovers(case: Case, grid: np.ndarray, confidence: float) -> list[Row]:
 
 
 def summary(case: Case, confidence: float) -> Row:
-    """Closing speeds, and rank correlations of predicted with measured thresholds, where the latter are finite."""
+    """Closing speeds; of images that flip by eps = 50 in the attack's own norm, the share in which rank 2 takes over.
+
+    And rank correlations of predicted with measured thresholds, over the images that flip at all.
+    """
     average = rank_average(case.gamma, case.logits, case.right)
     measured = case.threshold[case.right]
     known = np.isfinite(measured)
     row: Row = {"n_images": len(case.label), "n_right": int(case.right.sum()), "n_succeeded": int(known.sum())}
     row |= {"gamma_1": average[0], "gamma_2": average[1], "closing_speed": average[1] - average[0]}
+    small = known & (measured <= PAPER_EPS)
+    is_second = (case.threshold_class == ranking(case.logits)[:, 1])[case.right]
+    n, second = int(small.sum()), int((small & is_second).sum())
+    low, high = wilson(second, n, confidence) if n else (None, None)
+    row |= {"n_below_50": n, "second_first": second / n if n else None}
+    row |= {"second_first_low": low, "second_first_high": high}
     for name in ("linear", "mean_field"):
         values = spearman(case.predicted()[name][known], measured[known], confidence)
         row |= {f"spearman_{name}{end}": value for end, value in zip(("", "_low", "_high"), values, strict=True)}

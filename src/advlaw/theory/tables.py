@@ -77,6 +77,7 @@ class Tables:
             self._add("histograms", predictions.histogram(case), labels)
         if is_label_blind:
             self._add("ties", label_blind.by_gap(case, confidence), labels)
+            self._add("near_ties", [label_blind.near_ties(case)], labels)
             rng = generator(self.seed, "label_blind", self.net["net"], attack)
             grid, recovery = self.grid, found["recovery"]
             self._add("label_blind", label_blind.exponents(case, recovery, grid, self.fit, rng), labels)
@@ -86,6 +87,8 @@ class Tables:
         """Every table as folder/<name>.csv."""
         self.tables["ideal"] = list(self._ideal())
         for name, rows in self.tables.items():
+            if not rows:
+                continue
             write_csv(folder / f"{name}.csv", list(rows[0]), rows)
 
     def _ideal(self) -> list[Row]:
