@@ -7,13 +7,13 @@ logit r are taken over v = F(r) in [0, 1], where they are proper whatever the la
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import betainc, ndtr, ndtri
 
 Function = Callable[[float], float]
+NEAR_ONE = [1.0 - 10.0**-k for k in range(1, 13)]  # a large gap needs a largest logit that few values of v are about
 
 
 @dataclass(frozen=True)
@@ -103,5 +103,5 @@ def _kinks(law: Law, end: float, shift: float) -> list[float]:
 
 def _integral(integrand: Function, kinks: list[float]) -> float:
     """Over v in (0, 1)."""
-    inside = [0.0, *(v for v in kinks if 0.0 < v < 1.0), 1.0]
-    return float(sum(quad(integrand, a, b, epsabs=1e-30, epsrel=1e-8, limit=200)[0] for a, b in pairwise(inside)))
+    points = [v for v in (*kinks, *NEAR_ONE) if 0.0 < v < 1.0]
+    return float(quad(integrand, 0.0, 1.0, points=points, epsabs=1e-30, epsrel=1e-8, limit=500)[0])
