@@ -84,10 +84,16 @@ def gap_distribution(n_classes: int, rank: int, law: Law, gap: float) -> float:
 
 def gap_quantile(n_classes: int, rank: int, law: Law, share: float) -> float:
     """The gap below which a `share` in (0, 1) of all Delta_1j lie."""
-    largest = 1.0
-    while gap_distribution(n_classes, rank, law, largest) < share:
-        largest *= 2.0
-    return float(brentq(lambda gap: gap_distribution(n_classes, rank, law, gap) - share, 0.0, largest, rtol=1e-8))
+
+    def excess(gap: float) -> float:
+        return gap_distribution(n_classes, rank, law, gap) - share
+
+    low = high = 1.0
+    while excess(high) < 0.0:
+        high *= 2.0
+    while excess(low) > 0.0:
+        low /= 2.0
+    return float(brentq(excess, low, high, rtol=1e-8))
 
 
 def _check(n_classes: int, rank: int) -> None:
