@@ -18,7 +18,7 @@ Arrays = dict[str, np.ndarray]
 POINTS_PER_DECADE = 12
 GRID_MIN = 0.01  # of the curves, pixel units; thresholds are exact below the grid that brackets them
 N_IDEAL = 20_000_000
-IDEAL_EPS = np.array([0.02, 0.04, 0.08, 0.12])
+IDEAL_EPS = np.array([0.04, 0.12])
 IDEAL_SPEEDS = {"constant": (None, 1.0), "falling": (5.0, 0.5)}  # slope in Delta_12, and floor
 
 
