@@ -143,6 +143,8 @@ def near_ties_table(tables: Tables) -> str:
     """A line per net and attack: the speeds of gaps below 1, as slope * Delta_12 + intercept and their spread."""
     rows = []
     for row in tables.get("theory/near_ties", []):
+        if not row["slope"]:  # too few images near a tie
+            continue
         numbers = [f"{float(row[name]):.2g}" if row[name] else "–" for name in ("slope", "intercept", "floor", "pole")]
         rows.append([row["net"], ATTACKS.get(row["attack"], row["attack"]), row["n_images"], *numbers])
     return table(["net", "attack", "images with Δ₁₂ < 1:", "c:", "intercept:", "s:", "1 / c:"], rows)
