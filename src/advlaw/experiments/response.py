@@ -15,7 +15,8 @@ from advlaw.evaluation.sweep import Arrays, Randomness, sweep_one_step
 from advlaw.models.classifier import Classifier
 from advlaw.theory.response import logit_response, residuals
 
-BATCH = 250  # differentiating a CNN twice takes memory
+BATCH = 100  # differentiating a CNN twice takes memory
+EXACT_BATCH = 25  # in float64 more so
 RESIDUAL_DECADES = 3
 L2 = OneStepAttack(direction="l2", target="true_label", clip=False)
 
@@ -37,7 +38,7 @@ def measure_response(
         return logit_response(model, here, direction)[1]
 
     gamma = torch.cat(in_batches(len(images), BATCH, work, "response"))
-    swept = sweep_one_step(model, images, labels, attack, eps, randomness)
+    swept = sweep_one_step(model, images, labels, attack, eps, randomness, BATCH)
     kept = ("zero_gradient", "threshold", "threshold_class", "recovery")
     return {"gamma": gamma.cpu().numpy(), **{name: swept[name] for name in kept}}
 
@@ -59,7 +60,11 @@ def follow_rays(
     gamma = logit_response(exact, pixels, direction)[1]
     lower = np.geomspace(eps[0] / 10**RESIDUAL_DECADES, eps[-1], len(eps) + 10 * RESIDUAL_DECADES)
     some = np.flatnonzero(~np.isnan(threshold))[: rays.residual]
-    residual = residuals(*_exact_rays(model, images, labels, some), lower.tolist())
+
+    def work(batch: slice) -> Tensor:
+        return residuals(*_exact_rays(model, images, labels, some[batch]), lower.tolist())
+
+    residual = torch.cat(in_batches(len(some), EXACT_BATCH, work, "residuals"), dim=1)
     return {
         "eps": points,
         "image": chosen,
