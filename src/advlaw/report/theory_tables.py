@@ -53,11 +53,14 @@ def deciles_table(tables: Tables) -> str:
 
 
 def gap_exponents_table(tables: Tables) -> str:
-    """A line per net and share: the exponent of the density of Delta_1j near zero, j = 2..5; i.i.d. laws below."""
+    """A line per net and share: the exponent of the density of Delta_1j near zero, j = 2..5; i.i.d. laws below.
+
+    The largest share and the smallest; the tables have those between.
+    """
     rows = []
-    for (net, images, share), own in _groups(_final(tables), "net", "images", "share"):
+    for (net, images, share), own in _groups(_extreme(_final(tables)), "net", "images", "share"):
         rows.append([net, f"{images}, smallest {_percent(share)}", *_by_rank(own)])
-    for (law, share), own in _groups(tables["order_statistics/exponents"], "law", "share"):
+    for (law, share), own in _groups(_extreme(tables["order_statistics/exponents"]), "law", "share"):
         rows.append([f"i.i.d. {law}", f"smallest {_percent(share)}", *_by_rank(own)])
     return table(["logits of", "gaps", *GAPS], rows)
 
@@ -182,6 +185,12 @@ def _second_first(row: Row) -> str:
 def _final(tables: Tables) -> list[Row]:
     """Gap exponents at the end of training."""
     return [row for row in tables["theory/gap_exponents"] if not row["epoch"]]
+
+
+def _extreme(rows: list[Row]) -> list[Row]:
+    """The rows of the largest and of the smallest share."""
+    shares = sorted({row["share"] for row in rows}, key=float)
+    return [row for row in rows if row["share"] in (shares[0], shares[-1])] if rows else []
 
 
 def _groups(rows: list[Row], *names: str) -> list[tuple[tuple[str, ...], list[Row]]]:
