@@ -11,21 +11,20 @@ import warnings
 
 import numpy as np
 import torch
-from rounds import compare
+from rounds import N_CLASSES, SHAPE, compare, random_images, untrained
 from torch import Tensor
 
 from advlaw.attacks.gradient import input_gradient
 from advlaw.attacks.norms import over_length
 from advlaw.core.runtime import configure
 from advlaw.models.classifier import Classifier
-from advlaw.models.store import build, in_fast_layout
 from advlaw.theory.response import logit_response
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from art.estimators.classification import PyTorchClassifier
 
-SHAPE, N_CLASSES, BATCH = (1, 28, 28), 10, 500
+BATCH = 500
 NETS = {
     "linear": {"arch": "linear"},
     "fc": {"arch": "fc", "widths": [200, 200, 200]},
@@ -70,13 +69,9 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10_000)
     arguments = parser.parse_args()
     device = configure(threads=2, device="auto")
-    images = torch.randint(0, 256, (arguments.images, *SHAPE), generator=torch.Generator().manual_seed(0))
-    images = images.float().to(device)
+    images = random_images(arguments.images, device)
     for name, spec in NETS.items():
-        torch.manual_seed(0)
-        net = build({**spec, "image_shape": SHAPE, "n_classes": N_CLASSES})
-        net.head.set_statistics(images.cpu())
-        net = in_fast_layout(net.to(device)).eval().requires_grad_(False)
+        net = untrained(spec, images)
         labels = net(images).argmax(dim=1)
         loss = torch.nn.CrossEntropyLoss()
         peer = PyTorchClassifier(net, loss, SHAPE, N_CLASSES, device_type="gpu" if device.type == "cuda" else "cpu")

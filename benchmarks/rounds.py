@@ -1,11 +1,19 @@
-"""Contestants that take turns: seconds of each in every round, and the ratios of a round to the first of them."""
+"""Contestants that take turns: seconds of each in every round, and the ratios of a round to the first of them.
+
+And what they are given: random images of MNIST's shape, and untrained nets.
+"""
 
 import statistics
 import time
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
+from advlaw.models.classifier import Classifier
+from advlaw.models.store import Spec, build, in_fast_layout
+
+SHAPE, N_CLASSES = (1, 28, 28), 10
 Jobs = dict[str, Callable[[], object]]
 
 
@@ -32,3 +40,17 @@ def compare(title: str, jobs: Jobs, rounds: int, device: torch.device) -> None:
         ratios = [theirs / own for theirs, own in zip(found, ours, strict=True)]
         spread = f"[{min(ratios):.2f}, {max(ratios):.2f}]"
         print(f"  {name:28s} {statistics.median(found):8.3f} s   x{statistics.median(ratios):.2f} {spread}", flush=True)
+
+
+def random_images(n_images: int, device: torch.device) -> Tensor:
+    """Whole pixels (n, *SHAPE), the same ones every time."""
+    images = torch.randint(0, 256, (n_images, *SHAPE), generator=torch.Generator().manual_seed(0))
+    return images.float().to(device)
+
+
+def untrained(spec: Spec, images: Tensor) -> Classifier:
+    """The net of {arch, **sizes} with seeded weights, ready to be attacked on the device of the images."""
+    torch.manual_seed(0)
+    net = build({**spec, "image_shape": SHAPE, "n_classes": N_CLASSES})
+    net.head.set_statistics(images.cpu())
+    return in_fast_layout(net.to(images.device)).eval().requires_grad_(False)

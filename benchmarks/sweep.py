@@ -13,14 +13,12 @@ import foolbox
 import numpy as np
 import torch
 from foolbox.attacks import LinfFastGradientAttack, LinfProjectedGradientDescentAttack
-from rounds import compare
+from rounds import compare, random_images, untrained
 
 from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
 from advlaw.core.runtime import configure
 from advlaw.evaluation.sweep import Randomness, sweep_iterative, sweep_one_step
-from advlaw.models.store import build, in_fast_layout
 
-SHAPE = (1, 28, 28)
 NETS = {
     "linear": {"arch": "linear"},
     "fc": {"arch": "fc", "widths": [1000, 1000]},
@@ -69,13 +67,9 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     arguments = parser.parse_args()
     device = configure(threads=2, device="auto")
-    images = torch.randint(0, 256, (arguments.images, *SHAPE), generator=torch.Generator().manual_seed(0))
-    images = images.float().to(device)
+    images = random_images(arguments.images, device)
     for net_name, spec in NETS.items():
-        torch.manual_seed(0)
-        net = build({**spec, "image_shape": SHAPE, "n_classes": 10})
-        net.head.set_statistics(images.cpu())
-        net = in_fast_layout(net.to(device)).eval().requires_grad_(False)
+        net = untrained(spec, images)
         labels = net(images).argmax(dim=1)
         for job, candidates in contestants(net, images, labels).items():
             compare(

@@ -3,8 +3,8 @@
     python stages/theory.py --params params.yaml
 reads   data/<study>/responses/<model>/ of every net in the params
 writes  plots/<study>/theory/:  predictions  ·  curves  ·  agreement  ·  deciles  ·  histograms  ·  takeovers
-        ·  followed  ·  residuals  ·  gap_densities  ·  gap_exponents  ·  ties  ·  label_blind  ·  label_blind_curves
-        ·  ideal: .csv (docs/params.md says what a row of each is)
+        ·  followed  ·  residuals  ·  gap_densities  ·  gap_exponents  ·  ties  ·  near_ties  ·  label_blind
+        ·  label_blind_curves  ·  ideal: .csv (docs/params.md says what a row of each is)
 """
 
 from pathlib import Path

@@ -1,6 +1,7 @@
 """Fixtures shared by the tests. Everything runs on two threads, as the default study does."""
 
 import os
+import shutil
 
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -8,6 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import pytest
 import torch
+from repository import Repository
 
 from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
 from advlaw.models.classifier import Classifier
@@ -50,3 +52,21 @@ def one_step(direction: str = "sign", target: str = "true_label", clip: bool = F
 def pgd_attack(norm: str = "linf", steps: int = 10, clip: bool = False, **more) -> IterativeAttack:
     settings = {"target": "true_label", "step_size": RelativeStep(relative=0.125), **more}
     return IterativeAttack(norm=norm, steps=steps, clip=clip, **settings)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A repository in which the small study has been run and committed."""
+    repository = Repository(tmp_path_factory.mktemp("finished"))
+    repository.dvc("repro")
+    repository.commit("results")
+    return repository
+
+
+@pytest.fixture
+def repository(finished, tmp_path):
+    """A copy of the finished repository, cache and all."""
+    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
+    copy = object.__new__(Repository)
+    copy.folder = tmp_path / "copy"
+    return copy

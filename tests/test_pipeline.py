@@ -1,190 +1,15 @@
-"""The pipeline through real DVC, on a small study in a repository of its own: what reruns, and what bad input costs."""
+"""The pipeline through real DVC, on a small study in a repository of its own: what reruns, and to which bytes."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
+from repository import Repository, ran
 
-ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
-
-PARAMS = """\
-study: small
-root: .
-params: params.yaml
-seed: 0
-threads: 2
-device: cpu
-attack:
-  eps_min: 0.1
-  eps_max: 16.0
-  count: 12
-models:
-  linear:
-    dataset: digits
-    arch: linear
-    epochs: 3    # kept by -S
-    learning_rate: 0.003
-  fc:
-    dataset: digits
-    arch: fc
-    widths:
-    - 16
-    epochs: 3
-    learning_rate: 0.003
-attacks:
-  one_step:
-    fgsm:
-      direction: sign
-      target: true_label
-      clip: false
-    fgsm_predicted:
-      direction: sign
-      target: predicted_label
-      clip: false
-  iterative:
-    pgd:
-      norm: linf
-      steps: 3
-      step_size:
-        relative: 0.5
-      target: true_label
-      clip: false
-sweeps:
-  linear:
-    model: linear
-    dataset: digits
-    family: one_step
-    attacks:
-    - fgsm
-  fc:
-    model: fc
-    dataset: digits
-    family: one_step
-    attacks:
-    - fgsm
-  fc_pgd:
-    model: fc
-    dataset: digits
-    family: iterative
-    attacks:
-    - pgd
-fit:
-  min_errors: 3
-  max_error: 0.3
-  bootstrap: 100
-  confidence: 0.95
-  headline:
-  - fc/fgsm
-response:
-  rays:
-    eps_min: 0.5
-    eps_max: 64.0
-    count: 8
-    followed: 2
-    residual: 20
-  nets:
-    fc:
-      dataset: digits
-      attacks:
-      - fgsm
-      - fgsm_predicted
-theory:
-  cut_offs:
-  - 0.2
-  compared:
-  - fc
-order_statistics:
-  laws:
-  - uniform
-  classes: 10
-  samples: 20000
-  cut_offs:
-  - 0.1
-"""
-
-
-class Repository:
-    """A git and DVC repository with this code and the small study."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name in ("src", "stages", "datasets"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "dvc.lock"))
-        for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore", ".dvc/plots"):
-            (folder / name).parent.mkdir(exist_ok=True)
-            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-            copy(ROOT / name, folder / name)
-        (folder / "params.yaml").write_text(PARAMS, encoding="utf-8")
-        self.git("init", "-q", "-b", "main")
-        self.git("config", "user.email", "test@example.org")
-        self.git("config", "user.name", "test")
-        self.commit("the small study")
-
-    @property
-    def environment(self) -> dict[str, str]:
-        unset = ("PYTHONPATH", "ADVLAW_MIRROR", "DVC_ROOT", "PYTHONDONTWRITEBYTECODE")
-        kept = {key: value for key, value in os.environ.items() if key not in unset}
-        return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
-
-    def run(self, *command: str, fails: bool = False) -> str:
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
-        )
-        output = done.stdout + done.stderr
-        assert (done.returncode != 0) == fails, output
-        return output
-
-    def git(self, *arguments: str) -> str:
-        return self.run("git", *arguments)
-
-    def dvc(self, *arguments: str, fails: bool = False) -> str:
-        return self.run("dvc", *arguments, fails=fails)
-
-    def commit(self, message: str) -> None:
-        self.git("add", "-A")
-        self.git("commit", "-q", "-m", message)
-
-    def change(self, old: str, new: str, file: str = "params.yaml") -> None:
-        path = self.folder / file
-        text = path.read_text(encoding="utf-8")
-        assert old in text
-        path.write_text(text.replace(old, new, 1), encoding="utf-8")
-
-    def text(self, name: str) -> str:
-        return (self.folder / name).read_text(encoding="utf-8")
-
-
-def ran(output: str) -> set[str]:
-    """The stages that were run, but for the check of the params."""
-    lines = [line.removeprefix("Running stage '") for line in output.splitlines() if line.startswith("Running stage '")]
-    return {line.split("'")[0].removeprefix("datasets/dvc.yaml:") for line in lines} - {"check"}
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A repository in which the small study has been run and committed."""
-    repository = Repository(tmp_path_factory.mktemp("finished"))
-    repository.dvc("repro")
-    repository.commit("results")
-    return repository
-
-
-@pytest.fixture
-def repository(finished, tmp_path):
-    """A copy of the finished repository, cache and all."""
-    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
-    copy = object.__new__(Repository)
-    copy.folder = tmp_path / "copy"
-    return copy
-
-
 SWEEPS = {"sweep@linear", "sweep@fc", "sweep@fc_pgd"}
 REST = {"fit", "figures"}
 
@@ -293,33 +118,6 @@ def test_running_again_by_force_gives_the_same_lock(repository):
     assert repository.git("status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("epochs: 3    # kept by -S", "epoch: 3", "models.linear: unknown key 'epoch'; did you mean 'epochs'?"),
-        ("eps_min: 0.1", "eps_min: 20.0", "attack: eps_min = 20 must be below eps_max = 16"),
-        ("model: linear", "model: vgg", "sweeps.linear.model = 'vgg': not among the models: fc, linear"),
-    ],
-)
-def test_bad_params_stop_before_any_stage_and_lose_nothing(repository, old, new, message):
-    repository.change(old, new)
-    output = repository.dvc("repro", fails=True)
-    assert f"error: params.yaml: {message}" in output
-    assert "Traceback" not in output
-    assert ran(output) == set()
-    repository.change(new, old)
-    assert ran(repository.dvc("repro")) == set()
-    assert repository.git("status", "--porcelain") == ""
-
-
-def test_a_wrong_type_on_the_command_line_stops_before_any_stage(repository):
-    output = repository.dvc("exp", "run", "--temp", "-S", "attack.eps_max=abc", fails=True)
-    assert "attack.eps_max = 'abc': should be a valid number" in output
-    assert ran(output) == set()
-    assert repository.git("status", "--porcelain") == ""
-    assert ran(repository.dvc("repro")) == set()
-
-
 def test_experiments_in_a_snapshot_import_the_snapshot_s_code(repository):
     repository.change('print(f"{path}: {len(', 'print(f"changed {path}: {len(', "stages/check.py")
     repository.change("def load_study(", "print('from', __file__)\n\n\ndef load_study(", "src/advlaw/config/study.py")
@@ -327,27 +125,6 @@ def test_experiments_in_a_snapshot_import_the_snapshot_s_code(repository):
     (origin,) = [line for line in output.splitlines() if line.startswith("from ")]
     assert str(repository.folder / "src") not in origin
     assert "/.dvc/tmp/exps/" in origin
-
-
-@pytest.mark.parametrize(
-    ("mirror", "message"),
-    [("nowhere", "no such folder"), ("mirror", "train-images-idx3-ubyte.gz: contents are not mnist/train-images")],
-)
-def test_a_bad_mirror_is_a_clear_error_and_leaves_nothing(repository, monkeypatch, mirror, message):
-    folder = repository.folder.parent / "mirror" / "mnist"
-    folder.mkdir(parents=True)
-    (folder / "train-images-idx3-ubyte.gz").write_bytes(b"corrupt")
-    wanted = repository.folder.parent / mirror
-    repository.change("dataset: digits", "dataset: mnist")
-    repository.change("model: linear\n    dataset: digits", "model: linear\n    dataset: mnist")
-    monkeypatch.setattr(Repository, "environment", {**repository.environment, "ADVLAW_MIRROR": str(wanted)})
-    output = repository.dvc("repro", fails=True)
-    assert f"error: ADVLAW_MIRROR = {wanted}" in output or f"error: {wanted}/mnist/" in output
-    assert message in output
-    assert "Traceback" not in output
-    assert not list((repository.folder / "data").rglob("*mnist*"))
-    repository.git("checkout", "--", "params.yaml")
-    assert ran(repository.dvc("repro")) == set()
 
 
 def test_a_training_killed_in_the_middle_resumes_to_the_same_bytes(repository):

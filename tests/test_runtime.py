@@ -24,19 +24,19 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has other habits")
 def test_freed_memory_is_used_again_instead_of_asked_for_anew():
-    """50 tensors of 40 MB, one after the other: 10,000 pages each time, or once."""
+    """50 tensors of 40 MB, one after the other: 10,000 pages each time, or once. With another C library: no more."""
     faults = {}
     for state in ("plain", "configured"):
         environment = {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
         command = [sys.executable, "-c", FAULTS, state]
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
         faults[state] = int(done.stdout)
-    assert faults["configured"] < 0.25 * faults["plain"]
+    share = 0.25 if platform.libc_ver()[0] == "glibc" else 1.5
+    assert faults["configured"] < share * faults["plain"] + 1000
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_a_missing_gpu_is_said_before_any_work():
+def test_a_missing_gpu_is_said_before_any_work(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device = 'cuda': torch finds no GPU here; set device: auto or device: cpu"):
         configure(threads=1, device="cuda")

@@ -15,6 +15,7 @@ Row = dict[str, str]
 Tables = dict[str, list[Row]]
 ROUNDING = 1e-10  # residuals below it are no measurement
 AXES = ("measured", "predicted")
+TITLES = {"l2": "L2 (ε / √D)", "fgsm": "FGSM"}
 CURVES = {
     "linear": ("linear response, ε̂_linear", COLOURS[0], "-"),
     "mean_field": ("mean field, right images", COLOURS[1], "-"),
@@ -29,15 +30,12 @@ def draw_theory(tables: Tables, folder: Path) -> list[str]:
     for net, rows in grouped(tables.get("followed", []), "net").items():  # images that flip
         draw_figure_3(net, cells.get(net, []), rows, folder)
         drawn.append(f"figure_3_{net}")
-    attacks = ("l2", "fgsm")
-    curves = [row for row in tables["curves"] if row["attack"] in attacks]
+    curves = [row for row in tables["curves"] if row["attack"] in TITLES]
     drawn += _draw_panels("error_predictions", grouped(curves, "attack", "net"), draw_predictions, folder)
     bent = [row for row in tables["residuals"] if float(row["residual"]) > ROUNDING]
     drawn += _draw_panels("residuals", {("all",): bent} if bent else {}, draw_residuals, folder)
-    drawn += _draw_panels(
-        "takeovers", grouped(tables.get("takeovers", []), "attack", only=attacks), draw_takeovers, folder
-    )
-    return drawn
+    takeovers = grouped(tables.get("takeovers", []), "attack", only=tuple(TITLES))
+    return drawn + _draw_panels("takeovers", takeovers, draw_takeovers, folder)
 
 
 def draw_figure_3(net: str, cells: list[Row], followed: list[Row], folder: Path) -> None:
@@ -51,7 +49,7 @@ def draw_figure_3(net: str, cells: list[Row], followed: list[Row], folder: Path)
         for ax, (name, title) in zip(axes[1:], titles.items(), strict=True):
             draw_thresholds(ax, [row for row in cells if row["prediction"] == name])
             ax.set_title(title)
-        axes[1].set_ylabel("predicted ε̂")
+        axes[1].set_ylabel("predicted ε̂ (shaded: number of images)")
         save_figure(figure, folder, f"figure_3_{net}")
 
 
@@ -68,6 +66,9 @@ def draw_logits(ax: Axes, rows: list[Row]) -> None:
         shown = eps <= end
         ax.plot(eps[shown], logit[shown], color=colour)
         ax.plot(eps[shown], linear[shown], color=colour, linestyle="--", linewidth=0.8)
+    for style, label in (("-", "logits"), ("--", "linear response")):
+        ax.plot([], [], style, color="#777777", label=label)
+    ax.legend(loc="upper right")
     ax.set(xlabel="ε (L2, pixel units)", ylabel="logit")
 
 
@@ -85,7 +86,8 @@ def draw_thresholds(ax: Axes, cells: list[Row]) -> None:
     density[tuple(corners)] = columns(cells, "count")[0]
     ax.pcolormesh(*edges, density.T, norm=LogNorm(), cmap="viridis", rasterized=True)
     low, high = max(edges[0][0], 1e-2), edges[0][-1]
-    ax.plot([low, high], [low, high], color="#D55E00", linestyle="--", linewidth=1.0)
+    ax.plot([low, high], [low, high], color="#D55E00", linestyle="--", linewidth=1.0, label="predicted = measured")
+    ax.legend(loc="upper left")
     ax.set(xlim=(low, high), ylim=(low, 4 * high))
 
 
@@ -100,7 +102,7 @@ def draw_predictions(ax: Axes, rows: list[Row]) -> None:
     """Measured gross error with its interval, and the predicted curves (Cubuk Eq. 8)."""
     eps, measured, low, high = columns(rows, "grid_eps", "measured", "measured_low", "measured_high")
     above = measured > 0
-    ax.set_title({"l2": "L2 (ε / √D)", "fgsm": "FGSM"}[rows[0]["attack"]] + f": {rows[0]['net']}")
+    ax.set_title(f"{TITLES[rows[0]['attack']]}: {rows[0]['net']}")
     if not above.any():
         return
     ax.fill_between(eps[above], low[above], high[above], color="#777777", alpha=0.25, linewidth=0)
@@ -132,7 +134,7 @@ def draw_takeovers(ax: Axes, rows: list[Row]) -> None:
         ax.plot(eps, share, color=colour, label=net)
     ax.axhline(0.95, color="#777777", linestyle=":", label="0.95 (Cubuk Sec. 3.1)")
     ax.set(xscale="log", xlabel="ε (pixel units, 0–255)", ylabel="share in which rank 2 takes over first")
-    ax.set_title({"l2": "L2 (ε / √D)", "fgsm": "FGSM"}[rows[0]["attack"]])
+    ax.set_title(TITLES[rows[0]["attack"]])
     legend_below(ax, n_columns=2)
 
 

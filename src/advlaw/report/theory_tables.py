@@ -1,7 +1,5 @@
 """The tables of docs/theory.md and docs/label_blind.md, from a study's committed tables."""
 
-from collections.abc import Iterator
-
 from advlaw.report.cells import Row, interval, table
 
 Tables = dict[str, list[Row]]
@@ -23,7 +21,9 @@ def predictions_table(tables: Tables) -> str:
         "rank 2 first, ε ≤ 50",
     ]
     rows = []
-    for row in _of(tables["theory/predictions"], *TRUE_LABEL):
+    for row in tables["theory/predictions"]:
+        if row["attack"] not in TRUE_LABEL:
+            continue
         agreed = {
             (found["prediction"], found["tolerance"]): _range(found)
             for found in tables["theory/agreement"]
@@ -58,7 +58,8 @@ def gap_exponents_table(tables: Tables) -> str:
     The largest share and the smallest; the tables have those between.
     """
     rows = []
-    for (net, images, share), own in _groups(_extreme(_final(tables)), "net", "images", "share"):
+    final = [row for row in tables["theory/gap_exponents"] if not row["epoch"]]
+    for (net, images, share), own in _groups(_extreme(final), "net", "images", "share"):
         rows.append([net, f"{images}, smallest {_percent(share)}", *_by_rank(own)])
     for (law, share), own in _groups(_extreme(tables["order_statistics/exponents"]), "law", "share"):
         rows.append([f"i.i.d. {law}", f"smallest {_percent(share)}", *_by_rank(own)])
@@ -106,14 +107,9 @@ def label_blind_table(tables: Tables) -> str:
     Nets with fewer than a thousand test images are left out: their intervals say nothing.
     """
     found = [row for row in tables.get("theory/label_blind", []) if int(row["n_images"]) >= FEWEST_IMAGES]
-    keys = dict.fromkeys((row["net"], row["attack"], row["speeds"]) for row in found)
     rows = []
-    for net, attack, speeds in keys:
-        own = {
-            (row["kind"], row["estimator"]): row
-            for row in found
-            if (row["net"], row["attack"], row["speeds"]) == (net, attack, speeds)
-        }
+    for (net, attack, speeds), group in _groups(found, "net", "attack", "speeds"):
+        own = {(row["kind"], row["estimator"]): row for row in group}
         wanted = [("gross", "maximum_likelihood"), ("net", "maximum_likelihood"), ("net", "least_squares")]
         rows.append([net, ATTACKS.get(attack, attack), SPEEDS[speeds], *(interval(own[key]) for key in wanted)])
     return table(["net", "attack", "gaps close at", "gross, ML", "net, ML", "net, LS"], rows)
@@ -128,10 +124,9 @@ def ties_table(tables: Tables) -> str:
     heads = ["net", "median Δ₁₂:", "images:", "prediction right", "runner-up right"]
     heads += ["FGSM-pred, mean speed ± spread", "step l.l.", "step l.l. closes"]
     rows = []
-    for net in dict.fromkeys(row["net"] for row in found):
-        by_attack = [[row for row in found if (row["net"], row["attack"]) == (net, a)] for a in ATTACKS]
-        own = dict(zip(ATTACKS, by_attack, strict=True))
-        if not (own["fgsm_predicted"] and own["step_ll"]):
+    for (net,), group in _groups(found, "net"):
+        own = {attack: bins for (attack,), bins in _groups(group, "attack")}
+        if not {"fgsm_predicted", "step_ll"} <= own.keys():
             continue
         for blind, least in zip(own["fgsm_predicted"], own["step_ll"], strict=True):
             if float(blind["p_right"]) > ALWAYS_RIGHT:
@@ -164,10 +159,6 @@ def ideal_table(tables: Tables) -> str:
     return table(["speeds", "ε:", "gross, sampled:", "derived:", "net, sampled:", "derived:"], rows)
 
 
-def _of(rows: list[Row], *attacks: str) -> Iterator[Row]:
-    return (row for row in rows if row["attack"] in attacks)
-
-
 def _range(row: Row) -> str:
     if not row["grid_eps_first"]:
         return "nowhere"
@@ -180,11 +171,6 @@ def _second_first(row: Row) -> str:
         return "none flips"
     share, low, high = (100 * float(row[name]) for name in ("second_first", "second_first_low", "second_first_high"))
     return f"{share:.1f} % [{low:.1f}, {high:.1f}] of {int(row['n_below_50']):,}"
-
-
-def _final(tables: Tables) -> list[Row]:
-    """Gap exponents at the end of training."""
-    return [row for row in tables["theory/gap_exponents"] if not row["epoch"]]
 
 
 def _extreme(rows: list[Row]) -> list[Row]:

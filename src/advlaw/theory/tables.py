@@ -84,12 +84,11 @@ class Tables:
             self._add("label_blind_curves", label_blind.error_counts(case, recovery, grid), labels)
 
     def write(self, folder: Path) -> None:
-        """Every table as folder/<name>.csv."""
-        self.tables["ideal"] = list(self._ideal())
+        """Every table that has rows as folder/<name>.csv."""
+        self.tables["ideal"] = self._ideal()
         for name, rows in self.tables.items():
-            if not rows:
-                continue
-            write_csv(folder / f"{name}.csv", list(rows[0]), rows)
+            if rows:
+                write_csv(folder / f"{name}.csv", list(rows[0]), rows)
 
     def _ideal(self) -> list[Row]:
         """The account of label-blind attacks where its assumptions hold by construction: sampled and exact errors."""

@@ -1,0 +1,161 @@
+"""A repository of its own with the small study, and what real DVC ran in it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+PARAMS = """\
+study: small
+root: .
+params: params.yaml
+seed: 0
+threads: 2
+device: cpu
+attack:
+  eps_min: 0.1
+  eps_max: 16.0
+  count: 12
+models:
+  linear:
+    dataset: digits
+    arch: linear
+    epochs: 3    # kept by -S
+    learning_rate: 0.003
+  fc:
+    dataset: digits
+    arch: fc
+    widths:
+    - 16
+    epochs: 3
+    learning_rate: 0.003
+attacks:
+  one_step:
+    fgsm:
+      direction: sign
+      target: true_label
+      clip: false
+    fgsm_predicted:
+      direction: sign
+      target: predicted_label
+      clip: false
+  iterative:
+    pgd:
+      norm: linf
+      steps: 3
+      step_size:
+        relative: 0.5
+      target: true_label
+      clip: false
+sweeps:
+  linear:
+    model: linear
+    dataset: digits
+    family: one_step
+    attacks:
+    - fgsm
+  fc:
+    model: fc
+    dataset: digits
+    family: one_step
+    attacks:
+    - fgsm
+  fc_pgd:
+    model: fc
+    dataset: digits
+    family: iterative
+    attacks:
+    - pgd
+fit:
+  min_errors: 3
+  max_error: 0.3
+  bootstrap: 100
+  confidence: 0.95
+  headline:
+  - fc/fgsm
+response:
+  rays:
+    eps_min: 0.5
+    eps_max: 64.0
+    count: 8
+    followed: 2
+    residual: 20
+  nets:
+    fc:
+      dataset: digits
+      attacks:
+      - fgsm
+      - fgsm_predicted
+theory:
+  cut_offs:
+  - 0.2
+  compared:
+  - fc
+order_statistics:
+  laws:
+  - uniform
+  classes: 10
+  samples: 20000
+  cut_offs:
+  - 0.1
+"""
+
+
+class Repository:
+    """A git and DVC repository with this code and the small study."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("src", "stages", "datasets"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "dvc.lock"))
+        for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore", ".dvc/plots"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, folder / name)
+        (folder / "params.yaml").write_text(PARAMS, encoding="utf-8")
+        self.git("init", "-q", "-b", "main")
+        self.git("config", "user.email", "test@example.org")
+        self.git("config", "user.name", "test")
+        self.commit("the small study")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        unset = ("PYTHONPATH", "ADVLAW_MIRROR", "DVC_ROOT", "PYTHONDONTWRITEBYTECODE")
+        kept = {key: value for key, value in os.environ.items() if key not in unset}
+        return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
+
+    def run(self, *command: str, fails: bool = False) -> str:
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+        output = done.stdout + done.stderr
+        assert (done.returncode != 0) == fails, output
+        return output
+
+    def git(self, *arguments: str) -> str:
+        return self.run("git", *arguments)
+
+    def dvc(self, *arguments: str, fails: bool = False) -> str:
+        return self.run("dvc", *arguments, fails=fails)
+
+    def commit(self, message: str) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", message)
+
+    def change(self, old: str, new: str, file: str = "params.yaml") -> None:
+        path = self.folder / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    def text(self, name: str) -> str:
+        return (self.folder / name).read_text(encoding="utf-8")
+
+
+def ran(output: str) -> set[str]:
+    """The stages that were run, but for the check of the params."""
+    lines = [line.removeprefix("Running stage '") for line in output.splitlines() if line.startswith("Running stage '")]
+    return {line.split("'")[0].removeprefix("datasets/dvc.yaml:") for line in lines} - {"check"}
