@@ -49,7 +49,7 @@ def draw_figure_3(net: str, cells: list[Row], followed: list[Row], folder: Path)
         for ax, (name, title) in zip(axes[1:], titles.items(), strict=True):
             draw_thresholds(ax, [row for row in cells if row["prediction"] == name])
             ax.set_title(title)
-        axes[1].set_ylabel("predicted ε̂ (shaded: number of images)")
+        axes[1].set_ylabel("predicted ε̂")
         save_figure(figure, folder, f"figure_3_{net}")
 
 
