@@ -6,17 +6,15 @@ All take the same nets, images and labels to the same J^T J delta / |J delta|_2,
 Jacobian, one gradient for each class; we differentiate twice. Medians over the rounds, ratios to ours.
 """
 
-import argparse
 import warnings
 
 import numpy as np
 import torch
-from rounds import N_CLASSES, SHAPE, compare, random_images, untrained
+from rounds import N_CLASSES, SHAPE, compare, set_up, untrained
 from torch import Tensor
 
 from advlaw.attacks.gradient import input_gradient
 from advlaw.attacks.norms import over_length
-from advlaw.core.runtime import configure
 from advlaw.models.classifier import Classifier
 from advlaw.theory.response import logit_response
 
@@ -64,12 +62,7 @@ def in_parts(job, net, images: Tensor, labels: Tensor) -> Tensor:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=10_000)
-    arguments = parser.parse_args()
-    device = configure(threads=2, device="auto")
-    images = random_images(arguments.images, device)
+    rounds, images, device = set_up(__doc__, n_images=10_000)
     for name, spec in NETS.items():
         net = untrained(spec, images)
         labels = net(images).argmax(dim=1)
@@ -83,8 +76,8 @@ def main() -> None:
         expected = jobs["advlaw"]()
         for theirs in list(jobs.values())[1:]:
             torch.testing.assert_close(theirs().to(device), expected, rtol=1e-3, atol=1e-5)
-        title = f"{name}, Gamma of {arguments.images} images, {device.type}; all results agree"
-        compare(title, jobs, arguments.rounds, device)
+        title = f"{name}, Gamma of {len(images)} images, {device.type}; all results agree"
+        compare(title, jobs, rounds, device)
 
 
 if __name__ == "__main__":

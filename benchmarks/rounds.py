@@ -3,6 +3,7 @@
 And what they are given: random images of MNIST's shape, and untrained nets.
 """
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from advlaw.core.runtime import configure
 from advlaw.models.classifier import Classifier
 from advlaw.models.store import Spec, build, in_fast_layout
 
@@ -42,10 +44,15 @@ def compare(title: str, jobs: Jobs, rounds: int, device: torch.device) -> None:
         print(f"  {name:28s} {statistics.median(found):8.3f} s   x{statistics.median(ratios):.2f} {spread}", flush=True)
 
 
-def random_images(n_images: int, device: torch.device) -> Tensor:
-    """Whole pixels (n, *SHAPE), the same ones every time."""
-    images = torch.randint(0, 256, (n_images, *SHAPE), generator=torch.Generator().manual_seed(0))
-    return images.float().to(device)
+def set_up(description: str | None, n_images: int) -> tuple[int, Tensor, torch.device]:
+    """From the command line: the number of rounds, images of whole pixels (n, *SHAPE) on the device, and the device."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=n_images)
+    arguments = parser.parse_args()
+    device = configure(threads=2, device="auto")
+    images = torch.randint(0, 256, (arguments.images, *SHAPE), generator=torch.Generator().manual_seed(0))
+    return arguments.rounds, images.float().to(device), device
 
 
 def untrained(spec: Spec, images: Tensor) -> Classifier:

@@ -6,17 +6,15 @@ Peers attack anew at every eps with their ordinary gradient and clip to [0, 255]
 turns within every round; what is printed are medians over the rounds and the ratios to ours.
 """
 
-import argparse
 from collections.abc import Callable
 
 import foolbox
 import numpy as np
 import torch
 from foolbox.attacks import LinfFastGradientAttack, LinfProjectedGradientDescentAttack
-from rounds import compare, random_images, untrained
+from rounds import compare, set_up, untrained
 
 from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
-from advlaw.core.runtime import configure
 from advlaw.evaluation.sweep import Randomness, sweep_iterative, sweep_one_step
 
 NETS = {
@@ -62,19 +60,12 @@ def contestants(net, images, labels) -> dict[str, dict[str, Callable[[], object]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=1000)
-    arguments = parser.parse_args()
-    device = configure(threads=2, device="auto")
-    images = random_images(arguments.images, device)
+    rounds, images, device = set_up(__doc__, n_images=1000)
     for net_name, spec in NETS.items():
         net = untrained(spec, images)
         labels = net(images).argmax(dim=1)
         for job, candidates in contestants(net, images, labels).items():
-            compare(
-                f"{net_name}, {arguments.images} images, {device.type}: {job}", candidates, arguments.rounds, device
-            )
+            compare(f"{net_name}, {len(images)} images, {device.type}: {job}", candidates, rounds, device)
 
 
 if __name__ == "__main__":
