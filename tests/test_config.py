@@ -60,7 +60,7 @@ def test_the_default_study_is_valid(study):
         ({"models.fc.arch": "resnet"}, "models.fc.arch = 'resnet': should be one of 'linear', 'fc', 'cnn'"),
         ({"models.fc.optimizer": "lion"}, "models.fc.optimizer = 'lion': should be 'adam' or 'sgd'"),
         ({"models.cnn.dropout": 1.0}, "models.cnn.dropout = 1.0: should be less than 1"),
-        ({"models.cnn.channels": [8, 8, 8, 8]}, "every entry halves the image, and 8x8 images can be halved 3 times"),
+        ({"models.cnn.channels": [8, 8, 8, 8]}, "each halves the image, and 8x8 images can be halved 3 times"),
         ({"models.fc.dataset": "svhn"}, "models.fc.dataset = 'svhn': not among the data sets: cifar10, clusters"),
         ({"sweeps.fc.model": "vgg"}, "sweeps.fc.model = 'vgg': not among the models: clusters_cnn"),
         ({"sweeps.fc.dataset": "clusters"}, "sweeps.fc.dataset = 'clusters': must be 'digits', the data set"),

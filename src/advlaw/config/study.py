@@ -10,6 +10,7 @@ from advlaw.config.attack import Attacks, Grid
 from advlaw.config.dataset import Datasets
 from advlaw.config.fit import Fit
 from advlaw.config.model import Model
+from advlaw.config.population import Population, PopulationSweep
 from advlaw.config.section import Name, ParamsError, Section, read_yaml, validate
 from advlaw.config.sweep import Sweep, curve_name
 from advlaw.config.theory import Net, OrderStatistics, Response, Theory
@@ -32,6 +33,8 @@ class Study(Section):
     response: Response
     theory: Theory
     order_statistics: OrderStatistics
+    population: Population
+    population_sweep: PopulationSweep
 
 
 def load_study(path: Path, datasets_path: Path) -> Study:
@@ -70,6 +73,7 @@ def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
         yield from _net_mistakes(f"response.nets.{name}", name, net, study)
     for name in study.theory.compared:
         yield from _unknown("theory.compared", name, study.response.nets, "response.nets")
+    yield from _population_mistakes(study.population, study, datasets)
 
 
 def _sweep_mistakes(key: str, sweep: Sweep, study: Study) -> Iterator[str]:
@@ -91,6 +95,15 @@ def _net_mistakes(key: str, model: str, net: Net, study: Study) -> Iterator[str]
             yield f"{key}.attacks = {attack!r}: clips, which no linear response does; name one with clip: false"
 
 
+def _population_mistakes(population: Population, study: Study, datasets: Datasets) -> Iterator[str]:
+    yield from _unknown("population.dataset", population.dataset, datasets.datasets, "data sets")
+    yield from _attack_mistakes("population_sweep.attacks", study.population_sweep.attacks, study, "one_step")
+    if population.dataset in datasets.datasets:
+        side, deepest = datasets.datasets[population.dataset].image_side, population.architectures.cnn.convolutions[1]
+        if side >> deepest == 0:
+            yield f"population.architectures.cnn.convolutions = {deepest}: {_halvings(side)}"
+
+
 def _other_dataset(key: str, dataset: str, model: str, study: Study) -> Iterator[str]:
     if model in study.models and dataset != (wanted := study.models[model].dataset):
         yield f"{key}.dataset = {dataset!r}: must be {wanted!r}, the data set of models.{model}"
@@ -105,10 +118,11 @@ def _attack_mistakes(key: str, attacks: list[str], study: Study, family: str) ->
 
 def _pooled_away(name: str, channels: list[int], side: int) -> Iterator[str]:
     if side >> len(channels) == 0:
-        yield (
-            f"models.{name}.channels = {channels}: every entry halves the image, "
-            f"and {side}x{side} images can be halved {side.bit_length() - 1} times"
-        )
+        yield f"models.{name}.channels = {channels}: {_halvings(side)}"
+
+
+def _halvings(side: int) -> str:
+    return f"each halves the image, and {side}x{side} images can be halved {side.bit_length() - 1} times"
 
 
 def _unknown(key: str, value: str, allowed: object, what: str) -> Iterator[str]:

@@ -1,4 +1,8 @@
-"""Simple convolutional net with dropout (Cubuk Sec. 2): 3x3 convolutions, each followed by a 2x2 maximum."""
+"""Simple convolutional net with dropout (Cubuk Sec. 2): convolutions, each followed by a 2x2 maximum.
+
+Kernels are 3x3 unless `kernel_sizes` (odd, one for each convolution) says otherwise; `dense_units` puts a fully
+connected layer in front of the last one.
+"""
 
 from itertools import pairwise
 
@@ -7,12 +11,24 @@ from torch import nn
 from advlaw.models.classifier import AffineHead, Classifier
 
 
-def build(image_shape: tuple[int, int, int], n_classes: int, channels: list[int], dropout: float) -> Classifier:
+def build(
+    image_shape: tuple[int, int, int],
+    n_classes: int,
+    channels: list[int],
+    dropout: float,
+    kernel_sizes: list[int] | None = None,
+    dense_units: int | None = None,
+) -> Classifier:
     n_channels, height, width = image_shape
-    head = AffineHead(nn.Conv2d(n_channels, channels[0], 3, padding=1), n_channels)
+    first, *others = kernel_sizes or [3] * len(channels)
+    head = AffineHead(nn.Conv2d(n_channels, channels[0], first, padding=first // 2), n_channels)
     layers: list[nn.Module] = [nn.ReLU(), nn.MaxPool2d(2)]
-    for n_in, n_out in pairwise(channels):
-        layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    for (n_in, n_out), size in zip(pairwise(channels), others, strict=True):
+        layers += [nn.Conv2d(n_in, n_out, size, padding=size // 2), nn.ReLU(), nn.MaxPool2d(2)]
     n_features = channels[-1] * (height >> len(channels)) * (width >> len(channels))
-    layers += [nn.Flatten(), nn.Dropout(dropout), nn.Linear(n_features, n_classes)]
+    layers.append(nn.Flatten())
+    if dense_units is not None:
+        layers += [nn.Linear(n_features, dense_units), nn.ReLU()]
+        n_features = dense_units
+    layers += [nn.Dropout(dropout), nn.Linear(n_features, n_classes)]
     return Classifier(head, nn.Sequential(*layers))

@@ -1,0 +1,127 @@
+"""The tables of a population: a row for every net and attack, its curves, and how its exponents are distributed."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from advlaw.core.io import write_csv
+
+Row = dict[str, Any]
+Band = tuple[float, float]
+SMALLEST_ACCURACY = 0.8  # of Cubuk Fig. 10
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+ESTIMATES = ("gross", "net", "net_ls")
+KINDS = {"all": ("fc", "cnn"), "fc": ("fc",), "cnn": ("cnn",)}
+NET_COLUMNS = (
+    "net",
+    "arch",
+    "layers",
+    "sizes",
+    "kernel_sizes",
+    "dense_units",
+    "dropout",
+    "n_parameters",
+    "flops",
+    "diverged",
+    "train_loss",
+    "validation_accuracy",
+)
+CURVE_COLUMNS = ("net", "arch", "attack", "test_accuracy", "grid_eps", "gross_error", "net_error")
+EXPONENT_COLUMNS = (
+    "attack",
+    "nets",
+    "estimate",
+    "n_nets",
+    "n_without_fit",
+    "band_low",
+    "band_high",
+    "n_in_band",
+    "share",
+    "share_low",
+    "share_high",
+    "share_touching",
+    *(f"quantile_{quantile:g}" for quantile in QUANTILES),
+    "median_half_width",
+)
+
+
+def write_tables(
+    folder: Path,
+    nets: Sequence[Row],
+    measured: Mapping[str, Row],
+    columns: Sequence[str],
+    bands: Mapping[str, Band],
+    confidence: float,
+) -> None:
+    """nets.csv, curves.csv and exponents.csv of nets (as nets.json lists them) and what was `measured` of each."""
+    rows, points = [], []
+    for net in nets:
+        found = measured[net["net"]]
+        described = describe(net)
+        rows += [{**described, **row} for row in found["rows"]]
+        accuracy = {row["attack"]: row["test_accuracy"] for row in found["rows"]}
+        points += [{**described, "test_accuracy": accuracy[point["attack"]], **point} for point in found["curves"]]
+    write_csv(folder / "nets.csv", [*NET_COLUMNS, *columns], rows)
+    write_csv(folder / "curves.csv", CURVE_COLUMNS, points)
+    write_csv(folder / "exponents.csv", EXPONENT_COLUMNS, distributions(rows, bands, confidence))
+
+
+def describe(net: Row) -> Row:
+    """The cells that say what a net is: sizes of its hidden layers or filters, and how its training went."""
+    spec = net["spec"]
+    sizes = spec["widths"] if spec["arch"] == "fc" else spec["channels"]
+    return {
+        **{name: net[name] for name in ("net", "n_parameters", "flops", "train_loss", "validation_accuracy")},
+        "arch": spec["arch"],
+        "layers": len(sizes),
+        "sizes": "-".join(map(str, sizes)),
+        "kernel_sizes": "-".join(map(str, spec.get("kernel_sizes", []))),
+        "dense_units": spec.get("dense_units"),
+        "dropout": spec.get("dropout"),
+        "diverged": str(net["diverged"]).lower(),
+    }
+
+
+def distributions(rows: Sequence[Row], bands: Mapping[str, Band], confidence: float) -> list[Row]:
+    """For every attack, kind of net and estimate: quantiles of the exponents, and their share in the paper's band.
+
+    Of nets with clean accuracy above 80 %, as in Cubuk Fig. 10. The interval is Wilson's, for nets drawn from the same
+    architectures and attacked on the same images. `share_touching` counts nets whose own interval and the band have a
+    point in common.
+    """
+    attacks = dict.fromkeys(row["attack"] for row in rows)
+    return [
+        _distribution(attack, kind, estimate, rows, bands.get(attack), confidence)
+        for attack in attacks
+        for kind in KINDS
+        for estimate in ESTIMATES
+    ]
+
+
+def _distribution(
+    attack: str, kind: str, estimate: str, rows: Sequence[Row], band: Band | None, confidence: float
+) -> Row:
+    chosen = [
+        row
+        for row in rows
+        if row["attack"] == attack and row["arch"] in KINDS[kind] and (row["test_accuracy"] or 0) > SMALLEST_ACCURACY
+    ]
+    ends = [[row[f"{estimate}_exponent{end}"] for end in ("", "_low", "_high")] for row in chosen]
+    known = np.array([values for values in ends if None not in values], dtype=float).reshape(-1, 3)
+    exponent, low, high = known.T
+    found: Row = dict.fromkeys(EXPONENT_COLUMNS)
+    found |= {"attack": attack, "nets": kind, "estimate": estimate, "n_nets": len(known)}
+    found["n_without_fit"] = len(chosen) - len(known)
+    if len(known):
+        found |= {f"quantile_{q:g}": float(np.quantile(exponent, q)) for q in QUANTILES}
+        found["median_half_width"] = float(np.median(high - low) / 2)
+    if len(known) and band is not None:
+        inside = int(((exponent >= band[0]) & (exponent <= band[1])).sum())
+        interval = binomtest(inside, len(known)).proportion_ci(confidence, method="wilson")
+        found |= {"band_low": band[0], "band_high": band[1], "n_in_band": inside, "share": inside / len(known)}
+        found |= {"share_low": float(interval.low), "share_high": float(interval.high)}
+        found["share_touching"] = float(((low <= band[1]) & (high >= band[0])).mean())
+    return found

@@ -1,0 +1,165 @@
+"""What is measured of every net of a population: its accuracy, its exponents, its gaps and its gradients."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advlaw.attacks.gradient import input_gradient
+from advlaw.config.attack import Grid, OneStepAttack
+from advlaw.config.fit import Fit
+from advlaw.core.rng import generator
+from advlaw.core.runtime import configure
+from advlaw.evaluation.batches import in_batches
+from advlaw.evaluation.sweep import Randomness, grid, sweep_one_step
+from advlaw.experiments.population import Sampled, examples, trained
+from advlaw.fitting.fit import Fitted
+from advlaw.fitting.outcomes import Outcomes, outcomes
+from advlaw.models.classifier import Classifier
+
+Row = dict[str, Any]
+GAP_QUANTILES = (0.01, 0.1, 0.5, 0.9)
+BATCH = 1000
+ESTIMATES = {  # column -> error and estimator
+    "gross": ("gross", "maximum_likelihood"),
+    "net": ("net", "maximum_likelihood"),
+    "net_ls": ("net", "least_squares"),
+}
+ENDS = ("", "_low", "_high")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How every net of a population is attacked, and what is fitted to the outcomes."""
+
+    dataset: Path
+    attacks: Mapping[str, OneStepAttack]
+    grid: Grid
+    reference_eps: tuple[float, ...]
+    fit: Fit
+    seed: int
+
+    def as_json(self) -> Row:
+        """All of it that decides a net's rows, but for the data."""
+        return {
+            "attacks": {name: attack.model_dump() for name, attack in self.attacks.items()},
+            "grid": self.grid.model_dump(),
+            "reference_eps": self.reference_eps,
+            "fit": self.fit.model_dump(exclude={"headline"}),
+            "seed": self.seed,
+        }
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A net and the file it lies in."""
+
+    net: Sampled
+    path: Path
+    diverged: bool
+
+
+def columns(reference_eps: Sequence[float]) -> tuple[str, ...]:
+    """The columns that `measured` fills for every net and attack."""
+    estimates = [f"{name}_{what}{end}" for name in ESTIMATES for what in ("exponent", "amplitude") for end in ENDS]
+    return (
+        "attack",
+        "test_accuracy",
+        *(f"gap_{quantile:g}" for quantile in GAP_QUANTILES),
+        "gradient_l1",
+        "gradient_l2",
+        *estimates,
+        "eps_first",
+        "eps_last",
+        "n_points",
+        "n_errors",
+        "n_images",
+        "n_zero_gradient",
+        *(f"error_at_{eps:g}" for eps in reference_eps),
+    )
+
+
+def measured(protocol: Protocol, device_name: str, item: Trained) -> bytes:
+    """JSON {rows, curves} of one net: a row for every attack, and a curve point for every attack and eps.
+
+    A net whose training diverged has rows that say no more than that.
+    """
+    device = configure(threads=1, device=device_name)
+    if item.diverged:
+        empty = dict.fromkeys(columns(protocol.reference_eps))
+        return json.dumps({"rows": [{**empty, "attack": name} for name in protocol.attacks], "curves": []}).encode()
+    model = trained(item.net.spec, item.path, device)
+    test = examples(protocol.dataset, "test", device)
+    norms = gradient_norms(model, test.images, test.labels)
+    rows, curves = [], []
+    for name, attack in protocol.attacks.items():
+        eps = grid(
+            protocol.grid.eps_min, protocol.grid.eps_max, protocol.grid.count, attack.norm, test.images[0].numel()
+        )
+        randomness = Randomness(protocol.seed, ("population", item.net.name, name))
+        arrays = sweep_one_step(model, test.images, test.labels, attack, eps, randomness, BATCH)
+        found = outcomes(arrays)
+        fitted = Fitted(found, protocol.fit, generator(protocol.seed, "population", "bootstrap", item.net.name, name))
+        scale = float(eps[0] / protocol.grid.eps_min)
+        rows.append(
+            {
+                "attack": name,
+                "test_accuracy": float(found.was_right.mean()),
+                **_gap_quantiles(found),
+                **norms,
+                **_estimates(fitted),
+                "n_zero_gradient": int(arrays["zero_gradient"].sum()),
+                **{f"error_at_{e:g}": _gross_error(arrays["threshold"], e * scale) for e in protocol.reference_eps},
+            }
+        )
+        curves += [
+            {"attack": name, "grid_eps": row["eps"] / scale, **{k: row[k] for k in ("gross_error", "net_error")}}
+            for row in fitted.curve()
+        ]
+    return json.dumps({"rows": _finite(rows), "curves": curves}).encode()
+
+
+def gradient_norms(model: Classifier, images: Tensor, labels: Tensor) -> dict[str, float]:
+    """Medians over images of the L1 and L2 norms of the input gradient of the loss, over 1 - p_y (logits per pixel).
+
+    The L1 norm is the rate at which FGSM closes the gap between the label's logit and the others', to first order.
+    """
+
+    def norms(batch: slice) -> Tensor:
+        gradient = input_gradient(model, images[batch], labels[batch]).flatten(1)
+        return torch.stack([gradient.abs().sum(dim=1), gradient.norm(dim=1)])
+
+    l1, l2 = torch.cat(in_batches(len(images), BATCH, norms, "gradients"), dim=1).median(dim=1).values.tolist()
+    return {"gradient_l1": l1, "gradient_l2": l2}
+
+
+def _gap_quantiles(found: Outcomes) -> Row:
+    values = np.quantile(found.gaps, GAP_QUANTILES).tolist() if len(found.gaps) else [None] * len(GAP_QUANTILES)
+    return {f"gap_{quantile:g}": value for quantile, value in zip(GAP_QUANTILES, values, strict=True)}
+
+
+def _estimates(fitted: Fitted) -> Row:
+    exponents = {(row["kind"], row["estimator"]): row for row in fitted.exponents()}
+    estimates = {
+        f"{name}_{what}{end}": exponents[key][f"{what}{end}"]
+        for name, key in ESTIMATES.items()
+        for what in ("exponent", "amplitude")
+        for end in ENDS
+    }
+    line = exponents[ESTIMATES["net_ls"]]
+    return {**estimates, **{name: line[name] for name in ("eps_first", "eps_last", "n_points", "n_errors", "n_images")}}
+
+
+def _gross_error(threshold: np.ndarray, eps: float) -> float:
+    """The share of all images that are right when clean and wrong at some size up to eps."""
+    return float((threshold <= eps).mean())
+
+
+def _finite(rows: list[Row]) -> list[Row]:
+    """None for not-a-number, which JSON cannot hold."""
+    return [{key: None if value != value else value for key, value in row.items()} for row in rows]

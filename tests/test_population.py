@@ -1,0 +1,157 @@
+"""Populations: sampling, training alone and together, the cache of nets, backends, tables."""
+
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from advlaw.config.population import Architectures, PopulationTraining
+from advlaw.data.dataset import Dataset, write_dataset
+from advlaw.experiments.population import Recipe, Sampled, examples, flops, n_parameters, result, train_alone, trained
+from advlaw.experiments.together import MAX_PADDING, groups, largest_spec, train_group
+from advlaw.models.sampling import net_name, sampled_architecture
+
+ROOT = Path(__file__).parents[1]
+SHAPE = {"image_shape": [1, 8, 8], "n_classes": 10}
+CPU = torch.device("cpu")
+
+
+def architectures(study: str = "params.yaml") -> Architectures:
+    params = YAML(typ="safe", pure=True).load((ROOT / study).read_text(encoding="utf-8"))
+    return Architectures(**params["population"]["architectures"])
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    """Ten noisy patterns on 8x8 pixels, 600 training and 400 validation and test images each."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(10, size=1400)
+    patterns = rng.integers(40, 216, size=(10, 1, 8, 8))
+    images = np.clip(patterns[labels] + rng.normal(0, 50, size=(1400, 1, 8, 8)), 0, 255).astype(np.uint8)
+    splits = dict(zip(("train", "validation", "test"), np.split(np.arange(1400), (600, 1000)), strict=True))
+    path = tmp_path_factory.mktemp("data") / "patterns.npz"
+    write_dataset(path, Dataset(images, labels, splits))
+    return Recipe(path, PopulationTraining(epochs=5, learning_rate=0.01, batch_size=32), seed=0)
+
+
+def fc(name: str, *widths: int) -> Sampled:
+    return Sampled(name, {"arch": "fc", "widths": list(widths), **SHAPE})
+
+
+def cnn(name: str, channels: list[int], dense_units: int, dropout: float = 0.0) -> Sampled:
+    sizes = {"channels": channels, "kernel_sizes": [3] * len(channels), "dense_units": dense_units}
+    return Sampled(name, {"arch": "cnn", **sizes, "dropout": dropout, **SHAPE})
+
+
+def weights(content: bytes) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load
+
+    return load(content)
+
+
+def test_a_net_depends_on_the_seed_and_its_index_alone():
+    ranges = architectures()
+    first = [sampled_architecture(ranges, 0, index) for index in range(20)]
+    assert [sampled_architecture(ranges, 0, index) for index in reversed(range(20))] == first[::-1]
+    assert sampled_architecture(ranges, 1, 3) != first[3]
+
+
+def test_sampled_sizes_are_those_of_the_paper_and_log_uniform():
+    ranges = architectures("studies/mnist/params.yaml")
+    specs = [sampled_architecture(ranges, 0, index) for index in range(4000)]
+    nets = {arch: [spec for spec in specs if spec["arch"] == arch] for arch in ("fc", "cnn")}
+    assert abs(len(nets["fc"]) / len(specs) - 0.6) < 4 * math.sqrt(0.24 / len(specs))
+    layers = Counter(len(spec["widths"]) for spec in nets["fc"])
+    assert set(layers) == {1, 2, 3, 4}
+    assert min(layers.values()) > 0.85 * len(nets["fc"]) / 4
+    widths = np.array([width for spec in nets["fc"] for width in spec["widths"]])
+    assert 30 <= widths.min() < 33
+    assert 1900 < widths.max() <= 2000
+    share_below = (widths < math.sqrt(30 * 2000)).mean()  # half, of a log-uniform law
+    assert abs(share_below - 0.5) < 4 * 0.5 / math.sqrt(len(widths))
+    dropout = np.array([spec["dropout"] for spec in nets["cnn"]])
+    assert 0 <= dropout.min() < 0.01
+    assert 0.49 < dropout.max() <= 0.5
+    assert {size for spec in nets["cnn"] for size in spec["kernel_sizes"]} == {3, 5}
+
+
+def test_sizes_are_counted_as_by_hand():
+    net = fc("a", 30, 20).spec
+    assert n_parameters(net) == 64 * 30 + 30 + 30 * 20 + 20 + 210
+    assert flops(net) == 2 * (64 * 30 + 600 + 200)
+    net = cnn("b", [4, 6], 12).spec
+    assert n_parameters(net) == (36 + 4) + (4 * 6 * 9 + 6) + (24 * 12 + 12) + 130
+    assert flops(net) == 2 * (64 * 36 + 16 * 4 * 6 * 9 + 24 * 12 + 120)
+
+
+def test_training_alone_learns_and_gives_the_same_bytes_again(recipe, tmp_path):
+    net = cnn("net_00001", [8, 12], 30, dropout=0.3)
+    content = train_alone(recipe, net)
+    assert train_alone(recipe, net) == content
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(content)
+    found = result(path)
+    assert not found["diverged"]
+    model, test = trained(net.spec, path, CPU), examples(recipe.dataset, "test", CPU)
+    share = (model(test.images).argmax(dim=1) == test.labels).double().mean()
+    assert share > 0.5  # 0.1 by chance
+    assert abs(found["validation_accuracy"] - share) < 0.15
+
+
+def test_nets_trained_together_are_those_trained_alone(recipe):
+    """Without dropout nothing but rounding differs: weights agree to 1e-5 after 95 steps."""
+    torch.set_num_threads(1)
+    for nets in (
+        [fc("a", 20, 30), fc("b", 33, 12), fc("c", 30, 30)],
+        [cnn("d", [3, 5], 10), cnn("e", [5, 4], 14)],
+    ):
+        for net, content in zip(nets, train_group(nets, recipe, CPU), strict=True):
+            together, alone = weights(content), weights(train_alone(recipe, net))
+            assert together.keys() == alone.keys()
+            for name, expected in alone.items():
+                torch.testing.assert_close(together[name], expected, rtol=1e-5, atol=1e-6, msg=f"{net.name} {name}")
+
+
+def test_with_dropout_nets_trained_together_are_as_accurate(recipe, tmp_path):
+    """Draws differ: mean validation accuracies of 12 nets agree within three standard errors."""
+    nets = [cnn(f"n{i}", [6, 8], 20, dropout=0.3) for i in range(12)]
+    found = []
+    for contents in (train_group(nets, recipe, CPU), [train_alone(recipe, net) for net in nets]):
+        paths = [tmp_path / f"{i}" for i in range(12)]
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(content)
+        found.append(np.array([result(path)["validation_accuracy"] for path in paths]))
+    together, alone = found
+    error = math.sqrt((together.var(ddof=1) + alone.var(ddof=1)) / 12)
+    assert abs(together.mean() - alone.mean()) < 3 * error
+    assert alone.mean() > 0.6
+
+
+def test_each_net_of_a_group_has_its_own_dropout(recipe):
+    without, with_dropout = cnn("a", [4, 6], 12, 0.0), cnn("b", [4, 6], 12, 0.9)
+    together = weights(train_group([without, with_dropout], recipe, CPU)[0])
+    for name, expected in weights(train_alone(recipe, without)).items():
+        torch.testing.assert_close(together[name], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_groups_hold_every_net_once_and_pad_little():
+    ranges = architectures("studies/mnist/params.yaml")
+    nets = [Sampled(net_name(i), {**sampled_architecture(ranges, 0, i), **SHAPE}) for i in range(300)]
+    found = list(groups(nets))
+    assert sorted(net.name for group in found for net in group) == [net.name for net in nets]
+    for group in found:
+        padded, real = n_parameters(largest_spec(group)) * len(group), sum(n_parameters(net.spec) for net in group)
+        assert padded <= MAX_PADDING * real
+    assert len(found) < len(nets) / 4
+
+
+def test_a_net_that_diverges_is_marked_and_the_others_are_not(recipe, tmp_path):
+    wild = Recipe(recipe.dataset, PopulationTraining(epochs=2, learning_rate=1e38, batch_size=64), seed=0)
+    path = tmp_path / "net"
+    for content in (train_alone(wild, fc("a", 30, 30)), *train_group([fc("a", 30, 30), fc("b", 30, 30)], wild, CPU)):
+        path.write_bytes(content)
+        assert result(path) == {"diverged": True, "train_loss": None, "validation_accuracy": None}
