@@ -36,12 +36,11 @@ format: .venv/test.stamp
 readme: .venv/run.stamp           ## copy the pipeline's tables into README.md
 	python stages/readme.py
 
-bench: .venv/test.stamp
-	python benchmarks/sweep.py
-	python benchmarks/response.py
-	python benchmarks/pipeline.py
+bench: .venv/test.stamp           ## our code against other libraries, into benchmarks/results.json and README.md
+	OMP_WAIT_POLICY=PASSIVE python benchmarks/run.py
+	python stages/readme.py
 
-clean-cache:                      ## half-done trainings; finished results stay
+clean-cache:                      ## half-done trainings, and the nets of populations one by one; finished results stay
 	rm -rf .ckpt
 
 lock: .venv/uv.stamp              ## refresh the pinned requirements

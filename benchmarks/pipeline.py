@@ -1,26 +1,46 @@
-"""Time what a person waits for: a `dvc repro` in which nothing has changed (run `dvc repro` once before).
+"""What a person waits for: `dvc repro` when nothing has changed, and when one model has.
 
-python benchmarks/pipeline.py [--rounds 5]
+In a clone with the cache of this repository, whose default study must be up to date.
 """
 
-import argparse
+import os
+import shutil
 import statistics
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from rounds import Line
+
+ROOT = Path(__file__).parents[1]
+ROUNDS = 5
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    seconds = []
-    for _ in range(parser.parse_args().rounds):
-        start = time.perf_counter()
-        done = subprocess.run(["dvc", "repro"], capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - start)
-        if "up to date" not in done.stdout:
-            raise SystemExit("something was not up to date: run `dvc repro` first")
-    print(f"no-op dvc repro: median {statistics.median(seconds):.2f} s [{min(seconds):.2f}, {max(seconds):.2f}]")
+def lines() -> Iterator[Line]:
+    with tempfile.TemporaryDirectory() as temporary:
+        clone = Path(temporary) / "clone"
+        subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+        shutil.copytree(ROOT / ".dvc" / "cache", clone / ".dvc" / "cache")
+        subprocess.run(["dvc", "checkout", "-q", "dvc.yaml", "datasets/dvc.yaml"], cwd=clone, check=True)
+        repro(clone)
+        for _ in range(ROUNDS):
+            assert "Running stage" not in repro(clone)[1], "the default study is not up to date: run `dvc repro`"
+        yield Line("dvc repro", "–", "nothing changed", "–", *_medians([repro(clone)[0] for _ in range(ROUNDS)]))
+        params = clone / "params.yaml"
+        changed = params.read_text(encoding="utf-8").replace("    epochs: 30\n", "    epochs: 31\n", 1)
+        params.write_text(changed, encoding="utf-8")
+        yield Line("dvc repro", "–", "one model changed", "–", *_medians([repro(clone)[0]]))
 
 
-if __name__ == "__main__":
-    main()
+def repro(clone: Path) -> tuple[float, str]:
+    """Seconds and output of `dvc repro`."""
+    start = time.perf_counter()
+    environment = {**os.environ, "PYTHONPATH": "src"}
+    done = subprocess.run(["dvc", "repro"], cwd=clone, env=environment, capture_output=True, text=True, check=True)
+    return time.perf_counter() - start, done.stdout
+
+
+def _medians(seconds: list[float]) -> tuple:
+    return statistics.median(seconds), None, None, None, None, None, len(seconds)

@@ -1,63 +1,125 @@
-"""Contestants that take turns: seconds of each in every round, and the ratios of a round to the first of them.
+"""Contestants that take turns: the median of the ratios of a round, and how fast the machine was in it.
 
-And what they are given: random images of MNIST's shape, and untrained nets.
+What is compared is the same work with the same result: every benchmark checks that before it times anything.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
-from advlaw.core.runtime import configure
-from advlaw.models.classifier import Classifier
-from advlaw.models.store import Spec, build, in_fast_layout
-
-SHAPE, N_CLASSES = (1, 28, 28), 10
-Jobs = dict[str, Callable[[], object]]
+Job = Callable[[], object]
+MATMUL_SIZE = 2048
+MATMUL_REPEATS = {"cpu": 2, "cuda": 20}
 
 
-def measure(jobs: Jobs, rounds: int, device: torch.device) -> dict[str, list[float]]:
-    """Seconds of every contestant in every round, after one round that is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    for round_number in range(rounds + 1):
-        for name, job in jobs.items():
-            start = time.perf_counter()
-            job()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            if round_number > 0:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
+@dataclass(frozen=True)
+class Setting:
+    """Where and how often is measured."""
+
+    device: torch.device
+    rounds: int
 
 
-def compare(title: str, jobs: Jobs, rounds: int, device: torch.device) -> None:
-    """Print every contestant's median seconds, and the median and extremes of its ratio to the first, ours."""
-    seconds = measure(jobs, rounds, device)
-    ours = next(iter(seconds.values()))
-    print(f"\n{title}")
-    for name, found in seconds.items():
-        ratios = [theirs / own for theirs, own in zip(found, ours, strict=True)]
-        spread = f"[{min(ratios):.2f}, {max(ratios):.2f}]"
-        print(f"  {name:28s} {statistics.median(found):8.3f} s   x{statistics.median(ratios):.2f} {spread}", flush=True)
+@dataclass(frozen=True)
+class Line:
+    """One peer against advlaw. `ratio` is peer over ours, median and extremes over the rounds.
+
+    `matmul_share`: floating-point operations that our run executes, per second, over those of a matrix product of
+    2048 x 2048 float32 in the same round on the same threads.
+    """
+
+    what: str
+    net: str
+    work: str
+    peer: str
+    our_seconds: float
+    peer_seconds: float | None
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    matmul_share: float | None
+    rounds: int
+
+    def as_row(self) -> dict[str, Any]:
+        return {
+            name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in asdict(self).items()
+        }
 
 
-def set_up(description: str | None, n_images: int) -> tuple[int, Tensor, torch.device]:
-    """From the command line: the number of rounds, images of whole pixels (n, *SHAPE) on the device, and the device."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=n_images)
-    arguments = parser.parse_args()
-    device = configure(threads=2, device="auto")
-    images = torch.randint(0, 256, (arguments.images, *SHAPE), generator=torch.Generator().manual_seed(0))
-    return arguments.rounds, images.float().to(device), device
+def seconds(job: Job, device: torch.device) -> float:
+    """How long one call takes, kernels of a GPU included."""
+    _wait(device)
+    start = time.perf_counter()
+    job()
+    _wait(device)
+    return time.perf_counter() - start
 
 
-def untrained(spec: Spec, images: Tensor) -> Classifier:
-    """The net of {arch, **sizes} with seeded weights, ready to be attacked on the device of the images."""
-    torch.manual_seed(0)
-    net = build({**spec, "image_shape": SHAPE, "n_classes": N_CLASSES})
-    net.head.set_statistics(images.cpu())
-    return in_fast_layout(net.to(images.device)).eval().requires_grad_(False)
+def compare(
+    what: str, net: str, work: str, ours: Job, peers: dict[str, Job], setting: Setting, counts_flops: bool = True
+) -> list[Line]:
+    """Time all in turns, after one round that does not count; a line for every peer, printed as it is found."""
+    device = setting.device
+    flops = _flops(ours) if counts_flops else None
+    own, shares, theirs = [], [], {name: [] for name in peers}
+    for number in range(setting.rounds + 1):
+        found = {name: seconds(job, device) for name, job in {"advlaw": ours, **peers}.items()}
+        rate = matmul_rate(device)
+        if number > 0:
+            own.append(found["advlaw"])
+            shares.append(flops / found["advlaw"] / rate if flops else None)
+            for name in peers:
+                theirs[name].append(found[name])
+    share = statistics.median(shares) if flops else None
+    lines = []
+    for name, times in theirs.items():
+        ratios = [their / our for their, our in zip(times, own, strict=True)]
+        extremes = statistics.median(ratios), min(ratios), max(ratios)
+        medians = statistics.median(own), statistics.median(times)
+        lines.append(Line(what, net, work, name, *medians, *extremes, share, setting.rounds))
+        shown = f"{share:.0%} of matmul" if share else ""
+        print(f"{what}, {net}: x{extremes[0]:.2f} [{extremes[1]:.2f}, {extremes[2]:.2f}] {name} {shown}", flush=True)
+    return lines
+
+
+def matmul_rate(device: torch.device) -> float:
+    """Floating-point operations a second of a float32 matrix product, now."""
+    square = torch.ones(MATMUL_SIZE, MATMUL_SIZE, device=device)
+    repeats = MATMUL_REPEATS[device.type]
+    square @ square
+    took = seconds(lambda: [square @ square for _ in range(repeats)], device)
+    return repeats * 2 * MATMUL_SIZE**3 / took
+
+
+class _Flops(TorchDispatchMode):
+    """Counts the floating-point operations of matrix products and convolutions, backward passes included.
+
+    torch's own FlopCounterMode follows modules with hooks that gradients at the pixels do not go through.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if counted := flop_registry.get(func._overloadpacket):
+            self.total += counted(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def _flops(job: Job) -> int:
+    with _Flops() as counter:
+        job()
+    return counter.total
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()

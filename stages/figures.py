@@ -1,11 +1,12 @@
-"""Draw the study's figures from its tables: Cubuk Fig. 2, 3, 4, 6 and 13, and what explains them.
+"""Draw the study's figures from its tables: Cubuk Fig. 2, 3, 4, 6, 10 and 13, and what explains them.
 
     python stages/figures.py --params params.yaml
 reads   plots/<study>/:  error_curves.csv  ·  exponents.csv  ·  logit_gap_distribution.csv
-        ·  theory/*.csv  ·  order_statistics/densities.csv
+        ·  theory/*.csv  ·  order_statistics/densities.csv  ·  population/*.csv
 writes  plots/<study>/figures/:  figure_2{a,b,c}, clipping: .svg  ·  .png  ·  .csv (the plotted numbers)
         ·  .svg  ·  .png of figure_2b_gaps, one_step_methods, figure_3_<net>, error_predictions, residuals, takeovers,
-        figure_4, figure_6, figure_13, gaps_in_training, label_blind_<net>
+        figure_4, figure_6, figure_13, gaps_in_training, label_blind_<net>, figure_10, population_exponents,
+        population_scatter
 """
 
 from pathlib import Path
@@ -18,6 +19,7 @@ from advlaw.figures.gap_densities import draw_gap_densities
 from advlaw.figures.gaps import draw_gaps
 from advlaw.figures.label_blind import draw_label_blind
 from advlaw.figures.methods import draw_methods
+from advlaw.figures.population import draw_population
 from advlaw.figures.theory import draw_theory
 
 
@@ -37,6 +39,8 @@ def main() -> None:
         densities = read_csv(folder / "order_statistics" / "densities.csv")
         drawn += draw_gap_densities(theory["gap_densities"], densities, compared, target)
         drawn += draw_label_blind(theory.get("ties", []), theory.get("label_blind_curves", []), target)
+    population = {path.stem: read_csv(path) for path in (folder / "population").glob("*.csv")}
+    drawn += draw_population(population["nets"], population["curves"], population["exponents"], target)
     print(f"{target}: {', '.join(drawn) or 'no curves to draw'}")
 
 

@@ -1,18 +1,21 @@
 """Copy the studies' tables into README.md and docs/ (not a DVC stage: `make readme`, after a repro).
 
     python stages/readme.py
-reads   plots/<study>/*.csv, theory/*.csv and order_statistics/*.csv of every study that was run
+reads   plots/<study>/*.csv, theory/*.csv, order_statistics/*.csv and population/*.csv of every study that was run
+        benchmarks/results.json
 writes  README.md and docs/*.md, between their markers
 """
 
+import json
 from pathlib import Path
 
 from advlaw.config.section import read_section
 from advlaw.core.command import run
 from advlaw.core.io import read_csv, write_text
-from advlaw.report.markdown import Row, filled
+from advlaw.report.benchmarks import benchmarks_table
+from advlaw.report.markdown import Row, filled, replace_block
 
-FOLDERS = (".", "theory", "order_statistics")
+FOLDERS = (".", "theory", "order_statistics", "population")
 
 
 def study_tables() -> dict[str, tuple[str, dict[str, list[Row]] | None]]:
@@ -31,7 +34,11 @@ def study_tables() -> dict[str, tuple[str, dict[str, list[Row]] | None]]:
 def main() -> None:
     studies = study_tables()
     for page in (Path("README.md"), *sorted(Path("docs").glob("*.md"))):
-        write_text(page, filled(page.read_text(encoding="utf-8"), studies))
+        text = filled(page.read_text(encoding="utf-8"), studies)
+        if "<!-- benchmarks -->" in text:
+            measured = json.loads(Path("benchmarks/results.json").read_text(encoding="utf-8"))
+            text = replace_block(text, "benchmarks", benchmarks_table(measured))
+        write_text(page, text)
     print(f"tables of {', '.join(name for name, (_, tables) in studies.items() if tables)}")
 
 

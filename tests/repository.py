@@ -101,6 +101,45 @@ order_statistics:
   samples: 20000
   cut_offs:
   - 0.1
+population:
+  dataset: digits
+  nets: 3
+  architectures:
+    fc_share: 0.5
+    fc:
+      hidden_layers:
+      - 1
+      - 2
+      units:
+      - 8
+      - 32
+    cnn:
+      convolutions:
+      - 1
+      - 2
+      filters:
+      - 2
+      - 6
+      kernel_sizes:
+      - 3
+      dense_units:
+      - 8
+      - 16
+      dropout:
+      - 0.0
+      - 0.5
+  training:
+    epochs: 3
+    learning_rate: 0.003
+    batch_size: 64
+  workers:
+    backend: loky
+    processes: 2
+population_sweep:
+  attacks:
+  - fgsm
+  reference_eps:
+  - 4.0
 """
 
 

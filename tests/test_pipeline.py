@@ -24,7 +24,7 @@ def test_nothing_reruns_when_nothing_changed_and_the_tree_is_clean(finished):
 
 def test_eps_max_reruns_no_training_and_changes_one_line(repository):
     output = repository.dvc("exp", "run", "-S", "attack.eps_max=32")
-    assert ran(output) == SWEEPS | REST
+    assert ran(output) == SWEEPS | REST | {"population_sweep"}
     changed = [line for line in repository.git("diff", "HEAD", "--", "params.yaml").splitlines() if line[:1] in "+-"]
     assert [line for line in changed if not line.startswith(("+++", "---"))] == ["-  eps_max: 16.0", "+  eps_max: 32"]
     assert "# kept by -S" in repository.text("params.yaml")
@@ -93,6 +93,9 @@ def test_an_empty_section_switches_its_stages_off(repository):
     assert ran(repository.dvc("repro")) == REST | {"theory"}
     assert repository.text("plots/small/error_curves.csv").count("\n") == 1
     assert not (repository.folder / "plots" / "small" / "theory" / "curves.csv").exists()
+    repository.change("nets: 3", "nets: 0")
+    assert ran(repository.dvc("repro")) == {"population_train", "population_sweep", "figures"}
+    assert repository.text("plots/small/population/nets.csv").count("\n") == 1
     repository.dvc("plots", "show")
 
 

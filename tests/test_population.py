@@ -1,6 +1,8 @@
 """Populations: sampling, training alone and together, the cache of nets, backends, tables."""
 
+import json
 import math
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -9,11 +11,19 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from advlaw.config.population import Architectures, PopulationTraining
+from advlaw.config.attack import Grid, OneStepAttack
+from advlaw.config.fit import Fit
+from advlaw.config.population import Architectures, PopulationTraining, Workers
+from advlaw.core.io import read_csv
 from advlaw.data.dataset import Dataset, write_dataset
+from advlaw.evaluation.sweep import Randomness, sweep_one_step
+from advlaw.experiments.fan_out import cache_path, code_sha256, fan_out, keep
 from advlaw.experiments.population import Recipe, Sampled, examples, flops, n_parameters, result, train_alone, trained
+from advlaw.experiments.population_summary import distributions, write_tables
+from advlaw.experiments.population_table import Protocol, Trained, columns, gradient_norms, measured
 from advlaw.experiments.together import MAX_PADDING, groups, largest_spec, train_group
 from advlaw.models.sampling import net_name, sampled_architecture
+from advlaw.models.store import build
 
 ROOT = Path(__file__).parents[1]
 SHAPE = {"image_shape": [1, 8, 8], "n_classes": 10}
@@ -155,3 +165,112 @@ def test_a_net_that_diverges_is_marked_and_the_others_are_not(recipe, tmp_path):
     for content in (train_alone(wild, fc("a", 30, 30)), *train_group([fc("a", 30, 30), fc("b", 30, 30)], wild, CPU)):
         path.write_bytes(content)
         assert result(path) == {"diverged": True, "train_loss": None, "validation_accuracy": None}
+
+
+def row(arch: str = "fc", accuracy: float | None = 0.95, **exponents: list | None) -> dict:
+    """A net's row with the exponents [value, low, high] of some estimates."""
+    found = {"attack": "fgsm", "arch": arch, "test_accuracy": accuracy}
+    for name in ("gross", "net", "net_ls"):
+        values = exponents.get(name) or [None] * 3
+        found |= {f"{name}_exponent{end}": value for end, value in zip(("", "_low", "_high"), values, strict=True)}
+    return found
+
+
+def test_shares_in_the_paper_s_range_leave_out_inaccurate_and_unfitted_nets():
+    inside, above, touching = [1.0, 0.9, 1.1], [1.5, 1.4, 1.6], [1.25, 1.15, 1.4]
+    rows = [row(net=inside)] * 6 + [row("cnn", net=above), row(net=touching), row(accuracy=0.7, net=inside)]
+    rows += [row(accuracy=None), row("cnn")]
+    found = {(r["nets"], r["estimate"]): r for r in distributions(rows, {"fgsm": (0.9, 1.2)}, 0.95)}
+    assert set(found) == {(kind, name) for kind in ("all", "fc", "cnn") for name in ("gross", "net", "net_ls")}
+    every = found["all", "net"]
+    assert (every["n_nets"], every["n_without_fit"], every["n_in_band"], every["share"]) == (8, 1, 6, 0.75)
+    assert (every["share_low"], every["share_high"]) == pytest.approx((0.40927, 0.92852), abs=1e-5)  # Wilson, by hand
+    assert every["share_touching"] == 7 / 8
+    assert every["quantile_0.5"] == 1.0
+    assert every["median_half_width"] == pytest.approx(0.1)
+    assert found["cnn", "net"]["share"] == 0
+    assert found["all", "gross"]["n_nets"] == 0
+    assert found["all", "gross"]["share"] is None
+    assert distributions([], {}, 0.95) == []
+
+
+@pytest.fixture(scope="module")
+def protocol(recipe):
+    attack = OneStepAttack(direction="l2", target="true_label", clip=False)
+    fit = Fit(min_errors=5, max_error=0.5, bootstrap=100, confidence=0.95, headline=[])
+    return Protocol(recipe.dataset, {"l2": attack}, Grid(eps_min=0.5, eps_max=64.0, count=12), (4.0, 16.0), fit, 0)
+
+
+def test_what_is_measured_of_a_net_is_what_a_sweep_of_it_gives(recipe, protocol, tmp_path):
+    net, path = fc("net_00003", 40), tmp_path / "net"
+    path.write_bytes(train_alone(recipe, net))
+    content = measured(protocol, "cpu", Trained(net, path, False))
+    assert measured(protocol, "cpu", Trained(net, path, False)) == content
+    found = json.loads(content)
+    (values,) = found["rows"]
+    assert set(values) == set(columns(protocol.reference_eps))
+
+    model, test = trained(net.spec, path, CPU), examples(recipe.dataset, "test", CPU)
+    eps = np.geomspace(0.5, 64.0, 12) * 8  # of 64 pixels in L2
+    arrays = sweep_one_step(model, test.images, test.labels, protocol.attacks["l2"], eps, Randomness(0, ("x",)))
+    net_error = (arrays["clean_prediction"] == arrays["label"]).mean() - (arrays["prediction"] == arrays["label"]).mean(
+        axis=1
+    )
+    assert [point["net_error"] for point in found["curves"]] == pytest.approx(net_error)
+    assert [point["grid_eps"] for point in found["curves"]] == pytest.approx(eps / 8)
+    assert values["error_at_4"] == (arrays["threshold"] <= 32).mean()
+    assert values["test_accuracy"] == (arrays["clean_prediction"] == arrays["label"]).mean()
+    assert 0 < values["net_exponent_low"] < values["net_exponent"] < values["net_exponent_high"]
+
+
+def test_gradient_norms_of_a_linear_net_are_those_of_its_weights():
+    """For two classes the gradient over 1 - p_y is the difference of their weights, whatever the image."""
+    net = build({"arch": "linear", "image_shape": [1, 8, 8], "n_classes": 2})
+    net.head.std.fill_(50.0)
+    images = torch.rand(30, 1, 8, 8) * 255
+    found = gradient_norms(net.requires_grad_(False), images, torch.randint(2, (30,)))
+    difference = (net.head.layer.weight[1] - net.head.layer.weight[0]) / 50
+    assert found["gradient_l1"] == pytest.approx(float(difference.abs().sum()), rel=1e-5)
+    assert found["gradient_l2"] == pytest.approx(float(difference.norm()), rel=1e-5)
+
+
+def test_a_diverged_net_has_rows_that_say_no_more_than_that(protocol, tmp_path):
+    found = json.loads(measured(protocol, "cpu", Trained(fc("a", 8), tmp_path / "missing", True)))
+    (values,) = found["rows"]
+    assert values["attack"] == "l2"
+    assert {value for name, value in values.items() if name != "attack"} == {None}
+    assert found["curves"] == []
+    net = {"net": "a", "spec": fc("a", 8).spec, "n_parameters": 1, "flops": 1, "train_loss": None}
+    write_tables(
+        tmp_path, [{**net, "validation_accuracy": None, "diverged": True}], {"a": found},
+        columns(protocol.reference_eps), {}, 0.95,
+    )  # fmt: skip
+    (written,) = read_csv(tmp_path / "nets.csv")
+    assert (written["net"], written["diverged"], written["test_accuracy"]) == ("a", "true", "")
+
+
+def test_only_what_is_missing_is_worked_on_and_the_backend_is_no_part_of_it(tmp_path):
+    paths = [tmp_path / str(i) for i in range(4)]
+    keep(paths[1], b"kept")
+    fan_out(as_bytes, [0, 1, 2, 3], paths, Workers(backend="loky", processes=1), "count")
+    assert [path.read_bytes() for path in paths] == [b"0", b"kept", b"2", b"3"]
+
+
+def as_bytes(number: int) -> bytes:
+    return str(number).encode()
+
+
+def test_the_key_changes_with_what_decides_a_result(monkeypatch, tmp_path):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    first = cache_path("nets", {"seed": 0, "net": "a"})
+    assert first.parent == tmp_path / ".ckpt" / "nets"
+    assert cache_path("nets", {"net": "a", "seed": 0}) == first
+    assert cache_path("nets", {"seed": 1, "net": "a"}) != first
+    assert code_sha256(train_alone) == code_sha256(train_alone) != code_sha256(measured)
+
+
+@pytest.mark.parametrize(("backend", "library"), [("ray", "ray"), ("dask", "distributed")])
+def test_a_backend_that_is_not_installed_is_named(monkeypatch, tmp_path, backend, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ValueError, match=f"population.workers.backend = '{backend}': {library} is not installed"):
+        fan_out(as_bytes, [0], [tmp_path / "0"], Workers(backend=backend, processes=2), "count")

@@ -139,7 +139,7 @@ def test_every_study_runs_the_same_pipeline():
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_a_study_of_the_same_kind_differs_from_the_default_in_its_data_alone(name):
+def test_a_study_of_the_same_kind_differs_from_the_default_in_its_data_and_population(name):
     """What the default study says of digits, word for word; its synthetic clusters stay at home."""
     read = YAML(typ="safe", pure=True).load
     default = read((ROOT / "params.yaml").read_text(encoding="utf-8").replace("dataset: digits", f"dataset: {name}"))
@@ -151,7 +151,10 @@ def test_a_study_of_the_same_kind_differs_from_the_default_in_its_data_alone(nam
     headline = default["fit"]["headline"]
     default["fit"]["headline"] = [curve for curve in headline if curve.split("/")[0] in default["sweeps"]]
     default |= {"study": name, "root": "../..", "params": f"studies/{name}/params.yaml"}
-    assert read((ROOT / "studies" / name / "params.yaml").read_text(encoding="utf-8")) == default
+    found = read((ROOT / "studies" / name / "params.yaml").read_text(encoding="utf-8"))
+    own, population = found.pop("population"), default.pop("population")  # its data and sizes are the study's own
+    assert (own["dataset"], own.keys(), own["workers"]) == (name, population.keys(), population["workers"])
+    assert found == default
     assert (ROOT / "studies" / name / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
 
 

@@ -23,12 +23,15 @@ def one_step_direction(
     images (B, C, H, W) in pixel units, labels (B,). An image without a gradient gets a zero direction. Noise and
     random targets need `draws`.
     """
-    if attack.target is None:
+    whose = attack.target
+    if whose is None:
         assert draws is not None, "noise needs draws"
         noise = NOISE[attack.direction](draws, tuple(images.shape[1:])).to(images)
         return noise, torch.zeros(len(images), dtype=torch.bool, device=images.device)
-    with torch.no_grad():
-        logits = logits_fn(images)
-    target, sign = chosen_target(attack.target, logits, labels, draws)
-    gradient = input_gradient(logits_fn, images, target, error_at_logits(attack.target, attack.gradient))
-    return sign * DIRECTIONS[attack.direction](gradient), largest(gradient) == 0
+
+    def error(logits: Tensor, labels: Tensor) -> Tensor:
+        target, sign = chosen_target(whose, logits, labels, draws)
+        return sign * error_at_logits(whose, attack.gradient)(logits, target)
+
+    gradient = input_gradient(logits_fn, images, labels, error)
+    return DIRECTIONS[attack.direction](gradient), largest(gradient) == 0

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from advlaw.claims.verdict import PAPER_RANGES, PAPER_VALUES, verdict
-from advlaw.report import theory_tables
+from advlaw.report import population_tables, theory_tables
 from advlaw.report.cells import Row, interval, table
 
 Tables = dict[str, list[Row]]
@@ -135,6 +135,7 @@ BLOCKS: dict[str, Callable[[Tables], str]] = {
     "exponents": lambda tables: exponents_table(tables["exponents"]),
     "models": lambda tables: accuracy_table(tables["models"], tables["logit_gaps"]),
     "shuffled": lambda tables: shuffled_table(tables["exponents"], tables["logit_gaps"], tables["models"]),
+    "population": population_tables.population_table,
     "predictions": theory_tables.predictions_table,
     "deciles": theory_tables.deciles_table,
     "gap-exponents": theory_tables.gap_exponents_table,

@@ -1,0 +1,79 @@
+"""Every benchmark in one run: each line is our code against a named peer doing the same work, in turns.
+
+    python benchmarks/run.py [--device cuda] [--rounds 3] [--only attacks]
+writes  benchmarks/results.json (results_cuda.json): machine, versions, date and all lines
+"""
+
+import argparse
+import platform
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import attacks
+import logits
+import pipeline
+import population
+import response
+import torch
+from rounds import Line, Setting, matmul_rate
+
+from advlaw.core.io import write_json
+from advlaw.core.runtime import configure
+
+PARTS: dict[str, Callable[[Setting], Iterator[Line]]] = {
+    "fgsm_clipped": lambda setting: attacks.fgsm(setting, clip=True),
+    "fgsm": lambda setting: attacks.fgsm(setting, clip=False),
+    "pgd": attacks.pgd,
+    "thresholds": attacks.thresholds,
+    "population": population.lines,
+    "response": response.lines,
+    "logits": logits.lines,
+    "pipeline": lambda setting: pipeline.lines(),
+}
+ON_CPU_ALONE = ("pipeline",)
+PEERS = ("torchattacks", "foolbox", "adversarial-robustness-toolbox", "cleverhans", "torchvision", "numpy", "dvc")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), help="parts; nothing is written")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    start = time.monotonic()
+    setting = Setting(configure(threads=1, device=arguments.device), arguments.rounds)
+    parts = [part for part in arguments.only if arguments.device == "cpu" or part not in ON_CPU_ALONE]
+    rows = [line.as_row() for part in parts for line in PARTS[part](setting)]
+    print(f"{time.monotonic() - start:.0f} s")
+    if arguments.only == list(PARTS):
+        name = "results.json" if arguments.device == "cpu" else "results_cuda.json"
+        write_json(Path(__file__).parent / name, {"lines": rows, **machine(setting)})
+
+
+def machine(setting: Setting) -> dict[str, Any]:
+    """Where this was measured."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "processor": torch.cuda.get_device_name() if setting.device.type == "cuda" else processor(),
+        "threads": 1,
+        "matmul_gflops": round(matmul_rate(setting.device) / 1e9, 1),
+        "python": platform.python_version(),
+        "torch": torch.__version__.partition("+")[0],
+        "versions": {name: version(name) for name in PEERS},
+    }
+
+
+def processor() -> str:
+    """The processor's name as Linux gives it."""
+    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    main()
