@@ -36,7 +36,7 @@ format: .venv/test.stamp
 readme: .venv/run.stamp           ## copy the pipeline's tables into README.md
 	python stages/readme.py
 
-bench: .venv/test.stamp           ## our code against other libraries, into benchmarks/results.json and README.md
+bench: .venv/bench.stamp          ## our code against other libraries, into benchmarks/results.json and README.md
 	OMP_WAIT_POLICY=PASSIVE python benchmarks/run.py
 	python stages/readme.py
 
@@ -61,3 +61,7 @@ lock: .venv/uv.stamp              ## refresh the pinned requirements
 .venv/test.stamp: requirements.txt tests/requirements.txt | .venv/uv.stamp
 	uv pip install --quiet --python .venv/bin/python -r tests/requirements.txt
 	touch $@ .venv/run.stamp
+
+.venv/bench.stamp: benchmarks/requirements.txt .venv/test.stamp # torchattacks asks for a requests that dvc cannot use
+	uv pip install --quiet --no-deps --python .venv/bin/python -r benchmarks/requirements.txt
+	touch $@

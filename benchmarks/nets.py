@@ -18,6 +18,7 @@ from advlaw.training.loop import Examples
 SHAPE, N_CLASSES = [1, 28, 28], 10
 ARCHITECTURES = {
     "linear": {"arch": "linear"},
+    "FC 200-200-200": {"arch": "fc", "widths": [200, 200, 200]},  # that of the studies
     "FC 1000-1000": {"arch": "fc", "widths": [1000, 1000]},
     "CNN 32-64": {"arch": "cnn", "channels": [32, 64], "dropout": 0.25},
 }

@@ -23,7 +23,7 @@ with warnings.catch_warnings():
     from art.estimators.classification import PyTorchClassifier
 
 BATCH = 500
-IMAGES = {"linear": 8000, "FC 1000-1000": 2000, "CNN 32-64": 500}
+IMAGES = {"linear": 4000, "FC 200-200-200": 4000, "FC 1000-1000": 2000, "CNN 32-64": 500}
 
 
 def ours(net: Classifier, images: Tensor, labels: Tensor) -> Tensor:

@@ -32,26 +32,34 @@ def main() -> None:
     workers = read_section(params, "population.workers", Workers)
     dataset = Path("data/datasets") / f"{read_section(params, 'population.dataset', str)}.npz"
     attacks = read_section(params, "attacks.one_step", dict[str, OneStepAttack])
-    attacks = {name: attacks[name] for name in settings.attacks}
     device = configure(1, device_name)
     if device.type == "cuda":
         workers = Workers(backend="loky", processes=1)  # in this process, which has the GPU
     folder = Path("data") / study / "population"
     nets = json.loads((folder / "nets.json").read_text("utf-8"))["nets"]
-    protocol = Protocol(dataset.absolute(), attacks, eps, tuple(settings.reference_eps), fit, seed)
-    common = {**protocol.as_json(), "data": sha256(dataset), "code": code_sha256(measured), "device": device.type}
-    items, paths = {}, {}
+    protocols = [
+        Protocol(dataset.absolute(), name, attacks[name], eps, tuple(settings.reference_eps), fit, seed)
+        for name in settings.attacks
+    ]
+    common = {"data": sha256(dataset), "device": device.type}
+    calls, paths = [], {}
     for row in sorted(nets, key=lambda row: row["flops"], reverse=True):  # the longest sweeps first
-        name, path = row["net"], folder / f"{row['net']}.safetensors"
-        items[name] = Trained(Sampled(name, row["spec"]), path.absolute(), row["diverged"])
-        paths[name] = cache_path("attacked", {**common, "net": name, "weights": sha256(path)})
-    work = partial(measured, protocol, device.type)
-    fan_out(work, list(items.values()), list(paths.values()), workers, "attack nets")
+        path, spec = folder / f"{row['net']}.safetensors", row["spec"]
+        own = {**common, "net": row["net"], "weights": sha256(path)}
+        own["code"] = code_sha256(measured, f"advlaw.models.{spec['arch']}")
+        item = Trained(Sampled(row["net"], spec), path.absolute(), row["diverged"])
+        for protocol in protocols:
+            calls.append((protocol, item))
+            paths[row["net"], protocol.name] = cache_path("attacked", {**own, **protocol.as_json()})
+    fan_out(partial(measured, device.type), calls, list(paths.values()), workers, "attack nets")
 
-    found = {row["net"]: json.loads(paths[row["net"]].read_text("utf-8")) for row in nets}
+    found = {
+        row["net"]: [json.loads(paths[row["net"], name].read_text("utf-8")) for name in settings.attacks]
+        for row in nets
+    }
     target = Path("plots") / study / "population"
     write_tables(target, nets, found, columns(settings.reference_eps), POPULATION_RANGES, fit.confidence)
-    print(f"{target}: {len(nets)} nets under {', '.join(attacks)}")
+    print(f"{target}: {len(nets)} nets under {', '.join(settings.attacks)}")
 
 
 if __name__ == "__main__":

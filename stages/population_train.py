@@ -34,15 +34,21 @@ def main() -> None:
         "seed": seed,
         "training": settings.training.model_dump(),
         "data": sha256(path),
-        "code": code_sha256(train_group if device.type == "cuda" else train_alone),
         "device": device.type,
     }
-    paths = {net.name: cache_path("nets", {**common, "net": net.name, "spec": net.spec}) for net in nets}
+    trainer = train_group if device.type == "cuda" else train_alone
+    code = {arch: code_sha256(trainer, f"advlaw.models.{arch}") for arch in ("fc", "cnn")}
+    paths = {
+        net.name: cache_path("nets", {**common, "net": net.name, "spec": net.spec, "code": code[net.spec["arch"]]})
+        for net in nets
+    }
     recipe = Recipe(path.absolute(), settings.training, seed)
     if device.type == "cuda":
         train_together(nets, list(paths.values()), recipe, device)
     else:
-        fan_out(partial(train_alone, recipe), nets, list(paths.values()), settings.workers, "train nets")
+        fan_out(
+            partial(train_alone, recipe), [(net,) for net in nets], list(paths.values()), settings.workers, "train nets"
+        )
 
     folder = Path("data") / study / "population"
     collect({folder / f"{name}.safetensors": source for name, source in paths.items()})

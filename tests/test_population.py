@@ -17,6 +17,7 @@ from advlaw.config.population import Architectures, PopulationTraining, Workers
 from advlaw.core.io import read_csv
 from advlaw.data.dataset import Dataset, write_dataset
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
+from advlaw.experiments import together
 from advlaw.experiments.fan_out import cache_path, code_sha256, fan_out, keep
 from advlaw.experiments.population import Recipe, Sampled, examples, flops, n_parameters, result, train_alone, trained
 from advlaw.experiments.population_summary import distributions, write_tables
@@ -198,26 +199,26 @@ def test_shares_in_the_paper_s_range_leave_out_inaccurate_and_unfitted_nets():
 def protocol(recipe):
     attack = OneStepAttack(direction="l2", target="true_label", clip=False)
     fit = Fit(min_errors=5, max_error=0.5, bootstrap=100, confidence=0.95, headline=[])
-    return Protocol(recipe.dataset, {"l2": attack}, Grid(eps_min=0.5, eps_max=64.0, count=12), (4.0, 16.0), fit, 0)
+    return Protocol(recipe.dataset, "l2", attack, Grid(eps_min=0.5, eps_max=64.0, count=12), (4.0, 16.0), fit, 0)
 
 
 def test_what_is_measured_of_a_net_is_what_a_sweep_of_it_gives(recipe, protocol, tmp_path):
     net, path = fc("net_00003", 40), tmp_path / "net"
     path.write_bytes(train_alone(recipe, net))
-    content = measured(protocol, "cpu", Trained(net, path, False))
-    assert measured(protocol, "cpu", Trained(net, path, False)) == content
+    content = measured("cpu", protocol, Trained(net, path, False))
+    assert measured("cpu", protocol, Trained(net, path, False)) == content
     found = json.loads(content)
-    (values,) = found["rows"]
+    values = found["row"]
     assert set(values) == set(columns(protocol.reference_eps))
 
     model, test = trained(net.spec, path, CPU), examples(recipe.dataset, "test", CPU)
     eps = np.geomspace(0.5, 64.0, 12) * 8  # of 64 pixels in L2
-    arrays = sweep_one_step(model, test.images, test.labels, protocol.attacks["l2"], eps, Randomness(0, ("x",)))
+    arrays = sweep_one_step(model, test.images, test.labels, protocol.attack, eps, Randomness(0, ("x",)))
     net_error = (arrays["clean_prediction"] == arrays["label"]).mean() - (arrays["prediction"] == arrays["label"]).mean(
         axis=1
     )
-    assert [point["net_error"] for point in found["curves"]] == pytest.approx(net_error)
-    assert [point["grid_eps"] for point in found["curves"]] == pytest.approx(eps / 8)
+    assert [point["net_error"] for point in found["curve"]] == pytest.approx(net_error)
+    assert [point["grid_eps"] for point in found["curve"]] == pytest.approx(eps / 8)
     assert values["error_at_4"] == (arrays["threshold"] <= 32).mean()
     assert values["test_accuracy"] == (arrays["clean_prediction"] == arrays["label"]).mean()
     assert 0 < values["net_exponent_low"] < values["net_exponent"] < values["net_exponent_high"]
@@ -235,14 +236,14 @@ def test_gradient_norms_of_a_linear_net_are_those_of_its_weights():
 
 
 def test_a_diverged_net_has_rows_that_say_no_more_than_that(protocol, tmp_path):
-    found = json.loads(measured(protocol, "cpu", Trained(fc("a", 8), tmp_path / "missing", True)))
-    (values,) = found["rows"]
-    assert values["attack"] == "l2"
-    assert {value for name, value in values.items() if name != "attack"} == {None}
-    assert found["curves"] == []
+    found = json.loads(measured("cpu", protocol, Trained(fc("a", 8), tmp_path / "missing", True)))
+    assert {name: value for name, value in found["row"].items() if value is not None} == {
+        "attack": "l2", "norm": "l2", "target": "true_label",
+    }  # fmt: skip
+    assert found["curve"] == []
     net = {"net": "a", "spec": fc("a", 8).spec, "n_parameters": 1, "flops": 1, "train_loss": None}
     write_tables(
-        tmp_path, [{**net, "validation_accuracy": None, "diverged": True}], {"a": found},
+        tmp_path, [{**net, "validation_accuracy": None, "diverged": True}], {"a": [found]},
         columns(protocol.reference_eps), {}, 0.95,
     )  # fmt: skip
     (written,) = read_csv(tmp_path / "nets.csv")
@@ -252,7 +253,7 @@ def test_a_diverged_net_has_rows_that_say_no_more_than_that(protocol, tmp_path):
 def test_only_what_is_missing_is_worked_on_and_the_backend_is_no_part_of_it(tmp_path):
     paths = [tmp_path / str(i) for i in range(4)]
     keep(paths[1], b"kept")
-    fan_out(as_bytes, [0, 1, 2, 3], paths, Workers(backend="loky", processes=1), "count")
+    fan_out(as_bytes, [(0,), (1,), (2,), (3,)], paths, Workers(backend="loky", processes=1), "count")
     assert [path.read_bytes() for path in paths] == [b"0", b"kept", b"2", b"3"]
 
 
@@ -267,10 +268,37 @@ def test_the_key_changes_with_what_decides_a_result(monkeypatch, tmp_path):
     assert cache_path("nets", {"net": "a", "seed": 0}) == first
     assert cache_path("nets", {"seed": 1, "net": "a"}) != first
     assert code_sha256(train_alone) == code_sha256(train_alone) != code_sha256(measured)
+    assert code_sha256(train_alone, "advlaw.models.fc") != code_sha256(train_alone, "advlaw.models.cnn")
 
 
 @pytest.mark.parametrize(("backend", "library"), [("ray", "ray"), ("dask", "distributed")])
 def test_a_backend_that_is_not_installed_is_named(monkeypatch, tmp_path, backend, library):
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ValueError, match=f"population.workers.backend = '{backend}': {library} is not installed"):
-        fan_out(as_bytes, [0], [tmp_path / "0"], Workers(backend=backend, processes=2), "count")
+        fan_out(as_bytes, [(0,)], [tmp_path / "0"], Workers(backend=backend, processes=2), "count")
+
+
+def test_a_group_that_does_not_fit_is_halved(recipe, monkeypatch):
+    nets = [fc("a", 20), fc("b", 24), fc("c", 28)]
+    expected = train_group(nets, recipe, CPU)
+    whole = together.train_stacked
+
+    def little_memory(models, group, fitted, settings):
+        if len(group) > 1:
+            raise torch.OutOfMemoryError("no room")
+        return whole(models, group, fitted, settings)
+
+    monkeypatch.setattr(together, "train_stacked", little_memory)
+    for content, alone in zip(expected, train_group(nets, recipe, CPU), strict=True):
+        for name, tensor in weights(content).items():
+            torch.testing.assert_close(tensor, weights(alone)[name], rtol=1e-5, atol=1e-6)
+
+
+def test_a_group_that_was_half_kept_ends_in_the_same_bytes(recipe, tmp_path):
+    nets = [cnn(f"n{i}", [3, 4 + i], 10, dropout=0.4) for i in range(3)]
+    paths = [tmp_path / net.name for net in nets]
+    together.train_together(nets, paths, recipe, CPU)
+    first = [path.read_bytes() for path in paths]
+    paths[1].unlink()
+    together.train_together(nets, paths, recipe, CPU)
+    assert [path.read_bytes() for path in paths] == first

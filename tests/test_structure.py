@@ -173,7 +173,7 @@ def test_outputs_are_ignored_at_the_root_alone():
 
 
 def test_requirements_are_pinned_by_version_alone():
-    for path in (ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"):
+    for path in (ROOT / "requirements.txt", *ROOT.glob("*/requirements.txt")):
         for line in path.read_text(encoding="utf-8").splitlines():
             assert re.fullmatch(r"[A-Za-z0-9_.\[\]-]+==[^ /]+( ; .*)?", line), f"{path.name}: {line}"
             assert "://" not in line

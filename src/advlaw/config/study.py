@@ -97,7 +97,14 @@ def _net_mistakes(key: str, model: str, net: Net, study: Study) -> Iterator[str]
 
 def _population_mistakes(population: Population, study: Study, datasets: Datasets) -> Iterator[str]:
     yield from _unknown("population.dataset", population.dataset, datasets.datasets, "data sets")
-    yield from _attack_mistakes("population_sweep.attacks", study.population_sweep.attacks, study, "one_step")
+    sweep = study.population_sweep
+    yield from _attack_mistakes("population_sweep.attacks", sweep.attacks, study, "one_step")
+    for attack in sweep.attacks:
+        if attack in study.attacks.one_step and study.attacks.one_step[attack].clip:
+            yield f"population_sweep.attacks = {attack!r}: clips, which exponents do not; name one with clip: false"
+    for eps in sweep.reference_eps:
+        if eps > study.attack.eps_max:
+            yield f"population_sweep.reference_eps = {eps:g}: beyond attack.eps_max = {study.attack.eps_max:g}"
     if population.dataset in datasets.datasets:
         side, deepest = datasets.datasets[population.dataset].image_side, population.architectures.cnn.convolutions[1]
         if side >> deepest == 0:

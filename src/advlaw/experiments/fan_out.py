@@ -11,22 +11,21 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stderr
 from functools import partial
-from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from advlaw.config.population import Workers
 from advlaw.core.io import replacing
 from advlaw.core.progress import progress
-from advlaw.models import store
 
-Item = TypeVar("Item")
+SOURCE = Path(__file__).parents[2]
 
 
 def sha256(path: Path) -> str:
@@ -34,15 +33,13 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def code_sha256(work: Callable[..., Any]) -> str:
-    """The hash of the project's code that `work` uses, of all architectures, and of torch's version."""
+def code_sha256(work: Callable[..., Any], *modules: str) -> str:
+    """The hash of the project's code that `work` uses, of `modules` it imports by name, and of torch's version."""
     files: set[Path] = set()
-    architectures = Path(store.__file__).parent.glob("*.py")  # imported by name
-    waiting = [work.__module__, *(f"advlaw.models.{path.stem}" for path in architectures)]
+    waiting = [work.__module__, *modules]
     while waiting:
-        spec = find_spec(waiting.pop())
-        file = Path(spec.origin) if spec and spec.origin else None
-        if file and file not in files:
+        file = SOURCE.joinpath(*waiting.pop().split(".")).with_suffix(".py")
+        if file.exists() and file not in files:
             files.add(file)
             waiting += _imported(file)
     digest = hashlib.sha256(torch.__version__.encode())
@@ -52,10 +49,11 @@ def code_sha256(work: Callable[..., Any]) -> str:
 
 
 def _imported(file: Path) -> Iterator[str]:
-    """The project's modules that a file takes names from."""
+    """The project's modules that a file may take names from."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("advlaw."):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("advlaw"):
             yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def cache_path(kind: str, settings: Mapping[str, Any]) -> Path:
@@ -65,9 +63,9 @@ def cache_path(kind: str, settings: Mapping[str, Any]) -> Path:
 
 
 def fan_out(
-    work: Callable[[Item], bytes], items: Sequence[Item], paths: Sequence[Path], workers: Workers, description: str
+    work: Callable[..., bytes], items: Sequence[tuple], paths: Sequence[Path], workers: Workers, description: str
 ) -> None:
-    """Have `work(item)` written to the item's path, for all items whose path does not exist.
+    """Have `work(*item)` written to the item's path, for all items whose path does not exist.
 
     `work` and items are pickled. Larger items should come first, so that none is left over when the others are done.
     """
@@ -92,10 +90,10 @@ def keep(path: Path, result: bytes) -> None:
         temporary.write_bytes(result)
 
 
-def _work_and_keep(work: Callable[[Item], bytes], item: Item, path: Path) -> None:
+def _work_and_keep(work: Callable[..., bytes], item: tuple, path: Path) -> None:
     """One item, its result written by the worker itself; the progress shown is that of all items."""
     with redirect_stderr(StringIO()):
-        result = work(item)
+        result = work(*item)
     keep(path, result)
 
 
@@ -103,6 +101,7 @@ def _in_parallel(work: Callable[..., None], calls: Sequence[tuple], workers: Wor
     """Yield whenever a call is done."""
     from joblib import Parallel, delayed, parallel_config
 
+    warnings.filterwarnings("ignore", "A worker stopped")  # loky renews a process whose memory has grown
     with _cluster(workers), parallel_config(workers.backend, n_jobs=workers.processes):
         if workers.backend != "ray":
             yield from Parallel(return_as="generator_unordered", batch_size=1)(delayed(work)(*call) for call in calls)
@@ -138,7 +137,13 @@ def _dask(processes: int) -> AbstractContextManager[Any]:
 
     address = os.environ.get("DASK_SCHEDULER_ADDRESS")
     if address:
-        return Client(address)
+        client = Client(address)
+        if any(worker["nthreads"] > 1 for worker in client.scheduler_info(n_workers=-1)["workers"].values()):
+            raise ValueError(
+                f"DASK_SCHEDULER_ADDRESS = {address}: a worker has several threads, which would share one state of "
+                "torch's random numbers; start workers with `--nthreads 1`, several for a machine (`--nworkers`)"
+            )
+        return client
     return Client(n_workers=processes, threads_per_worker=1, dashboard_address=":0")
 
 

@@ -51,19 +51,22 @@ EXPONENT_COLUMNS = (
 def write_tables(
     folder: Path,
     nets: Sequence[Row],
-    measured: Mapping[str, Row],
+    measured: Mapping[str, Sequence[Row]],
     columns: Sequence[str],
     bands: Mapping[str, Band],
     confidence: float,
 ) -> None:
-    """nets.csv, curves.csv and exponents.csv of nets (as nets.json lists them) and what was `measured` of each."""
+    """nets.csv, curves.csv and exponents.csv of nets (as nets.json lists them) and of what was measured of each.
+
+    `measured` has a {row, curve} for every attack on a net.
+    """
     rows, points = [], []
     for net in nets:
-        found = measured[net["net"]]
         described = describe(net)
-        rows += [{**described, **row} for row in found["rows"]]
-        accuracy = {row["attack"]: row["test_accuracy"] for row in found["rows"]}
-        points += [{**described, "test_accuracy": accuracy[point["attack"]], **point} for point in found["curves"]]
+        for found in measured[net["net"]]:
+            row = {**described, **found["row"]}
+            rows.append(row)
+            points += [{**row, **point} for point in found["curve"]]
     write_csv(folder / "nets.csv", [*NET_COLUMNS, *columns], rows)
     write_csv(folder / "curves.csv", CURVE_COLUMNS, points)
     write_csv(folder / "exponents.csv", EXPONENT_COLUMNS, distributions(rows, bands, confidence))

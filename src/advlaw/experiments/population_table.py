@@ -1,7 +1,8 @@
 """What is measured of every net of a population: its accuracy, its exponents, its gaps and its gradients."""
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,11 @@ ENDS = ("", "_low", "_high")
 
 @dataclass(frozen=True)
 class Protocol:
-    """How every net of a population is attacked, and what is fitted to the outcomes."""
+    """How every net of a population is attacked by one attack, and what is fitted to the outcomes."""
 
     dataset: Path
-    attacks: Mapping[str, OneStepAttack]
+    name: str
+    attack: OneStepAttack
     grid: Grid
     reference_eps: tuple[float, ...]
     fit: Fit
@@ -47,7 +49,8 @@ class Protocol:
     def as_json(self) -> Row:
         """All of it that decides a net's rows, but for the data."""
         return {
-            "attacks": {name: attack.model_dump() for name, attack in self.attacks.items()},
+            "name": self.name,
+            "attack": self.attack.model_dump(),
             "grid": self.grid.model_dump(),
             "reference_eps": self.reference_eps,
             "fit": self.fit.model_dump(exclude={"headline"}),
@@ -69,6 +72,9 @@ def columns(reference_eps: Sequence[float]) -> tuple[str, ...]:
     estimates = [f"{name}_{what}{end}" for name in ESTIMATES for what in ("exponent", "amplitude") for end in ENDS]
     return (
         "attack",
+        "norm",
+        "target",
+        "eps_scale",
         "test_accuracy",
         *(f"gap_{quantile:g}" for quantile in GAP_QUANTILES),
         "gradient_l1",
@@ -84,44 +90,38 @@ def columns(reference_eps: Sequence[float]) -> tuple[str, ...]:
     )
 
 
-def measured(protocol: Protocol, device_name: str, item: Trained) -> bytes:
-    """JSON {rows, curves} of one net: a row for every attack, and a curve point for every attack and eps.
+def measured(device_name: str, protocol: Protocol, item: Trained) -> bytes:
+    """JSON {row, curve} of one net under one attack: what is measured, and a point for every eps.
 
-    A net whose training diverged has rows that say no more than that.
+    A net whose training diverged has a row that says no more than that.
     """
     device = configure(threads=1, device=device_name)
+    attack = protocol.attack
+    about = {"attack": protocol.name, "norm": attack.norm, "target": attack.target}
     if item.diverged:
-        empty = dict.fromkeys(columns(protocol.reference_eps))
-        return json.dumps({"rows": [{**empty, "attack": name} for name in protocol.attacks], "curves": []}).encode()
+        return _json({**dict.fromkeys(columns(protocol.reference_eps)), **about}, [])
     model = trained(item.net.spec, item.path, device)
     test = examples(protocol.dataset, "test", device)
-    norms = gradient_norms(model, test.images, test.labels)
-    rows, curves = [], []
-    for name, attack in protocol.attacks.items():
-        eps = grid(
-            protocol.grid.eps_min, protocol.grid.eps_max, protocol.grid.count, attack.norm, test.images[0].numel()
-        )
-        randomness = Randomness(protocol.seed, ("population", item.net.name, name))
-        arrays = sweep_one_step(model, test.images, test.labels, attack, eps, randomness, BATCH)
-        found = outcomes(arrays)
-        fitted = Fitted(found, protocol.fit, generator(protocol.seed, "population", "bootstrap", item.net.name, name))
-        scale = float(eps[0] / protocol.grid.eps_min)
-        rows.append(
-            {
-                "attack": name,
-                "test_accuracy": float(found.was_right.mean()),
-                **_gap_quantiles(found),
-                **norms,
-                **_estimates(fitted),
-                "n_zero_gradient": int(arrays["zero_gradient"].sum()),
-                **{f"error_at_{e:g}": _gross_error(arrays["threshold"], e * scale) for e in protocol.reference_eps},
-            }
-        )
-        curves += [
-            {"attack": name, "grid_eps": row["eps"] / scale, **{k: row[k] for k in ("gross_error", "net_error")}}
-            for row in fitted.curve()
-        ]
-    return json.dumps({"rows": _finite(rows), "curves": curves}).encode()
+    n_pixels, points = test.images[0].numel(), protocol.grid
+    eps = grid(points.eps_min, points.eps_max, points.count, attack.norm, n_pixels)
+    randomness = Randomness(protocol.seed, ("population", item.net.name, protocol.name))
+    arrays = sweep_one_step(model, test.images, test.labels, attack, eps, randomness, BATCH)
+    found = outcomes(arrays)
+    bootstrap = generator(protocol.seed, "population", "bootstrap", item.net.name, protocol.name)
+    fitted = Fitted(found, protocol.fit, bootstrap)
+    scale = math.sqrt(n_pixels) if attack.norm == "l2" else 1.0
+    row = {
+        **about,
+        "eps_scale": scale,
+        "test_accuracy": float(found.was_right.mean()),
+        **_gap_quantiles(found),
+        **gradient_norms(model, test.images, test.labels),
+        **_estimates(fitted),
+        "n_zero_gradient": int(arrays["zero_gradient"].sum()),
+        **{f"error_at_{e:g}": _gross_error(arrays["threshold"], e * scale) for e in protocol.reference_eps},
+    }
+    errors = ("gross_error", "net_error")
+    return _json(row, [{"grid_eps": p["eps"] / scale, **{name: p[name] for name in errors}} for p in fitted.curve()])
 
 
 def gradient_norms(model: Classifier, images: Tensor, labels: Tensor) -> dict[str, float]:
@@ -134,7 +134,7 @@ def gradient_norms(model: Classifier, images: Tensor, labels: Tensor) -> dict[st
         gradient = input_gradient(model, images[batch], labels[batch]).flatten(1)
         return torch.stack([gradient.abs().sum(dim=1), gradient.norm(dim=1)])
 
-    l1, l2 = torch.cat(in_batches(len(images), BATCH, norms, "gradients"), dim=1).median(dim=1).values.tolist()
+    l1, l2 = torch.cat(in_batches(len(images), BATCH, norms, "gradients"), dim=1).cpu().median(dim=1).values.tolist()
     return {"gradient_l1": l1, "gradient_l2": l2}
 
 
@@ -160,6 +160,7 @@ def _gross_error(threshold: np.ndarray, eps: float) -> float:
     return float((threshold <= eps).mean())
 
 
-def _finite(rows: list[Row]) -> list[Row]:
+def _json(row: Row, curve: list[Row]) -> bytes:
     """None for not-a-number, which JSON cannot hold."""
-    return [{key: None if value != value else value for key, value in row.items()} for row in rows]
+    finite = {key: None if value != value else value for key, value in row.items()}
+    return json.dumps({"row": finite, "curve": curve}).encode()

@@ -38,17 +38,22 @@ Tensors = dict[str, Tensor]
 
 
 def train_together(nets: Sequence[Sampled], paths: Sequence[Path], recipe: Recipe, device: torch.device) -> None:
-    """Train the nets whose path does not exist, group by group, and write each as `packed` gives it."""
-    path_of = {net.name: path for net, path in zip(nets, paths, strict=True) if not path.exists()}
-    missing = [net for net in nets if net.name in path_of]
+    """Train the groups with a net whose path does not exist, and write each such net as `packed` gives it.
+
+    Draws of dropout belong to a group: a run that was killed goes on to the same bytes, while a larger population, with
+    other groups, finds other draws for its further nets.
+    """
+    path_of = {net.name: path for net, path in zip(nets, paths, strict=True)}
+    waiting = [group for group in groups(nets) if not all(path_of[net.name].exists() for net in group)]
 
     def results() -> Iterator[None]:
-        for group in groups(missing):
+        for group in waiting:
             for net, content in zip(group, train_group(group, recipe, device), strict=True):
-                keep(path_of[net.name], content)
+                if not path_of[net.name].exists():
+                    keep(path_of[net.name], content)
                 yield
 
-    for _ in progress(results(), "train nets", total=len(missing)):
+    for _ in progress(results(), "train nets", total=sum(map(len, waiting))):
         pass
 
 
@@ -99,22 +104,25 @@ class NetDropout(nn.Module):
 
 def train_group(nets: list[Sampled], recipe: Recipe, device: torch.device) -> list[bytes]:
     """Every net as `packed` gives it. A group that does not fit the device's memory is halved."""
+    fitted, validation = (examples(recipe.dataset, split, device) for split in ("train", "validation"))
+    models = [untrained(net, recipe, fitted.images).to(device) for net in nets]
+    losses = None
     try:
-        losses, models = _train(nets, recipe, device)
+        losses = train_stacked(models, nets, fitted, recipe)
     except torch.OutOfMemoryError:
         if len(nets) == 1:
             raise
+    if losses is None:  # out here, where the failed attempt's tensors are gone
+        del models
         torch.cuda.empty_cache()
         half = len(nets) // 2
         return [*train_group(nets[:half], recipe, device), *train_group(nets[half:], recipe, device)]
-    validation = examples(recipe.dataset, "validation", device)
     return [packed(in_fast_layout(model), loss, validation) for model, loss in zip(models, losses, strict=True)]
 
 
-def _train(nets: list[Sampled], recipe: Recipe, device: torch.device) -> tuple[list[float], list[Classifier]]:
-    """The last epoch's mean losses and the trained nets."""
-    fitted = examples(recipe.dataset, "train", device)
-    models = [untrained(net, recipe, fitted.images).to(device) for net in nets]
+def train_stacked(models: list[Classifier], nets: list[Sampled], fitted: Examples, recipe: Recipe) -> list[float]:
+    """Train a group's models in place, stacked and padded; returns the mean losses of the last epoch."""
+    device = fitted.labels.device
     template = _with_own_dropout(build(largest_spec(nets))).to(device).train()
     weights = {
         name: torch.stack([_padded(model.get_parameter(name), wanted.shape) for model in models]).requires_grad_(True)
@@ -135,7 +143,7 @@ def _train(nets: list[Sampled], recipe: Recipe, device: torch.device) -> tuple[l
         for i, model in enumerate(models):
             for name, parameter in model.named_parameters():
                 parameter.copy_(weights[name][i][tuple(slice(size) for size in parameter.shape)])
-    return losses, models
+    return losses
 
 
 def _run_epochs(

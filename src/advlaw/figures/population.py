@@ -53,7 +53,7 @@ def _draw_curves(nets: list[Row], curves: list[Row], folder: Path) -> None:
             count = sum(row["arch"] == arch for row in rows)
             if count:
                 ax.plot([], [], color=colour, label=f"{name} ({count})")
-        _draw_slope(ax, points[attack, rows[0]["net"]], 1.0 if attack == "fgsm" else 2.0)
+        _draw_slope(ax, points[attack, rows[0]["net"]], 1 if rows[0]["target"] == "true_label" else 2)
         n_images = f"{int(rows[0]['n_images']):,}"
         ax.set(xscale="log", yscale="log", ylim=(0.7 / int(rows[0]["n_images"]), 1.5), xlabel="ε (pixel units, 0–255)")
         ax.set_title(f"{ATTACK_NAMES.get(attack, attack)}: {len(rows)} sampled nets, {n_images} test images")
@@ -62,12 +62,12 @@ def _draw_curves(nets: list[Row], curves: list[Row], folder: Path) -> None:
     save_figure(figure, folder, "figure_10")
 
 
-def _draw_slope(ax: Axes, points: list[Row], slope: float) -> None:
-    """A dashed guide through the smallest visible error."""
+def _draw_slope(ax: Axes, points: list[Row], slope: int) -> None:
+    """A dashed guide beside the curves, of the exponent that the paper finds for such attacks."""
     (eps,) = columns(points, "grid_eps")
     middle = np.sqrt(eps[0] * eps[-1])
     line = np.array([middle / 10, middle * 5])
-    ax.plot(line, 0.06 * (line / line[-1]) ** slope, "k--", linewidth=1.0, label=f"slope {slope:g}")
+    ax.plot(line, 0.06 * (line / line[-1]) ** slope, "k--", linewidth=1.0, label=f"slope {slope}")
 
 
 def _draw_exponents(attacks: dict[str, list[Row]], exponents: list[Row], folder: Path) -> None:
