@@ -10,6 +10,9 @@ import psutil
 import pytest
 from repository import Repository, ran
 
+from advlaw.config.population import Workers
+from advlaw.experiments.fan_out import fan_out
+
 pytestmark = pytest.mark.slow
 STAGES = ("population_train", "population_sweep")
 TABLES = ("nets.csv", "curves.csv", "exponents.csv")
@@ -104,3 +107,16 @@ def kill_when(repository: Repository, n_kept: int) -> None:
 
 def kept(folder: Path) -> int:
     return sum(not path.name.startswith(".") for path in folder.glob(".ckpt/*/*"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_dask_worker_of_several_threads_is_refused(monkeypatch, tmp_path):
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=":0"
+    ) as cluster:
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", cluster.scheduler_address)
+        with pytest.raises(ValueError, match="a worker has several threads"):
+            fan_out(str.encode, [("a",)], [tmp_path / "a"], Workers(backend="dask", processes=2), "count")
+    assert not (tmp_path / "a").exists()

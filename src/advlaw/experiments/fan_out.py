@@ -139,6 +139,7 @@ def _dask(processes: int) -> AbstractContextManager[Any]:
     if address:
         client = Client(address)
         if any(worker["nthreads"] > 1 for worker in client.scheduler_info(n_workers=-1)["workers"].values()):
+            client.close()
             raise ValueError(
                 f"DASK_SCHEDULER_ADDRESS = {address}: a worker has several threads, which would share one state of "
                 "torch's random numbers; start workers with `--nthreads 1`, several for a machine (`--nworkers`)"
