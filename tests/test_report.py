@@ -1,5 +1,6 @@
 """Figures and the README: drawn from tables alone, the same bytes again, and numbers that the pipeline wrote."""
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -16,9 +17,11 @@ from advlaw.core.io import read_csv, write_csv, write_json
 from advlaw.figures.error_curves import draw_figures, exponent_text
 from advlaw.figures.gaps import draw_gaps
 from advlaw.figures.methods import METHODS, draw_methods
+from advlaw.figures.population import draw_population
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.tables import Curve, Tables
+from advlaw.report.benchmarks import benchmarks_table
 from advlaw.report.markdown import BLOCKS, filled, shuffled_table, studies_table
 
 ROOT = Path(__file__).parents[1]
@@ -135,7 +138,7 @@ def test_the_tables_of_a_page_are_the_pipeline_s(monkeypatch, page):
     text = page.read_text(encoding="utf-8")
     studies = runpy.run_path(str(ROOT / "stages" / "readme.py"))["study_tables"]()
     assert filled(text, studies) == text
-    known = {f"{name} {study}" for name in BLOCKS for study in studies} | {"studies"}
+    known = {f"{name} {study}" for name in BLOCKS for study in studies} | {"studies", "benchmarks"}
     assert set(re.findall("<!-- ([^/].*?) -->", text)) <= known
 
 
@@ -193,3 +196,34 @@ def test_every_path_a_page_names_exists(page):
     text = page.read_text(encoding="utf-8")
     for path in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (page.parent / path).exists(), path
+
+
+def test_the_table_of_benchmarks_is_that_of_the_measured_results():
+    results = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"<!-- benchmarks -->\n{benchmarks_table(results)}\n<!-- /benchmarks -->" in text
+    line = {**results["lines"][0], "ratio": 2.5, "ratio_low": 2.0, "ratio_high": 3.0, "matmul_share": 0.876}
+    assert benchmarks_table({**results, "lines": [line]}).endswith("| **2.50** [2.00, 3.00] | 88 % |")
+
+
+def test_a_population_of_one_kind_and_without_fits_is_drawn(tmp_path):
+    nets = [
+        {
+            "net": f"n{i}", "arch": "fc", "layers": "2", "n_parameters": "1000", "attack": "fgsm",
+            "target": "true_label", "test_accuracy": "0.9", "n_images": "500", "net_exponent": "", "net_ls_exponent": "",
+            "error_at_4": "0.1",
+        }
+        for i in range(3)
+    ]  # fmt: skip
+    curves = [
+        {"net": f"n{i}", "attack": "fgsm", "grid_eps": str(eps), "net_error": str(0.01 * eps)}
+        for i in range(3)
+        for eps in (0.1, 1.0, 10.0)
+    ]
+    exponents = [
+        {"attack": "fgsm", "estimate": name, "nets": "all", "band_low": ""} for name in ("gross", "net", "net_ls")
+    ]
+    drawn = draw_population(nets, curves, exponents, tmp_path)
+    assert drawn == ["figure_10", "population_exponents", "population_scatter"]
+    assert all((tmp_path / f"{name}.svg").exists() for name in drawn)
+    assert draw_population([{**row, "test_accuracy": "0.5"} for row in nets], curves, exponents, tmp_path) == []
