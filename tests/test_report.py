@@ -210,8 +210,8 @@ def test_a_population_of_one_kind_and_without_fits_is_drawn(tmp_path):
     nets = [
         {
             "net": f"n{i}", "arch": "fc", "layers": "2", "n_parameters": "1000", "attack": "fgsm",
-            "target": "true_label", "test_accuracy": "0.9", "n_images": "500", "net_exponent": "", "net_ls_exponent": "",
-            "error_at_4": "0.1",
+            "target": "true_label", "test_accuracy": "0.9", "n_images": "500", "net_exponent": "",
+            "net_ls_exponent": "", "error_at_4": "0.1",
         }
         for i in range(3)
     ]  # fmt: skip
