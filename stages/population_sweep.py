@@ -42,11 +42,11 @@ def main() -> None:
         for name in settings.attacks
     ]
     common = {"data": sha256(dataset), "device": device.type}
+    code = {arch: code_sha256(measured, f"advlaw.models.{arch}") for arch in ("fc", "cnn")}
     calls, paths = [], {}
     for row in sorted(nets, key=lambda row: row["flops"], reverse=True):  # the longest sweeps first
         path, spec = folder / f"{row['net']}.safetensors", row["spec"]
-        own = {**common, "net": row["net"], "weights": sha256(path)}
-        own["code"] = code_sha256(measured, f"advlaw.models.{spec['arch']}")
+        own = {**common, "net": row["net"], "weights": sha256(path), "code": code[spec["arch"]]}
         item = Trained(Sampled(row["net"], spec), path.absolute(), row["diverged"])
         for protocol in protocols:
             calls.append((protocol, item))

@@ -61,10 +61,7 @@ def groups(nets: Sequence[Sampled]) -> Iterator[list[Sampled]]:
     """Nets with the same layers but for their sizes, padded to at most 4 times their parameters."""
     alike: dict[tuple, list[Sampled]] = {}
     for net in nets:
-        spec = net.spec
-        alike.setdefault((spec["arch"], len(spec[SIZES[spec["arch"]][0]]), *spec.get("kernel_sizes", ())), []).append(
-            net
-        )
+        alike.setdefault(_layers(net.spec), []).append(net)
     for family in alike.values():
         family.sort(key=lambda net: n_parameters(net.spec))
         group: list[Sampled] = []
@@ -76,6 +73,12 @@ def groups(nets: Sequence[Sampled]) -> Iterator[list[Sampled]]:
                 longer = [net]
             group = longer
         yield group
+
+
+def _layers(spec: Spec) -> tuple:
+    """What nets of one program have in common: their kind, their depth and their kernels."""
+    kind = spec["arch"]
+    return kind, len(spec[SIZES[kind][0]]), *spec.get("kernel_sizes", ())
 
 
 def largest_spec(nets: Sequence[Sampled]) -> Spec:

@@ -121,9 +121,8 @@ def _draw_scatter(attacks: dict[str, list[Row]], folder: Path) -> None:
         chosen: f"gross error at ε = {chosen[len('error_at_') :]}",
     }
     figure, axes = plt.subplots(2, len(AGAINST), figsize=(TEXT_WIDTH_INCHES, 4.2), sharex="col", sharey="row")
-    lines = list(axes)
-    for line, (height, y_label) in zip(lines, heights.items(), strict=True):
-        for ax, (width, x_label) in zip(line, AGAINST.items(), strict=True):
+    for line, (height, y_label) in zip(axes, heights.items(), strict=True):
+        for ax, width in zip(line, AGAINST, strict=True):
             for arch, members in grouped(rows, "arch").items():
                 x, y = columns(members, width, height)
                 name, colour = KINDS[arch]
@@ -132,9 +131,9 @@ def _draw_scatter(attacks: dict[str, list[Row]], folder: Path) -> None:
                 ax.set_xscale("log")
             if width == "layers":
                 ax.set_xticks(range(1, 1 + max(int(row["layers"]) for row in rows)))
-            if line is lines[-1]:
-                ax.set_xlabel(x_label)
         line[0].set_ylabel(y_label)
+    for ax, x_label in zip(axes[-1], AGAINST.values(), strict=True):
+        ax.set_xlabel(x_label)
     axes[0][-1].legend(loc="best")
-    figure.suptitle(f"{ATTACK_NAMES.get(attack, attack)}", fontsize=8)
+    figure.suptitle(f"{ATTACK_NAMES.get(attack, attack)}: {len(rows)} sampled nets", fontsize=8)
     save_figure(figure, folder, "population_scatter")
