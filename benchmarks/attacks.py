@@ -19,10 +19,12 @@ from nets import ARCHITECTURES, N_CLASSES, SHAPE, as_shipped, attacked, trained
 from rounds import Line, Setting, compare
 from torch import Tensor, nn
 
+from advlaw.attacks.iterative import perturbed
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
+from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.rays import Ray
-from advlaw.evaluation.sweep import Randomness, sweep_iterative, sweep_one_step
+from advlaw.evaluation.sweep import Randomness, sweep_one_step
 from advlaw.models.classifier import Classifier
 
 with warnings.catch_warnings():
@@ -150,7 +152,7 @@ def pgd(setting: Setting) -> Iterator[Line]:
             return attack.run(model, images, foolbox.criteria.Misclassification(labels), epsilon=eps)
 
         def ours(net=net, images=images, labels=labels) -> list[int]:
-            found = sweep_iterative(net, images, labels, PGD, FEW, RANDOM, BATCH)
+            found = sweep_each_eps(net, images, labels, PGD, perturbed, FEW, RANDOM, BATCH)
             return (found["prediction"] != found["label"]).sum(axis=1).tolist()
 
         peers = {

@@ -1,7 +1,7 @@
 """Training sampled nets one after another on one thread, against the two loops people write.
 
-The nets are the first fully connected and convolutional ones of studies/mnist, on 28x28 images. All take the same
-batches in the same order to the same last loss.
+The nets are the first ones of studies/mnist as they are drawn, and the first of each kind, on 28x28 images. All take
+the same batches in the same order to the same last loss.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,15 +24,18 @@ from advlaw.experiments.together import groups, train_stacked
 from advlaw.models.store import in_fast_layout
 from advlaw.training.loop import Examples
 
-N_NETS = {"fc": 8, "cnn": 3}
-N_IMAGES = {"fc": 12_000, "cnn": 2560}
+GROUPS = {  # which kinds, how many nets, how many images
+    "as drawn": (("fc", "cnn"), 10, 2560),
+    "fully connected": (("fc",), 8, 12_000),
+    "convolutional": (("cnn",), 3, 2560),
+}
 RECIPE = Recipe(Path(), PopulationTraining(epochs=1, learning_rate=0.001, batch_size=128), seed=0)
 Train = Callable[[nn.Module, Sampled, Examples], float]
 
 
-def nets(arch: str) -> list[Sampled]:
+def nets(kinds: tuple[str, ...], count: int) -> list[Sampled]:
     settings = read_section(Path("studies/mnist/params.yaml"), "population", Population)
-    return [net for net in population(settings, 0, SHAPE, N_CLASSES) if net.spec["arch"] == arch][: N_NETS[arch]]
+    return [net for net in population(settings, 0, SHAPE, N_CLASSES) if net.spec["arch"] in kinds][:count]
 
 
 def ours(model: nn.Module, net: Sampled, examples: Examples) -> float:
@@ -85,9 +88,9 @@ def train_all(train: Train, sampled: list[Sampled], examples: Examples) -> list[
 
 
 def lines(setting: Setting) -> Iterator[Line]:
-    for arch, name in (("fc", "fully connected"), ("cnn", "convolutional")):
-        images, labels = (tensor[: N_IMAGES[arch]].to(setting.device) for tensor in images_and_labels())
-        sampled, examples = nets(arch), Examples(images, labels)
+    for name, (kinds, count, n_images) in GROUPS.items():
+        images, labels = (tensor[:n_images].to(setting.device) for tensor in images_and_labels())
+        sampled, examples = nets(kinds, count), Examples(images, labels)
         peers = {
             what: partial(train_all, train, sampled, examples)
             for what, train in {"torchvision DataLoader": with_loader, "in-memory Adam": in_memory}.items()
@@ -95,7 +98,7 @@ def lines(setting: Setting) -> Iterator[Line]:
         own = partial(train_all, ours, sampled, examples)
         if setting.device.type == "cuda":
             own = partial(together, sampled, examples)
-        if arch == "fc" or setting.device.type == "cpu":  # together, draws of dropout are others
+        if kinds == ("fc",) or setting.device.type == "cpu":  # together, draws of dropout are others
             expected = torch.tensor(own())
             for job in peers.values():
                 torch.testing.assert_close(torch.tensor(job()), expected, rtol=1e-2, atol=0)

@@ -1,12 +1,14 @@
-"""Draw the study's figures from its tables: Cubuk Fig. 2, 3, 4, 6, 10 and 13, and what explains them.
+"""Draw the study's figures from its tables: Cubuk Fig. 2 to 6 and 10 to 13, and what explains them.
 
     python stages/figures.py --params params.yaml
 reads   plots/<study>/:  error_curves.csv  ·  exponents.csv  ·  logit_gap_distribution.csv
-        ·  theory/*.csv  ·  order_statistics/densities.csv  ·  population/*.csv
-writes  plots/<study>/figures/:  figure_2{a,b,c}, clipping: .svg  ·  .png  ·  .csv (the plotted numbers)
-        ·  .svg  ·  .png of figure_2b_gaps, one_step_methods, figure_3_<net>, error_predictions, residuals, takeovers,
-        figure_4, figure_6, figure_13, gaps_in_training, label_blind_<net>, figure_10, population_exponents,
-        population_scatter
+        ·  theory/*.csv  ·  order_statistics/densities.csv  ·  population/*.csv  ·  models.csv
+        ·  robustness/accuracy.csv
+writes  plots/<study>/figures/:
+        figure_2{a,b,c}, figure_11, defended, clipping: .svg  ·  .png  ·  .csv (the plotted numbers)
+        figure_2b_gaps, figure_3_<net>, figure_4, figure_5, figure_6, figure_10, figure_12, figure_13, one_step_methods,
+        error_predictions, residuals, takeovers, gaps_in_training, label_blind_<net>, population_exponents,
+        population_scatter: .svg  ·  .png
 """
 
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 from advlaw.config.section import read_section
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_csv
+from advlaw.figures.defences import draw_defences
 from advlaw.figures.error_curves import draw_figures
 from advlaw.figures.gap_densities import draw_gap_densities
 from advlaw.figures.gaps import draw_gaps
@@ -39,6 +42,8 @@ def main() -> None:
         densities = read_csv(folder / "order_statistics" / "densities.csv")
         drawn += draw_gap_densities(theory["gap_densities"], densities, compared, target)
         drawn += draw_label_blind(theory.get("ties", []), theory.get("label_blind_curves", []), target)
+    controls = read_csv(folder / "robustness" / "accuracy.csv")
+    drawn += draw_defences(points, controls, read_csv(folder / "models.csv"), target)
     population = {path.stem: read_csv(path) for path in (folder / "population").glob("*.csv")}
     drawn += draw_population(population["nets"], population["curves"], population["exponents"], target)
     print(f"{target}: {', '.join(drawn) or 'no curves to draw'}")

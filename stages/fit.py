@@ -26,13 +26,14 @@ from advlaw.fitting.tables import Curve, Tables
 
 def main() -> None:
     params = stage_arguments(__doc__).params
-    study, seed, models, attacks, sweeps, settings = read_sections(
-        params, study=str, seed=int, models=dict[str, dict], attacks=Attacks, sweeps=dict[str, Sweep], fit=Fit
+    study, seed, attacks, sweeps, settings = read_sections(
+        params, study=str, seed=int, attacks=Attacks, sweeps=dict[str, Sweep], fit=Fit
     )
-    rows = []
-    for name, model in models.items():
-        trained = json.loads((Path("models") / study / name / "row.json").read_text("utf-8"))
-        rows.append({**trained, "learning_rate": model["learning_rate"]})
+    nets = read_sections(
+        params, models=dict[str, dict], robust_models=dict[str, dict], pretrained_models=dict[str, dict]
+    )
+    names = [name for section in nets for name in section]
+    rows = [json.loads((Path("models") / study / name / "row.json").read_text("utf-8")) for name in names]
     tables = Tables(rows, settings)
     kept = {row["model"]: [None, *(found["snapshot"] for found in row["snapshots"])] for row in rows}
     curves = [
@@ -45,7 +46,7 @@ def main() -> None:
     for name, sweep, attack, state in progress(curves, "fit"):
         file = curve_name(attack, state)
         arrays = read_npz(Path("data") / study / "sweeps" / name / f"{file}.npz")
-        kind = attacks.by_name(sweep.family, attack)
+        kind = attacks.by_key(f"{sweep.family}.{attack}")
         curve = Curve(name, attack, state, sweep, kind, int(arrays["zero_gradient"].sum()))
         tables.add(curve, Fitted(outcomes(arrays), settings, generator(seed, "bootstrap", name, file)))
     tables.write(Path("plots") / study, Path("metrics") / study)

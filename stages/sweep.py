@@ -4,22 +4,24 @@
 reads   models/<study>/<model>/  ·  data/datasets/<dataset>.npz
 writes  data/<study>/sweeps/SWEEP/<attack>.npz, on snapshots from training <attack>@<accuracy>.npz:  eps (E,)
         ·  prediction, top5 (E, N)  ·  clean_prediction, clean_top5, clean_margin, label, zero_gradient (N,)
-        ·  one-step: threshold, threshold_class, recovery, reflips (N,)  ·  iterative: bracket (N, 2)
+        ·  one-step: threshold, threshold_class, recovery, reflips (N,)  ·  others: bracket (N, 2)
 """
 
+import importlib
 import itertools
 from pathlib import Path
 
 import torch
 
-from advlaw.config.attack import Grid, IterativeAttack, attack_kind
+from advlaw.config.attack import KINDS, Grid, OneStepAttack
 from advlaw.config.section import read_section, read_sections
 from advlaw.config.sweep import Sweep, curve_name
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
-from advlaw.evaluation.sweep import Randomness, grid, sweep_iterative, sweep_one_step
+from advlaw.evaluation.each_eps import sweep_each_eps
+from advlaw.evaluation.sweep import Randomness, grid, sweep_one_step
 from advlaw.models.store import at_accuracy, fitted_labels, has_state, load_model
 
 
@@ -39,13 +41,14 @@ def main() -> None:
     states = [state for state in sweep.states() if has_state(model_folder, at_accuracy(state))]
     for state, name in itertools.product(states, sweep.attacks):
         model = load_model(model_folder, device, at_accuracy(state))
-        attack = read_section(params, f"attacks.{sweep.family}.{name}", attack_kind(sweep.family))
+        attack = read_section(params, f"attacks.{sweep.family}.{name}", KINDS[sweep.family])
         points = grid(eps.eps_min, eps.eps_max, eps.count, attack.norm, images[0].numel())
         randomness = Randomness(seed, ("sweep", arguments.sweep, name))
-        if isinstance(attack, IterativeAttack):
-            arrays = sweep_iterative(model, images, wanted, attack, points, randomness)
-        else:
+        if isinstance(attack, OneStepAttack):
             arrays = sweep_one_step(model, images, wanted, attack, points, randomness)
+        else:
+            perturb = importlib.import_module(f"advlaw.attacks.{sweep.family}").perturbed
+            arrays = sweep_each_eps(model, images, wanted, attack, perturb, points, randomness)
         curve = curve_name(name, state)
         write_npz(Path("data") / study / "sweeps" / arguments.sweep / f"{curve}.npz", arrays)
         wrong = (arrays["prediction"][-1] != arrays["label"]).mean()

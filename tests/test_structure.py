@@ -85,6 +85,11 @@ def stages(file: Path) -> dict[str, dict]:
     return {name: entry.get("do", entry) for name, entry in entries.items()}
 
 
+BY_NAME = {  # what a stage imports by name, as its entry says
+    **{name: {"src/advlaw/models/${item.arch}.py"} for name in ("train", "train_robust", "pretrained")},
+    "sweep": {"src/advlaw/attacks/${item.family}.py"},
+    "stress": {f"src/advlaw/attacks/{family}.py" for family in ("one_step", "iterative", "apgd", "query")},
+}
 STAGES = {**stages(ROOT / "dvc.yaml"), **stages(ROOT / "datasets" / "dvc.yaml")}
 
 
@@ -94,8 +99,7 @@ def test_a_stage_depends_on_the_code_it_imports_and_on_no_other(name):
     script = ROOT / "stages" / f"{name}.py"
     assert f"stages/{name}.py" in deps
     needed = {path.relative_to(ROOT).as_posix() for path in closure(script)}
-    if name == "train":
-        needed.add("src/advlaw/models/${item.arch}.py")  # imported by name, as the entry says
+    needed |= BY_NAME.get(name, set())
     code = [dep for dep in deps if dep.startswith("src/")]
     missing = {path for path in needed if not any(path == dep or path.startswith(dep + "/") for dep in code)}
     assert not missing, f"{name}: imported but not in deps: {sorted(missing)}"
@@ -146,6 +150,8 @@ def test_a_study_of_the_same_kind_differs_from_the_default_in_its_data_and_popul
     for section in ("models", "sweeps"):
         kept = {key: entry for key, entry in default[section].items() if entry["dataset"] != "clusters"}
         default[section] = kept
+    for entry in (*default["models"].values(), *default["robust_models"].values()):
+        entry.pop("entropy_delay", None)  # needed on so few images alone
     nets = default["response"]["nets"]
     default["response"]["nets"] = {key: net for key, net in nets.items() if net["dataset"] != "clusters"}
     headline = default["fit"]["headline"]
@@ -154,6 +160,9 @@ def test_a_study_of_the_same_kind_differs_from_the_default_in_its_data_and_popul
     found = read((ROOT / "studies" / name / "params.yaml").read_text(encoding="utf-8"))
     own, population = found.pop("population"), default.pop("population")  # its data and sizes are the study's own
     assert (own["dataset"], own.keys(), own["workers"]) == (name, population.keys(), population["workers"])
+    own, robustness = found.pop("robustness"), default.pop("robustness")  # as is how many nets and images are attacked
+    assert own["nets"].items() >= robustness["nets"].items()
+    assert {**own["protocol"], "images": 0} == {**robustness["protocol"], "images": 0}
     assert found == default
     assert (ROOT / "studies" / name / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
 

@@ -5,10 +5,12 @@ import pytest
 import torch
 from conftest import CLASSES, make_images, make_net, one_step, pgd_attack
 
+from advlaw.attacks.iterative import perturbed
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.evaluation.batches import in_batches
+from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.rays import Ray
-from advlaw.evaluation.sweep import Randomness, grid, sweep_iterative, sweep_one_step
+from advlaw.evaluation.sweep import Randomness, grid, sweep_one_step
 from advlaw.evaluation.threshold import refine
 
 EPS = np.geomspace(0.01, 64.0, 40)
@@ -113,7 +115,7 @@ def test_eps_zero_gives_exactly_zero_error(arch, clip):
     nothing = np.array([0.0, 0.0])
     arrays = sweep_one_step(net, images, labels, one_step(clip=clip), nothing, RANDOM)
     assert (arrays["prediction"] == arrays["clean_prediction"]).all()
-    arrays = sweep_iterative(net, images, labels, pgd_attack(clip=clip), nothing, RANDOM)
+    arrays = sweep_each_eps(net, images, labels, pgd_attack(clip=clip), perturbed, nothing, RANDOM)
     assert (arrays["prediction"] == arrays["clean_prediction"]).all()
 
 
@@ -123,14 +125,14 @@ def test_results_do_not_depend_on_the_batch_size(arch):
     labels = noisy_labels(net, images)
     attack = pgd_attack(random_start=True, restarts=2)
     whole = sweep_one_step(net, images, labels, one_step(), EPS, RANDOM)
-    whole_pgd = sweep_iterative(net, images, labels, attack, EPS[::8], RANDOM)
+    whole_pgd = sweep_each_eps(net, images, labels, attack, perturbed, EPS[::8], RANDOM)
     for size in (7, 64):
         parts = sweep_one_step(net, images, labels, one_step(), EPS, RANDOM, batch_size=size)
         for name in ("prediction", "clean_prediction", "threshold_class", "reflips"):
             np.testing.assert_array_equal(parts[name], whole[name])
         for name in ("threshold", "recovery"):
             np.testing.assert_allclose(parts[name], whole[name], rtol=3e-4)
-        parts = sweep_iterative(net, images, labels, attack, EPS[::8], RANDOM, batch_size=size)
+        parts = sweep_each_eps(net, images, labels, attack, perturbed, EPS[::8], RANDOM, batch_size=size)
         np.testing.assert_array_equal(parts["prediction"], whole_pgd["prediction"])
         np.testing.assert_array_equal(parts["bracket"], whole_pgd["bracket"])
 
@@ -138,7 +140,7 @@ def test_results_do_not_depend_on_the_batch_size(arch):
 def test_brackets_hold_the_first_wrong_eps():
     net, images = make_net("fc"), make_images(150)
     labels = noisy_labels(net, images)
-    arrays = sweep_iterative(net, images, labels, pgd_attack(), EPS, RANDOM)
+    arrays = sweep_each_eps(net, images, labels, pgd_attack(), perturbed, EPS, RANDOM)
     was_right = arrays["clean_prediction"] == arrays["label"]
     assert np.isnan(arrays["bracket"][~was_right]).all()
     wrong = arrays["prediction"] != arrays["label"]
@@ -153,9 +155,9 @@ def test_restarts_only_make_more_images_wrong():
     labels = net(images).argmax(dim=1)
     errors = [
         (
-            sweep_iterative(net, images, labels, pgd_attack(random_start=True, restarts=n), EPS[20:30], RANDOM)[
-                "prediction"
-            ]
+            sweep_each_eps(
+                net, images, labels, pgd_attack(random_start=True, restarts=n), perturbed, EPS[20:30], RANDOM
+            )["prediction"]
             != labels.numpy()
         )
         for n in (1, 4)

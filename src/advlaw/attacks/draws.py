@@ -1,6 +1,6 @@
 """Random numbers of an attack, image by image: target classes, noise (Kurakin App. A) and starting points of PGD."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ class Draws:
 
     seed: int
     names: tuple[str, ...]
-    items: range
+    items: Sequence[int]
 
     def generators(self, purpose: str) -> Iterator[np.random.Generator]:
         for item in self.items:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 ROUNDING = 1e-14
 LogitsFn = Callable[[Tensor], Tensor]
@@ -54,12 +55,64 @@ def naive_entropy_error(logits: Tensor, labels: Tensor) -> Tensor:
     return -p * (log_p - (p * log_p).sum(dim=1, keepdim=True))
 
 
-ERRORS: dict[str, ErrorFn] = {"scale_free": scale_free_error, "naive": naive_error}
+def runner_up(logits: Tensor, labels: Tensor) -> Tensor:
+    """The class of the largest logit but the label's, (B, K) and (B,) -> (B,)."""
+    return logits.scatter(1, labels[:, None], -torch.inf).argmax(dim=1)
+
+
+def logit_gap(logits: Tensor, upper: Tensor, lower: Tensor) -> Tensor:
+    """h_upper - h_lower in float64, for a class of every image (B,)."""
+    exact = logits.double()
+    return (exact.gather(1, upper[:, None]) - exact.gather(1, lower[:, None]))[:, 0]
+
+
+def margin_error(logits: Tensor, labels: Tensor) -> Tensor:
+    """onehot(j) - onehot(y) in float64, j the runner-up: the gradient of max over j != y of h_j - h_y; (B, K)."""
+    n_classes = logits.shape[1]
+    return (one_hot(runner_up(logits, labels), n_classes) - one_hot(labels, n_classes)).double()
+
+
+def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
+    """log((1 - p_y) / p_y) in float64 (B,): cross-entropy is its softplus, so both rise together.
+
+    It never underflows, and `scale_free_error` is its gradient.
+    """
+    index, exact = labels[:, None], logits.double()
+    return exact.scatter(1, index, -torch.inf).logsumexp(dim=1) - exact.gather(1, index)[:, 0]
+
+
+def logits_ratio(logits: Tensor, labels: Tensor) -> Tensor:
+    """The DLR loss max over j != y of (h_j - h_y) / (h_(1) - h_(3)) in float64 (B,), h_(k) the k-th largest logit.
+
+    Croce and Hein (2020). Where the three largest tie, the denominator is taken as 1.
+    """
+    first, _, third = _three_largest(logits)
+    gain = logit_gap(logits, runner_up(logits, labels), labels)
+    spread = logit_gap(logits, first, third)
+    return gain / spread.where(spread > 0, 1.0)
+
+
+def dlr_error(logits: Tensor, labels: Tensor) -> Tensor:
+    """The gradient of `logits_ratio` times h_(1) - h_(3), which is free of the logits' scale; float64 (B, K)."""
+    first, _, third = _three_largest(logits)
+    n_classes = logits.shape[1]
+    ratio = logits_ratio(logits, labels)[:, None]
+    return margin_error(logits, labels) - ratio * (one_hot(first, n_classes) - one_hot(third, n_classes))
+
+
+def _three_largest(logits: Tensor) -> tuple[Tensor, ...]:
+    """The classes of the three largest logits, (B,) each."""
+    if logits.shape[1] < 3:
+        raise ValueError(f"the DLR loss needs at least 3 classes, not {logits.shape[1]}; use loss: cross_entropy")
+    return logits.topk(3, dim=1).indices.unbind(dim=1)
+
+
+ERRORS: dict[str, ErrorFn] = {"scale_free": scale_free_error, "naive": naive_error, "margin": margin_error}
 ENTROPY_ERRORS: dict[str, ErrorFn] = {"scale_free": scale_free_entropy_error, "naive": naive_entropy_error}
 
 
 def error_at_logits(target: str, gradient: str) -> ErrorFn:
-    """The error whose vector-Jacobian product an attack follows: of cross-entropy, or of the entropy."""
+    """The error whose vector-Jacobian product an attack follows: of cross-entropy, the margin, or the entropy."""
     return (ENTROPY_ERRORS if target == "entropy" else ERRORS)[gradient]
 
 
@@ -68,9 +121,16 @@ def input_gradient(logits_fn: LogitsFn, images: Tensor, labels: Tensor, error: E
 
     With the default error this is the cross-entropy gradient divided by 1 - p_y of each image.
     """
+    return logits_and_gradient(logits_fn, images, labels, error)[1]
+
+
+def logits_and_gradient(
+    logits_fn: LogitsFn, images: Tensor, labels: Tensor, error: ErrorFn = scale_free_error
+) -> tuple[Tensor, Tensor]:
+    """The logits (B, K) and `input_gradient` (B, C, H, W), of the same pass through the net."""
     pixels = images.detach().requires_grad_(True)
     with torch.enable_grad():
         logits = logits_fn(pixels)
         weights = error(logits.detach(), labels).to(logits.dtype)
         (gradient,) = torch.autograd.grad(logits, pixels, grad_outputs=weights)
-    return gradient
+    return logits.detach(), gradient

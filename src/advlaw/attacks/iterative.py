@@ -8,7 +8,7 @@ step reaches the ball's surface, so there they are FGSM and step l.l.
 import torch
 from torch import Tensor
 
-from advlaw.attacks.draws import Draws
+from advlaw.attacks.draws import Draws, unit_ball
 from advlaw.attacks.gradient import LogitsFn, error_at_logits, input_gradient
 from advlaw.attacks.norms import per_image, project, steepest
 from advlaw.attacks.targets import chosen_target
@@ -19,45 +19,59 @@ def pgd(
     logits_fn: LogitsFn,
     images: Tensor,
     labels: Tensor,
-    eps: float,
+    eps: float | Tensor,
     attack: IterativeAttack,
     start: Tensor | None = None,
     draws: Draws | None = None,
 ) -> Tensor:
     """Adversarial images (B, C, H, W) within eps of `images`, after `attack.n_steps(eps)` steps.
 
-    Starts at the image, or at `start` (B, C, H, W) in the unit ball times eps. Whose loss is followed is chosen on
-    the clean image. An image whose perturbation repeats exactly (a fixed point, or a cycle of two) gets its final
-    value without further steps.
+    eps is one for all, or (B,). Starts at the image, or at `start` (B, C, H, W) in the unit ball times eps. Whose loss
+    is followed is chosen on the clean image. An image whose perturbation repeats exactly (a fixed point, or a cycle of
+    two) gets its final value without further steps.
     """
     with torch.no_grad():
         logits = logits_fn(images)
     target, sign = chosen_target(attack.target, logits, labels, draws)
     error = error_at_logits(attack.target, attack.gradient)
     here = images
-    current = torch.zeros_like(images) if start is None else _within(eps * start, images, eps, attack)
+    current = torch.zeros_like(images) if start is None else _within(per_image(eps, start) * start, images, eps, attack)
     before = torch.full_like(current, torch.nan)
     final = torch.empty_like(current)
     active = torch.arange(len(images), device=images.device)
-    for steps_left in reversed(range(attack.n_steps(eps))):
+    left = _steps(eps, attack, len(images)).to(images.device)
+    while len(active) > 0:
         gradient = input_gradient(logits_fn, here + current, target, error)
-        moved = current + sign * attack.step(eps) * steepest(gradient, attack.norm)
-        moved = _within(moved, here, eps, attack)
+        step = per_image(attack.step(eps), gradient)
+        moved = _within(current + sign * step * steepest(gradient, attack.norm), here, eps, attack)
+        left = left - 1
         is_cycle = _equal(moved, before)
-        done = _equal(moved, current) | is_cycle
+        done = _equal(moved, current) | is_cycle | (left == 0)
         if done.any():
-            ends_before = per_image(is_cycle & (steps_left % 2 == 1), moved)
+            ends_before = per_image(is_cycle & (left % 2 == 1), moved)
             final[active[done]] = torch.where(ends_before, current, moved)[done]
-            active, here, target = active[~done], here[~done], target[~done]
+            active, here, target, left = active[~done], here[~done], target[~done], left[~done]
             moved, current = moved[~done], current[~done]
+            eps = eps[~done] if isinstance(eps, Tensor) else eps
         before, current = current, moved
-        if len(active) == 0:
-            break
-    final[active] = current
     return images + final
 
 
-def _within(perturbation: Tensor, images: Tensor, eps: float, attack: IterativeAttack) -> Tensor:
+def perturbed(
+    logits_fn: LogitsFn, images: Tensor, labels: Tensor, eps: float | Tensor, attack: IterativeAttack, draws: Draws
+) -> Tensor:
+    """`pgd` from where the attack says it starts; random numbers are those of `draws`."""
+    start = unit_ball(draws, tuple(images.shape[1:]), attack.norm).to(images) if attack.random_start else None
+    return pgd(logits_fn, images, labels, eps, attack, start, draws)
+
+
+def _steps(eps: float | Tensor, attack: IterativeAttack, n_images: int) -> Tensor:
+    """The number of steps of every image (B,)."""
+    sizes = eps.tolist() if isinstance(eps, Tensor) else [eps]
+    return torch.tensor([attack.n_steps(size) for size in sizes]).expand(n_images)
+
+
+def _within(perturbation: Tensor, images: Tensor, eps: float | Tensor, attack: IterativeAttack) -> Tensor:
     """Inside the eps-ball and, where the attack clips, inside [0, 255]."""
     perturbation = project(perturbation, eps, attack.norm)
     return (images + perturbation).clamp(0.0, 255.0) - images if attack.clip else perturbation

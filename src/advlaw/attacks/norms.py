@@ -1,16 +1,21 @@
 """What differs between attacks in L-infinity and in L2: the steepest unit step, and the ball."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, overload
 
+import torch
 from torch import Tensor
 
 Norm = Literal["linf", "l2"]
 
 
-def per_image(values: Tensor, like: Tensor) -> Tensor:
-    """(B,) reshaped to broadcast over images (B, C, H, W)."""
-    return values.view(-1, *[1] * (like.dim() - 1))
+@overload
+def per_image(values: Tensor, like: Tensor) -> Tensor: ...
+@overload
+def per_image(values: float, like: Tensor) -> float: ...
+def per_image(values: float | Tensor, like: Tensor) -> float | Tensor:
+    """(B,) reshaped to broadcast over images (B, C, H, W); one number for all images as it is."""
+    return values.view(-1, *[1] * (like.dim() - 1)) if isinstance(values, Tensor) else values
 
 
 def largest(gradient: Tensor) -> Tensor:
@@ -39,10 +44,11 @@ def steepest(gradient: Tensor, norm: Norm) -> Tensor:
     return DIRECTIONS["sign" if norm == "linf" else "l2"](gradient)
 
 
-def project(perturbation: Tensor, eps: float, norm: Norm) -> Tensor:
-    """The closest point of the ball of radius eps (pixel units)."""
+def project(perturbation: Tensor, eps: float | Tensor, norm: Norm) -> Tensor:
+    """The closest point of the ball of radius eps (pixel units), one for all images or (B,)."""
     if norm == "linf":
-        return perturbation.clamp(-eps, eps)
+        bound = per_image(eps, perturbation)
+        return torch.clamp(perturbation, -bound, bound)  # type: ignore[arg-type]
     length = perturbation.flatten(1).norm(dim=1)
     shrink = (eps / length.clamp_min(1e-30)).clamp_max(1.0)
     return perturbation * per_image(shrink, perturbation)

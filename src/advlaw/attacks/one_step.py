@@ -10,7 +10,7 @@ from torch import Tensor
 
 from advlaw.attacks.draws import NOISE, Draws
 from advlaw.attacks.gradient import LogitsFn, error_at_logits, input_gradient
-from advlaw.attacks.norms import DIRECTIONS, largest
+from advlaw.attacks.norms import DIRECTIONS, largest, per_image
 from advlaw.attacks.targets import chosen_target
 from advlaw.config.attack import OneStepAttack
 
@@ -35,3 +35,17 @@ def one_step_direction(
 
     gradient = input_gradient(logits_fn, images, labels, error)
     return DIRECTIONS[attack.direction](gradient), largest(gradient) == 0
+
+
+def perturbed(
+    logits_fn: LogitsFn,
+    images: Tensor,
+    labels: Tensor,
+    eps: float | Tensor,
+    attack: OneStepAttack,
+    draws: Draws | None = None,
+) -> Tensor:
+    """Adversarial images (B, C, H, W) at one eps, or at an eps (B,) for each image."""
+    direction, _ = one_step_direction(logits_fn, images, labels, attack, draws)
+    moved = images + per_image(eps, images) * direction
+    return moved.clamp(0.0, 255.0) if attack.clip else moved

@@ -1,14 +1,22 @@
 """`attack` and `attacks`: the grid of perturbation sizes, and the attacks themselves."""
 
 import math
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from advlaw.config.section import Name, Section
 
 Target = Literal["true_label", "predicted_label", "least_likely", "random_class", "entropy"]
+Gradient = Literal["scale_free", "naive", "margin"]
+AttackKey = Annotated[str, Field(pattern=r"^(one_step|iterative|apgd|query)\.[A-Za-z0-9_-]+$")]  # family.name
+Positive = Annotated[int, Field(ge=1)]
 NOISE = ("random_sign", "truncated_normal")
+
+
+def _refuse_margin_of_entropy(gradient: str, target: str | None) -> None:
+    if gradient == "margin" and target == "entropy":
+        raise ValueError("gradient = 'margin': entropy is no label; name another target")
 
 
 class Grid(Section):
@@ -28,13 +36,14 @@ class Grid(Section):
 class OneStepAttack(Section):
     """images + eps * direction: a gradient's sign, or the gradient over its L2 or L-infinity norm, or noise.
 
-    `gradient: naive` is float32, kept to show what it does wrong. Noise follows no gradient and has no `target`.
+    The gradient is of cross-entropy, `scale_free` or `naive` (float32, kept to show what it does wrong), or of the
+    `margin` between the two largest logits. Noise follows no gradient and has no `target`.
     """
 
     direction: Literal["sign", "l2", "linf", "random_sign", "truncated_normal"]
     target: Target | None = None
     clip: bool
-    gradient: Literal["scale_free", "naive"] = "scale_free"
+    gradient: Gradient = "scale_free"
 
     @property
     def norm(self) -> Literal["linf", "l2"]:
@@ -48,6 +57,11 @@ class OneStepAttack(Section):
             raise ValueError(f"direction = {self.direction!r} is noise: leave out target and gradient")
         if not is_noise and self.target is None:
             raise ValueError(f"direction = {self.direction!r} needs a target: {', '.join(get_args(Target))}")
+        return self
+
+    @model_validator(mode="after")
+    def _margin_is_of_a_label(self) -> "OneStepAttack":
+        _refuse_margin_of_entropy(self.gradient, self.target)
         return self
 
 
@@ -70,9 +84,14 @@ class IterativeAttack(Section):
     step_size: RelativeStep | AbsoluteStep
     target: Target
     clip: bool
-    gradient: Literal["scale_free", "naive"] = "scale_free"
+    gradient: Gradient = "scale_free"
     random_start: bool = False
-    restarts: Annotated[int, Field(ge=1)] = 1
+    restarts: Positive = 1
+
+    @model_validator(mode="after")
+    def _margin_is_of_a_label(self) -> "IterativeAttack":
+        _refuse_margin_of_entropy(self.gradient, self.target)
+        return self
 
     @model_validator(mode="after")
     def _steps_from_eps_are_of_kurakin_s_method(self) -> "IterativeAttack":
@@ -92,10 +111,51 @@ class IterativeAttack(Section):
             return max(1, math.floor(min(eps + 4.0, 1.25 * eps) + 0.5))
         return self.steps
 
-    def step(self, eps: float) -> float:
-        """The length of one step at perturbation size eps."""
+    def step(self, eps: Any) -> Any:
+        """The length of one step at perturbation size eps: a number, or a tensor of one for each image."""
         size = self.step_size
         return size.relative * eps if isinstance(size, RelativeStep) else size.absolute
+
+
+class AutoPGD(Section):
+    """APGD of Croce and Hein (2020): momentum, and a step that is halved where the loss has stopped rising. L-infinity.
+
+    `loss: dlr` is their difference of logits ratio, which no scaling of the logits changes.
+    """
+
+    loss: Literal["cross_entropy", "dlr"]
+    steps: Positive
+    restarts: Positive = 1
+    clip: bool
+
+    norm: ClassVar[str] = "linf"
+    target: ClassVar[Target] = "true_label"
+
+
+class Square(Section):
+    """The Square attack of Andriushchenko et al. (2020): random search, no gradient. L-infinity.
+
+    `queries`: how many perturbed images the net is asked about; `share` of the pixels is in the first square.
+    """
+
+    queries: Positive
+    share: Annotated[float, Field(gt=0, le=1)] = 0.8
+    restarts: Positive = 1
+    clip: bool
+
+    norm: ClassVar[str] = "linf"
+    target: ClassVar[Target] = "true_label"
+
+
+AtEachEps = IterativeAttack | AutoPGD | Square  # run anew at every eps
+Attack = OneStepAttack | AtEachEps
+Family = Literal["one_step", "iterative", "apgd", "query"]
+KINDS: dict[str, type[Attack]] = {
+    "one_step": OneStepAttack,
+    "iterative": IterativeAttack,
+    "apgd": AutoPGD,
+    "query": Square,
+}
 
 
 class Attacks(Section):
@@ -103,11 +163,10 @@ class Attacks(Section):
 
     one_step: dict[Name, OneStepAttack]
     iterative: dict[Name, IterativeAttack]
+    apgd: dict[Name, AutoPGD]
+    query: dict[Name, Square]
 
-    def by_name(self, family: str, name: str) -> OneStepAttack | IterativeAttack:
-        return self.one_step[name] if family == "one_step" else self.iterative[name]
-
-
-def attack_kind(family: str) -> type[OneStepAttack] | type[IterativeAttack]:
-    """The section type of one family's attacks."""
-    return OneStepAttack if family == "one_step" else IterativeAttack
+    def by_key(self, key: str) -> Attack:
+        """The attack of a key like `iterative.pgd`."""
+        family, _, name = key.partition(".")
+        return getattr(self, family)[name]

@@ -1,5 +1,6 @@
 """A whole params file: its sections one by one, and whether the names in it refer to anything."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +12,9 @@ from advlaw.config.dataset import Datasets
 from advlaw.config.fit import Fit
 from advlaw.config.model import Model
 from advlaw.config.population import Population, PopulationSweep
+from advlaw.config.pretrained import PretrainedModel
+from advlaw.config.robust import RobustModel
+from advlaw.config.robustness import Robustness, Stressed
 from advlaw.config.section import Name, ParamsError, Section, read_yaml, validate
 from advlaw.config.sweep import Sweep, curve_name
 from advlaw.config.theory import Net, OrderStatistics, Response, Theory
@@ -26,7 +30,9 @@ class Study(Section):
     threads: Annotated[int, Field(ge=1, le=1024)]
     device: Literal["auto", "cpu", "cuda"]
     attack: Grid
-    models: Annotated[dict[Name, Model], Field(min_length=1)]
+    models: dict[Name, Model]
+    robust_models: dict[Name, RobustModel]
+    pretrained_models: dict[Name, PretrainedModel]
     attacks: Attacks
     sweeps: dict[Name, Sweep]
     fit: Fit
@@ -35,6 +41,11 @@ class Study(Section):
     order_statistics: OrderStatistics
     population: Population
     population_sweep: PopulationSweep
+    robustness: Robustness
+
+    def nets(self) -> dict[str, Model | RobustModel | PretrainedModel]:
+        """Every net by its name, which all sections of nets share."""
+        return {**self.models, **self.robust_models, **self.pretrained_models}
 
 
 def load_study(path: Path, datasets_path: Path) -> Study:
@@ -55,10 +66,14 @@ def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
         yield f"params = {study.params!r}: must be the path of this file from the root, {path.as_posix()!r}"
     if (path.parent / study.root).resolve() != Path.cwd():
         yield f"root = {study.root!r}: must lead from this file's folder to the root, where stages run"
-    for name, model in study.models.items():
-        yield from _unknown(f"models.{name}.dataset", model.dataset, datasets.datasets, "data sets")
-        if model.arch == "cnn" and model.dataset in datasets.datasets:
-            yield from _pooled_away(name, model.channels, datasets.datasets[model.dataset].image_side)
+    for section in ("models", "robust_models", "pretrained_models"):
+        for name, model in getattr(study, section).items():
+            yield from _model_mistakes(f"{section}.{name}", model, datasets)
+    yield from _names_used_twice(study)
+    for name, model in study.robust_models.items():
+        yield from _training_attack_mistakes(
+            f"robust_models.{name}.adversarial.attack", model.adversarial.attack, study
+        )
     for name, sweep in study.sweeps.items():
         yield from _sweep_mistakes(f"sweeps.{name}", sweep, study)
     curves = {
@@ -74,20 +89,82 @@ def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
     for name in study.theory.compared:
         yield from _unknown("theory.compared", name, study.response.nets, "response.nets")
     yield from _population_mistakes(study.population, study, datasets)
+    yield from _robustness_mistakes(study.robustness, study)
+
+
+def _model_mistakes(key: str, model: Model | RobustModel | PretrainedModel, datasets: Datasets) -> Iterator[str]:
+    yield from _unknown(f"{key}.dataset", model.dataset, datasets.datasets, "data sets")
+    if model.arch == "cnn" and model.dataset in datasets.datasets:
+        side = datasets.datasets[model.dataset].image_side
+        if side >> len(model.channels) == 0:
+            yield f"{key}.channels = {model.channels}: {_halvings(side)}"
+
+
+def _names_used_twice(study: Study) -> Iterator[str]:
+    for first, second in (
+        ("models", "robust_models"),
+        ("models", "pretrained_models"),
+        ("robust_models", "pretrained_models"),
+    ):
+        for name in sorted(getattr(study, first).keys() & getattr(study, second).keys()):
+            yield f"{second}.{name}: {first}.{name} has the same name, and so the same files; give one another name"
+
+
+def _training_attack_mistakes(key: str, attack: str, study: Study) -> Iterator[str]:
+    yield from _unknown_attacks(key, [attack], study)
+    if _is_known(attack, study) and not study.attacks.by_key(attack).clip:
+        yield f"{key} = {attack!r}: does not clip, and so trains on what is no image; name one with clip: true"
+
+
+def _robustness_mistakes(settings: Robustness, study: Study) -> Iterator[str]:
+    protocol = settings.protocol
+    for key in ("attacks", "transferred"):
+        yield from _unknown_attacks(f"robustness.protocol.{key}", getattr(protocol, key), study)
+    yield from _unknown_attacks("robustness.protocol.weak", [protocol.weak], study)
+    for attack in protocol.methods().values():
+        if _is_known(attack, study) and not study.attacks.by_key(attack).clip:
+            yield f"robustness.protocol: {attack!r} makes what is no image; name an attack with clip: true"
+        elif _is_known(attack, study) and study.attacks.by_key(attack).norm != "linf":
+            yield f"robustness.protocol: {attack!r} is in L2; all share eps in L-infinity, so name one with norm: linf"
+    for name, net in settings.nets.items():
+        yield from _stressed_mistakes(f"robustness.nets.{name}", name, net, study)
+
+
+def _stressed_mistakes(key: str, name: str, net: Stressed, study: Study) -> Iterator[str]:
+    yield from _unknown(key, name, study.nets(), "models")
+    yield from _unknown(f"{key}.source", net.source, study.nets(), "models")
+    for model in (name, net.source):
+        yield from _other_dataset(key, net.dataset, model, study)
+    if net.source == name:
+        yield f"{key}.source = {name!r}: must be another net, trained independently"
+    if net.baseline is not None:
+        yield from _unknown(f"{key}.baseline", net.baseline, study.robustness.nets, "robustness.nets")
+
+
+def _unknown_attacks(key: str, attacks: list[str], study: Study) -> Iterator[str]:
+    for attack in attacks:
+        family, _, name = attack.partition(".")
+        yield from _unknown(key, name, getattr(study.attacks, family), f"attacks.{family}")
+
+
+def _is_known(attack: str, study: Study) -> bool:
+    family, _, name = attack.partition(".")
+    return name in getattr(study.attacks, family)
 
 
 def _sweep_mistakes(key: str, sweep: Sweep, study: Study) -> Iterator[str]:
-    yield from _unknown(f"{key}.model", sweep.model, study.models, "models")
+    nets = study.nets()
+    yield from _unknown(f"{key}.model", sweep.model, nets, "models")
     yield from _other_dataset(key, sweep.dataset, sweep.model, study)
-    if sweep.model in study.models:
-        kept = study.models[sweep.model].snapshots
+    if sweep.model in nets:
+        kept = getattr(nets[sweep.model], "snapshots", [])
         for snapshot in sorted(set(sweep.snapshots) - set(kept)):
             yield f"{key}.snapshots = {snapshot:g}: not among models.{sweep.model}.snapshots: {kept}"
     yield from _attack_mistakes(f"{key}.attacks", sweep.attacks, study, sweep.family)
 
 
 def _net_mistakes(key: str, model: str, net: Net, study: Study) -> Iterator[str]:
-    yield from _unknown(key, model, study.models, "models")
+    yield from _unknown(key, model, study.nets(), "models")
     yield from _other_dataset(key, net.dataset, model, study)
     yield from _attack_mistakes(f"{key}.attacks", net.attacks, study, "one_step")
     for attack in net.attacks:
@@ -112,8 +189,9 @@ def _population_mistakes(population: Population, study: Study, datasets: Dataset
 
 
 def _other_dataset(key: str, dataset: str, model: str, study: Study) -> Iterator[str]:
-    if model in study.models and dataset != (wanted := study.models[model].dataset):
-        yield f"{key}.dataset = {dataset!r}: must be {wanted!r}, the data set of models.{model}"
+    nets = study.nets()
+    if model in nets and dataset != (wanted := nets[model].dataset):
+        yield f"{key}.dataset = {dataset!r}: must be {wanted!r}, the data set of {model}"
 
 
 def _attack_mistakes(key: str, attacks: list[str], study: Study, family: str) -> Iterator[str]:
@@ -121,11 +199,6 @@ def _attack_mistakes(key: str, attacks: list[str], study: Study, family: str) ->
         yield from _unknown(key, attack, getattr(study.attacks, family), f"attacks.{family}")
     if len(set(attacks)) < len(attacks):
         yield f"{key} = {attacks}: names an attack twice"
-
-
-def _pooled_away(name: str, channels: list[int], side: int) -> Iterator[str]:
-    if side >> len(channels) == 0:
-        yield f"models.{name}.channels = {channels}: {_halvings(side)}"
 
 
 def _halvings(side: int) -> str:

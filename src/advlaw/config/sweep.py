@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from advlaw.config.attack import Family
 from advlaw.config.section import Name, Section, Snapshots
 
 Split = Literal["train", "validation", "test", "train+validation"]
@@ -13,7 +14,7 @@ class Sweep(Section):
     model: Name
     dataset: Name
     split: Split = "test"
-    family: Literal["one_step", "iterative"]
+    family: Family
     attacks: Annotated[list[Name], Field(min_length=1)]
     snapshots: Snapshots
 

@@ -66,42 +66,68 @@ def fetch(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, object]]:
     failures = []
     for base in file.places:
         try:
-            _transfer(base + file.name, kept, file, place.report)
+            _transfer(base + file.name, kept, place.report)
             return _verified(file, kept, "official", ours=True)
         except (DownloadError, OSError, http.client.HTTPException) as error:
             failures.append(f"  {base}: {error}")
-    if place.mirror:
-        failures.insert(0, f"  ADVLAW_MIRROR = {place.mirror}: has no {file.dataset}/{file.name}")
-    raise DownloadError(
-        f"{file.dataset}/{file.name} could not be downloaded:\n" + "\n".join(failures) + "\n"
-        "  Next: check the network, or set ADVLAW_MIRROR to a folder or base URL that holds "
-        f"{file.dataset}/{file.name}"
+    raise _unavailable(f"{file.dataset}/{file.name}", failures, place)
+
+
+def fetch_for_verification(relative: str, url: str, place: Place) -> tuple[Path, str]:
+    """Where a file now lies whose bytes are not pinned, and its source; the caller verifies the contents before use.
+
+    Looked for as `relative` in the mirror, whatever its SHA256SUMS says, then at `url`. Where the contents are not what
+    they should be, the caller calls `forget_downloads`. Raises DownloadError naming every place that was tried.
+    """
+    if folder := _mirror_with(relative, place):
+        return folder / relative, "mirror"
+    kept = place.downloads / url.rpartition("/")[2]
+    try:
+        if not kept.exists():
+            _transfer(url, kept, place.report)
+    except (OSError, http.client.HTTPException) as error:
+        raise _unavailable(relative, [f"  {url}: {error}"], place) from None
+    return kept, "official"
+
+
+def _unavailable(relative: str, failures: list[str], place: Place) -> DownloadError:
+    """The error for a file that no place has; `failures` has a line for each official one."""
+    lacking = [f"  ADVLAW_MIRROR = {place.mirror}: has no {relative}"] if place.mirror else []
+    return DownloadError(
+        f"{relative} could not be downloaded:\n" + "\n".join(lacking + failures) + "\n"
+        f"  Next: check the network, or set ADVLAW_MIRROR to a folder or base URL that holds {relative}"
     )
 
 
 def fetch_from_mirror(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, object]] | None:
     """What ADVLAW_MIRROR holds of this file, or None where there is none; raises DownloadError as `fetch` does."""
+    relative = f"{file.dataset}/{file.name}"
+    folder = _mirror_with(relative, place)
+    if folder is None:
+        return None
+    sums = folder / "SHA256SUMS"
+    listed = sums.read_text("utf-8") if sums.is_file() else ""
+    return _verified(file, folder / relative, "mirror", folder != Path(str(place.mirror)), listed)
+
+
+def _mirror_with(relative: str, place: Place) -> Path | None:
+    """The mirror's folder, or a copy of what is needed of a base URL, if it holds this file."""
     if not place.mirror:
         return None
     mirror = place.mirror
-    relative = f"{file.dataset}/{file.name}"
     if "://" in mirror:
         folder = place.downloads / "mirror"
         (folder / "SHA256SUMS").unlink(missing_ok=True)  # of this mirror, as it is today
         try:
             for name in (relative, "SHA256SUMS"):
-                _transfer_if_there(mirror.rstrip("/") + "/" + name, folder / name, file, place.report)
+                _transfer_if_there(mirror.rstrip("/") + "/" + name, folder / name, place.report)
         except (OSError, http.client.HTTPException) as error:
             raise DownloadError(f"ADVLAW_MIRROR = {mirror}: {relative}: {error}") from None
     elif Path(mirror).is_dir():
         folder = Path(mirror)
     else:
         raise DownloadError(f"ADVLAW_MIRROR = {mirror}: no such folder; unset it or name a folder or base URL")
-    if not (folder / relative).is_file():
-        return None
-    sums = folder / "SHA256SUMS"
-    listed = sums.read_text("utf-8") if sums.is_file() else ""
-    return _verified(file, folder / relative, "mirror", folder != Path(mirror), listed)
+    return folder if (folder / relative).is_file() else None
 
 
 def _verified(file: RemoteFile, path: Path, source: str, ours: bool, sums: str = "") -> tuple[bytes, dict[str, object]]:
@@ -129,14 +155,14 @@ def _verified(file: RemoteFile, path: Path, source: str, ours: bool, sums: str =
     )
 
 
-def _transfer(url: str, target: Path, file: RemoteFile, report: Progress) -> None:
+def _transfer(url: str, target: Path, report: Progress) -> None:
     """Download to `target`, continuing a `.part` left by a broken transfer."""
     origin = hashlib.sha256(url.encode()).hexdigest()[:8]
     part = target.with_name(f"{target.name}.{origin}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, TRIES_A_PLACE + 1):
         try:
-            _append(url, part, file.name, report)
+            _append(url, part, target.name, report)
             break
         except urllib.error.HTTPError as error:
             if error.code == 416:  # the part is longer than the file: not its beginning
@@ -151,11 +177,11 @@ def _transfer(url: str, target: Path, file: RemoteFile, report: Progress) -> Non
     part.replace(target)
 
 
-def _transfer_if_there(url: str, target: Path, file: RemoteFile, report: Progress) -> None:
+def _transfer_if_there(url: str, target: Path, report: Progress) -> None:
     """Download unless it is here already or the server says it has no such file."""
     try:
         if not target.exists():
-            _transfer(url, target, file, report)
+            _transfer(url, target, report)
     except urllib.error.HTTPError as error:
         if error.code != 404:
             raise

@@ -50,4 +50,4 @@ def _take(values: Tensor, rows: Tensor | None) -> Tensor:
 
 
 def _along(start: Tensor, eps: float | Tensor, slope: Tensor) -> Tensor:
-    return start + (per_image(eps, start) if isinstance(eps, Tensor) else eps) * slope
+    return start + per_image(eps, start) * slope

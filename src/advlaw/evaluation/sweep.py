@@ -1,4 +1,4 @@
-"""One attack over the whole grid of eps: which class every image is given, and where decisions change.
+"""A one-step attack over the whole grid of eps: which class every image is given, and where decisions change.
 
 The arrays are those of data/<study>/sweeps/<sweep>/<attack>.npz. Outcomes are kept image by image; errors,
 ranges and intervals are derived later (`advlaw.fitting`).
@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advlaw.attacks.draws import Draws, unit_ball
-from advlaw.attacks.iterative import pgd
+from advlaw.attacks.draws import Draws
 from advlaw.attacks.one_step import one_step_direction
-from advlaw.config.attack import IterativeAttack, OneStepAttack
+from advlaw.config.attack import OneStepAttack
 from advlaw.evaluation.batches import in_batches
 from advlaw.evaluation.rays import Ray
 from advlaw.evaluation.threshold import first_crossings, margin
@@ -21,7 +20,6 @@ from advlaw.models.classifier import Classifier
 
 Arrays = dict[str, np.ndarray]
 ONE_STEP_BATCH = 500  # the rays of a batch stay in the CPU's cache
-ITERATIVE_BATCH = 2000  # fewer, larger steps: half the time of 500 on small nets
 TOP = 5
 
 
@@ -67,7 +65,7 @@ def sweep_one_step(
         return _ray_outcomes(Ray(model, here, direction, attack.clip), wanted, points, zero_gradient)
 
     with torch.no_grad():
-        return _joined(eps, labels, in_batches(len(images), batch_size, work, "sweep"))
+        return joined(eps, labels, in_batches(len(images), batch_size, work, "sweep"))
 
 
 def _ray_outcomes(ray: Ray, labels: Tensor, points: Tensor, zero_gradient: Tensor) -> dict[str, np.ndarray]:
@@ -83,7 +81,7 @@ def _ray_outcomes(ray: Ray, labels: Tensor, points: Tensor, zero_gradient: Tenso
     n_changes = (right[1:] != right[:-1]).sum(dim=0)
     nan = torch.full_like(crossing, torch.nan)
     return {
-        **_answers(torch.stack(predictions), torch.stack(top5), margins[0], zero_gradient),
+        **answers(torch.stack(predictions), torch.stack(top5), margins[0], zero_gradient),
         "threshold": torch.where(was_right, crossing, nan).cpu().numpy(),
         "threshold_class": _int16(torch.where(was_right, new_class, -1)),
         "recovery": torch.where(was_right, nan, crossing).cpu().numpy(),
@@ -91,46 +89,12 @@ def _ray_outcomes(ray: Ray, labels: Tensor, points: Tensor, zero_gradient: Tenso
     }
 
 
-def sweep_iterative(
-    model: Classifier,
-    images: Tensor,
-    labels: Tensor,
-    attack: IterativeAttack,
-    eps: np.ndarray,
-    randomness: Randomness,
-    batch_size: int = ITERATIVE_BATCH,
-) -> Arrays:
-    """The same for an iterative attack, which runs anew at every eps.
-
-    Of several restarts the worst counts: an image is wrong if any of them makes it wrong, and top5 is of that one.
-    Adds to the common arrays: bracket (N, 2), the eps between which an image becomes wrong; (last, inf) where it
-    never does, NaN where it is wrong when clean.
-    """
-
-    def work(batch: slice) -> Arrays:
-        here, wanted = images[batch], labels[batch]
-        draws = [randomness.draws(batch, str(restart)) for restart in range(attack.restarts)]
-        logits = [model(here), *(_worst(model, here, wanted, float(e), attack, draws) for e in eps)]
-        predictions = torch.stack([found.argmax(dim=1) for found in logits])
-        top5 = torch.stack([in_top(found, wanted) for found in logits])
-        right = predictions == wanted
-        return {
-            **_answers(
-                predictions, top5, margin(logits[0], wanted), _zero_gradient(model, here, wanted, attack, draws)
-            ),
-            "bracket": _brackets(~right[1:], right[0], eps),
-        }
-
-    with torch.no_grad():
-        return _joined(eps, labels, in_batches(len(images), batch_size, work, "sweep"))
-
-
 def in_top(logits: Tensor, labels: Tensor, k: int = TOP) -> Tensor:
     """Whether fewer than k logits exceed the label's, (B, K) and (B,) -> (B,)."""
     return (logits > logits.gather(1, labels[:, None])).sum(dim=1) < k
 
 
-def _answers(predictions: Tensor, top5: Tensor, clean_margin: Tensor, zero_gradient: Tensor) -> Arrays:
+def answers(predictions: Tensor, top5: Tensor, clean_margin: Tensor, zero_gradient: Tensor) -> Arrays:
     """The arrays every attack has, of predictions and top-5 outcomes (1 + E, B) that begin with the clean images."""
     return {
         "prediction": _int16(predictions[1:]),
@@ -142,52 +106,17 @@ def _answers(predictions: Tensor, top5: Tensor, clean_margin: Tensor, zero_gradi
     }
 
 
-def _worst(
-    model: Classifier,
-    images: Tensor,
-    labels: Tensor,
-    eps: float,
-    attack: IterativeAttack,
-    draws: list[Draws],
-) -> Tensor:
-    """Logits (B, K) after the first restart that makes an image wrong, else after the last."""
-
-    def attacked(restart: Draws) -> Tensor:
-        shape = tuple(images.shape[1:])
-        start = unit_ball(restart, shape, attack.norm).to(images) if attack.random_start else None
-        return model(pgd(model, images, labels, eps, attack, start, restart))
-
-    logits = attacked(draws[0])
-    for restart in draws[1:]:
-        is_wrong = logits.argmax(dim=1) != labels
-        logits = torch.where(is_wrong[:, None], logits, attacked(restart))
-    return logits
-
-
-def _zero_gradient(
-    model: Classifier, images: Tensor, labels: Tensor, attack: IterativeAttack, draws: list[Draws]
-) -> Tensor:
-    first_step = OneStepAttack(direction="sign", target=attack.target, clip=False, gradient=attack.gradient)
-    return one_step_direction(model, images, labels, first_step, draws[0])[1]
-
-
-def _brackets(wrong: Tensor, was_right: Tensor, eps: np.ndarray) -> np.ndarray:
-    """wrong (E, B) -> the grid interval (B, 2) in which each image first becomes wrong."""
-    edges = np.concatenate([[0.0], eps, [np.inf]])
-    found = wrong.cpu().numpy()
-    first = np.where(found.any(axis=0), found.argmax(axis=0), len(eps))
-    bracket = np.stack([edges[first], edges[first + 1]], axis=1)
-    bracket[~was_right.cpu().numpy()] = np.nan
-    return bracket
-
-
 def _int16(values: Tensor) -> np.ndarray:
     return values.cpu().numpy().astype(np.int16)
 
 
-def _joined(eps: np.ndarray, labels: Tensor, parts: list[Arrays]) -> Arrays:
-    joined = {
-        name: np.concatenate([part[name] for part in parts], axis=1 if name in ("prediction", "top5") else 0)
-        for name in parts[0]
+def joined(eps: np.ndarray, labels: Tensor, parts: list[Arrays]) -> Arrays:
+    """The arrays of all batches, one after another, with the grid and the labels."""
+    return {
+        "eps": eps,
+        "label": labels.cpu().numpy(),
+        **{
+            name: np.concatenate([part[name] for part in parts], axis=1 if name in ("prediction", "top5") else 0)
+            for name in parts[0]
+        },
     }
-    return {"eps": eps, "label": labels.cpu().numpy(), **joined}

@@ -1,9 +1,10 @@
-"""Cubuk Fig. 2: adversarial error against eps, with the fitted power laws.
+"""Cubuk Fig. 2 and 11: adversarial error against eps, with the fitted power laws.
 
 (a) FGSM on every architecture; (b) FGSM on nets fitted to shuffled labels, on their own training images, at several
 training accuracies; (c) the paper's four attacks on the fully connected nets; and FGSM with and without clipping to
-[0, 255]. One panel for each data set, in (b) for each net. Points are the net error (clean minus adversarial
-accuracy) with pointwise intervals; lines are the reported fit, solid in its range.
+[0, 255]. Fig. 11: ResNets on CIFAR-10. FGSM on nets with a defence. One panel for each data set, in (b) for each net.
+Points are the net error (clean minus adversarial accuracy) with pointwise intervals; lines are the reported fit, solid
+in its range.
 """
 
 import itertools
@@ -62,8 +63,9 @@ def state_label(row: Row) -> str:
 
 
 def _is_ordinary(row: Row, *attacks: str) -> bool:
-    """Of a net fitted to true labels, at the end of its training."""
-    return row["labels"] == "original" and not row["snapshot"] and row["attack"] in attacks
+    """Of a net fitted to true labels, at the end of its training, without a defence."""
+    is_plain = row["labels"] == "original" and not row["snapshot"] and not row["defence"]
+    return is_plain and row["attack"] in attacks
 
 
 def _is_of_fc(row: Row, *attacks: str) -> bool:
@@ -71,7 +73,12 @@ def _is_of_fc(row: Row, *attacks: str) -> bool:
 
 
 FIGURES = (
-    FigureKind("figure_2a", "FGSM", lambda row: _is_ordinary(row, "fgsm"), _architecture_label),
+    FigureKind(
+        "figure_2a",
+        "FGSM",
+        lambda row: _is_ordinary(row, "fgsm") and row["arch"] in ARCHITECTURES,
+        _architecture_label,
+    ),
     FigureKind(
         "figure_2b",
         "FGSM",
@@ -80,6 +87,18 @@ FIGURES = (
         lambda row: row["model"],
     ),
     FigureKind("figure_2c", "attacks on FC", lambda row: _is_of_fc(row, "l2", "fgsm", "pgd", "step_ll"), _attack_label),
+    FigureKind(
+        "figure_11",
+        "ResNets",
+        lambda row: _is_ordinary(row, "fgsm", "step_ll") and row["arch"] == "resnet",
+        lambda row: f"{row['model']}, {ATTACK_NAMES[row['attack']]}",
+    ),
+    FigureKind(
+        "defended",
+        "FGSM on defended nets",
+        lambda row: bool(row["defence"]) and row["attack"] == "fgsm" and not row["snapshot"],
+        lambda row: row["model"],
+    ),
     FigureKind(
         "clipping",
         "FGSM on FC",

@@ -56,7 +56,8 @@ class Fitted:
         ]
 
     def _choose(self, moments: Moments) -> Range:
-        return choose_range(moments, self.settings.min_errors, self.settings.max_error)
+        settings = self.settings
+        return choose_range(moments, settings.min_errors, settings.max_error, settings.eps_last)
 
     def _exponent(self, kind: str, estimator: str) -> Row:
         fit = ESTIMATORS[estimator]

@@ -38,10 +38,15 @@ class PowerLaw:
     r_squared: np.ndarray
 
 
-def choose_range(moments: Moments, min_errors: int, max_error: float) -> Range:
-    """From the smallest eps with `min_errors` net errors up to where net error exceeds max_error * clean accuracy."""
+def choose_range(moments: Moments, min_errors: int, max_error: float, eps_last: float | None = None) -> Range:
+    """From the smallest eps with `min_errors` net errors up to where net error exceeds max_error * clean accuracy.
+
+    Or, with `eps_last`, up to the last point of the grid that does not exceed it, whatever the error there.
+    """
     enough = moments.net >= min_errors
     too_many = moments.net > max_error * moments.n_right[:, None]
+    if eps_last is not None:
+        too_many = np.broadcast_to(moments.eps > eps_last * (1 + 1e-9), moments.net.shape)
     n_points = moments.net.shape[1]
     first = np.where(enough.any(axis=1), enough.argmax(axis=1), n_points)
     last = np.where(too_many.any(axis=1), too_many.argmax(axis=1), n_points) - 1

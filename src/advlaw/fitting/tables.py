@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advlaw.config.attack import IterativeAttack, OneStepAttack
+from advlaw.config.attack import Attack
 from advlaw.config.fit import Fit
 from advlaw.config.sweep import Sweep, curve_name
 from advlaw.core.io import write_csv, write_json
@@ -28,12 +28,16 @@ MODEL_COLUMNS = (
     "n_pixels",
     "n_parameters",
     "epochs",
+    "defence",
+    "entropy_weight",
+    "adversarial_images",
+    "overfitted_at",
     "train_accuracy",
     "validation_accuracy",
     "test_accuracy",
     "device",
 )
-NET_COLUMNS = ("net", "model", "dataset", "split", "arch", "labels", "snapshot", "epoch", "train_accuracy")
+NET_COLUMNS = ("net", "model", "dataset", "split", "arch", "defence", "labels", "snapshot", "epoch", "train_accuracy")
 CURVE_COLUMNS = ("curve", "sweep", "attack", *NET_COLUMNS, "norm", "direction", "target", "clip", "eps_scale")
 EXPONENT_COLUMNS = (
     *CURVE_COLUMNS,
@@ -90,7 +94,7 @@ class Curve:
     attack_name: str
     snapshot: float | None
     sweep: Sweep
-    attack: OneStepAttack | IterativeAttack
+    attack: Attack
     n_zero_gradient: int
 
     @property
@@ -156,6 +160,7 @@ class Tables:
             "dataset": curve.sweep.dataset,
             "split": curve.sweep.split,
             "arch": model["arch"],
+            "defence": model["defence"],
             "labels": model["labels"],
             "snapshot": curve.snapshot,
             "epoch": found["epoch"],

@@ -14,6 +14,7 @@ import numpy as np
 from advlaw.config.fit import Fit
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import Outcomes
+from advlaw.fitting.proportions import wilson
 from advlaw.theory.mean_field import (
     by_rank,
     class_thresholds,
@@ -22,7 +23,7 @@ from advlaw.theory.mean_field import (
     ranking,
     sorted_gaps,
 )
-from advlaw.theory.predictions import Case, wilson
+from advlaw.theory.predictions import Case
 
 SMALLEST_BIN = 50
 NEAR = 1.0

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest, norm, spearmanr
+from scipy.stats import norm, spearmanr
 
+from advlaw.fitting.proportions import wilson
 from advlaw.theory.mean_field import (
     agreement_range,
     class_thresholds,
@@ -184,12 +185,6 @@ def spearman(x: np.ndarray, y: np.ndarray, confidence: float) -> tuple[float, fl
     spread = norm.ppf(0.5 + 0.5 * confidence) * np.sqrt((1.0 + 0.5 * rho**2) / (len(x) - 3))
     centre = np.arctanh(min(max(rho, -1.0 + 1e-15), 1.0 - 1e-15))
     return rho, float(np.tanh(centre - spread)), float(np.tanh(centre + spread))
-
-
-def wilson(successes: int, n: int, confidence: float) -> tuple[float, float]:
-    """Wilson's interval of a proportion."""
-    interval = binomtest(successes, n).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def residual_slope(eps: np.ndarray, residual: np.ndarray, last: float) -> float:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from advlaw.config.model import Training
 from advlaw.core.progress import progress
 from advlaw.core.rng import derived_seed, generator
+from advlaw.training.augment import crop_and_flip
 from advlaw.training.checkpoint import Checkpoint
+from advlaw.training.objective import minibatch_loss
 from advlaw.training.optimizer import Optimizer
 
 SECONDS_BETWEEN_CHECKPOINTS = 2.0
@@ -45,11 +47,33 @@ class Examples:
     labels: Tensor
 
 
+@dataclass(frozen=True)
+class Defence:
+    """What adversarial training adds to the loop.
+
+    `replace(model, images, labels, share of all steps made)` gives the minibatch that is learnt and the weight of each
+    image's loss, or None where all count the same; `probe(model)` what is added to the row of an epoch.
+    """
+
+    replace: Callable[[nn.Module, Tensor, Tensor, float], tuple[Tensor, Tensor | None]]
+    probe: Callable[[nn.Module], Row]
+
+
+SCHEDULES: dict[str, Callable[[float, int], float]] = {
+    "constant": lambda made, epochs: 1.0,
+    "cosine": lambda made, epochs: 0.5 * (1.0 + math.cos(math.pi * made)),
+    "steps": lambda made, epochs: 0.1 ** ((made >= 0.5) + (made >= 0.75)),
+    "exponential": lambda made, epochs: 0.94 ** (made * epochs // 2),
+}
+
+
 def learning_rate(settings: Training, progress_made: float) -> float:
-    """The rate at a fraction of all steps: constant, or half a cosine down to zero."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress_made))
+    """The rate at a fraction of all steps.
+
+    `constant`; `cosine`: half of one down to zero; `steps`: over ten after a half and after three quarters of all steps
+    (He et al. 2015); `exponential`: times 0.94 every two epochs (Szegedy et al. 2015, whom Kurakin Sec. 4 follows).
+    """
+    return settings.learning_rate * SCHEDULES[settings.schedule](progress_made, settings.epochs)
 
 
 def train(
@@ -60,8 +84,11 @@ def train(
     settings: Training,
     seed: int,
     checkpoint: Checkpoint,
+    defence: Defence | None = None,
 ) -> History:
     """Train `model` in place; a row an epoch holds epoch, train_loss, train_accuracy and validation_accuracy.
+
+    With a `defence` minibatches are changed before they are learnt, and its probe adds to the row.
 
     Stops after the first epoch whose accuracy on the fitted images, in evaluation mode, reaches
     `until_train_accuracy`, and keeps the weights after the first epoch that reaches each of `snapshots`, as far as any
@@ -72,16 +99,18 @@ def train(
     parameters = list(model.parameters())
     optimizer = Optimizer(settings.optimizer, parameters, settings.weight_decay)
     history = _resume(model, optimizer, checkpoint)
+    watched = Examples(fitted.images[: settings.watched], fitted.labels[: settings.watched])
     saved = time.monotonic()
     left = settings.epochs - len(history.rows)
     for epoch in progress(_epochs_left(history, settings), f"train {name}", total=left):
-        train_loss = _run_epoch(name, model, fitted, settings, optimizer, seed, epoch)
+        train_loss = _run_epoch(name, model, fitted, settings, optimizer, seed, epoch, defence)
         history.rows.append(
             {
                 "epoch": epoch,
                 "train_loss": train_loss,
-                "train_accuracy": accuracy(model, fitted),
+                "train_accuracy": accuracy(model, watched),
                 "validation_accuracy": accuracy(model, validation),
+                **(defence.probe(model) if defence else {}),
             }
         )
         for wanted in settings.snapshots:
@@ -92,7 +121,7 @@ def train(
         if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
             checkpoint.save({"model": model.state_dict(), "optimizer": optimizer.state(), **vars(history)})
             saved = time.monotonic()
-    _check_reached(name, history, settings)
+    _check_reached(_key(name, defence), history, settings)
     return history
 
 
@@ -107,13 +136,18 @@ def _epochs_left(history: History, settings: Training) -> Iterator[int]:
         yield len(history.rows) + 1
 
 
-def _check_reached(name: str, history: History, settings: Training) -> None:
+def _key(name: str, defence: Defence | None) -> str:
+    """Where in the params this net is."""
+    return f"robust_models.{name}" if defence else f"models.{name}"
+
+
+def _check_reached(key: str, history: History, settings: Training) -> None:
     wanted = settings.until_train_accuracy
     if wanted is not None and history.first_at(wanted) is None:
         raise TrainingError(
-            f"models.{name}.until_train_accuracy = {wanted:g}: training accuracy is "
+            f"{key}.until_train_accuracy = {wanted:g}: training accuracy is "
             f"{history.rows[-1]['train_accuracy']:.6g} after all {settings.epochs} epochs; raise "
-            f"models.{name}.epochs, change its learning_rate or schedule, or widen the net"
+            f"{key}.epochs, change its learning_rate or schedule, or widen the net"
         )
 
 
@@ -135,6 +169,7 @@ def _run_epoch(
     optimizer: Optimizer,
     seed: int,
     epoch: int,
+    defence: Defence | None,
 ) -> float:
     """One pass over the fitted images; returns the mean loss of its minibatches."""
     model.train()
@@ -144,16 +179,22 @@ def _run_epoch(
     batches = order.split(settings.batch_size)
     total_loss = torch.zeros((), device=device, dtype=torch.float64)
     for step, batch in enumerate(batches):
-        loss = nn.functional.cross_entropy(model(fitted.images[batch]), fitted.labels[batch])
-        gradients = torch.autograd.grad(loss, optimizer.parameters)
         made = (epoch - 1 + step / len(batches)) / settings.epochs
+        images, labels, weights = fitted.images[batch], fitted.labels[batch], None
+        if settings.augment == "crop_flip":
+            images = crop_and_flip(images)
+        if defence:
+            images, weights = defence.replace(model, images, labels, made)
+        loss = minibatch_loss(model(images), labels, settings, made, weights)
+        gradients = torch.autograd.grad(loss, optimizer.parameters)
         optimizer.step(gradients, learning_rate(settings, made))
         total_loss += loss.detach() * len(batch)
     mean_loss = float(total_loss) / n_images
     if not math.isfinite(mean_loss):
+        key = _key(name, defence)
         raise TrainingError(
-            f"models.{name}: the training loss is {mean_loss} in epoch {epoch} at learning_rate = "
-            f"{settings.learning_rate:g}; lower models.{name}.learning_rate"
+            f"{key}: the training loss is {mean_loss} in epoch {epoch} at learning_rate = "
+            f"{settings.learning_rate:g}; lower {key}.learning_rate"
         )
     return mean_loss
 

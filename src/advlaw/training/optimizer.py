@@ -1,4 +1,4 @@
-"""Adam and SGD with momentum as torch's own fused kernels.
+"""Adam, SGD with momentum and RMSProp as torch's own kernels, fused where there are such.
 
 The functional forms are called because constructing a `torch.optim` optimizer imports torch._dynamo, which takes
 longer than training a small net does.
@@ -10,22 +10,26 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch.optim.adam import adam
+from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
 BETAS = (0.9, 0.999)
 MOMENTUM = 0.9
+RMSPROP = {"alpha": 0.9, "eps": 1.0}  # of Inception v3, which Kurakin Sec. 4 follows; torch adds eps outside the root
 
 
 class Optimizer:
-    """Adam (beta 0.9 and 0.999) or SGD (momentum 0.9) on a list of parameters."""
+    """Adam (beta 0.9 and 0.999), SGD or RMSProp (both with momentum 0.9) on a list of parameters."""
 
-    def __init__(self, kind: Literal["adam", "sgd"], parameters: Sequence[Tensor], weight_decay: float) -> None:
+    def __init__(
+        self, kind: Literal["adam", "sgd", "rmsprop"], parameters: Sequence[Tensor], weight_decay: float
+    ) -> None:
         self.kind = kind
         self.parameters = list(parameters)
         self.weight_decay = weight_decay
         self.first = [torch.zeros_like(p) for p in self.parameters]
-        self.second = [torch.zeros_like(p) for p in self.parameters] if kind == "adam" else []
-        self.steps = [torch.zeros((), device=p.device) for p in self.parameters] if kind == "adam" else []
+        self.second = [torch.zeros_like(p) for p in self.parameters] if kind != "sgd" else []
+        self.steps = [torch.zeros((), device=p.device) for p in self.parameters] if kind != "sgd" else []
 
     def state(self) -> dict[str, list[Tensor]]:
         """The tensors a resumed training needs."""
@@ -43,6 +47,12 @@ class Optimizer:
                 self.parameters, list(gradients), self.first, self.second, [], self.steps,
                 fused=True, amsgrad=False, beta1=BETAS[0], beta2=BETAS[1], lr=learning_rate,
                 weight_decay=self.weight_decay, eps=1e-8, maximize=False,
+            )  # fmt: skip
+        elif self.kind == "rmsprop":
+            rmsprop(
+                self.parameters, list(gradients), self.second, [], self.first, self.steps,
+                foreach=False, lr=learning_rate, alpha=RMSPROP["alpha"], eps=RMSPROP["eps"],
+                weight_decay=self.weight_decay, momentum=MOMENTUM, centered=False,
             )  # fmt: skip
         else:
             sgd(

@@ -1,0 +1,75 @@
+"""`pretrained_models`: one entry is an architecture, the data it is made for, and where its weights are published."""
+
+import re
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from advlaw.config.architecture import ResNet, WideResNet
+from advlaw.config.section import Name, Section
+
+ModulePath = Annotated[str, Field(pattern=r"^\w+(\.\w+)*$")]
+PerChannel = Annotated[list[Annotated[float, Field(ge=0, le=255)]], Field(min_length=1)]
+
+
+class Weights(Section):
+    """Where published weights are found, what they must be, and what their tensors are called here.
+
+    `file` is looked for in ADVLAW_MIRROR, then `url` is downloaded. `sha256` is of the tensors, whatever the file's
+    format: see `advlaw.models.foreign.digest`. `keys` turns prefixes of their names into prefixes of ours (the longest
+    one counts, and dots end it); names that begin with none of them get `other_keys` put in front.
+    """
+
+    file: str
+    url: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    keys: Annotated[dict[ModulePath, ModulePath], Field(min_length=1)]
+    other_keys: ModulePath | None = None
+
+    @field_validator("file")
+    @classmethod
+    def _stays_in_the_mirror(cls, file: str) -> str:
+        path = PurePosixPath(file)
+        if not path.parts or path.is_absolute() or ".." in path.parts or path.as_posix() != file:
+            raise ValueError("must be a path from the mirror's folder, as cifar10-resnet/resnet32.safetensors is")
+        return file
+
+    @field_validator("url")
+    @classmethod
+    def _is_of_a_file(cls, url: str) -> str:
+        if not re.fullmatch(r"https?://[^/\s]+/\S*[^/\s]", url):
+            raise ValueError("must be the whole address of a file, from https:// or http:// on")
+        return url
+
+
+class Pretrained(Section):
+    """What every entry says. `mean` and `std` normalise the pixels: one each a channel, in pixel units."""
+
+    dataset: Name
+    weights: Weights
+    mean: PerChannel
+    std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_channel_has_both(self) -> "Pretrained":
+        if len(self.mean) != len(self.std):
+            raise ValueError(
+                f"mean has {len(self.mean)} channels, std has {len(self.std)}; give both for every channel"
+            )
+        return self
+
+    def architecture(self) -> dict[str, object]:
+        """The part of the entry that says what the net is: `arch` and its sizes."""
+        return self.model_dump(exclude=set(Pretrained.model_fields))
+
+
+class PretrainedResNet(ResNet, Pretrained):
+    """A ResNet of He et al."""
+
+
+class PretrainedWideResNet(WideResNet, Pretrained):
+    """A wide residual net."""
+
+
+PretrainedModel = Annotated[PretrainedResNet | PretrainedWideResNet, Field(discriminator="arch")]

@@ -1,0 +1,88 @@
+"""Attacks that run anew at every eps (PGD, APGD, Square) over the whole grid, in the arrays of `evaluation.sweep`."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advlaw.attacks.draws import Draws
+from advlaw.attacks.one_step import one_step_direction
+from advlaw.config.attack import AtEachEps, Gradient, OneStepAttack, Square
+from advlaw.evaluation.batches import in_batches
+from advlaw.evaluation.sweep import Arrays, Randomness, answers, in_top, joined
+from advlaw.evaluation.threshold import margin
+from advlaw.models.classifier import Classifier
+
+BATCH = 2000  # fewer, larger steps: half the time of 500 on small nets
+Perturb = Callable[..., Tensor]  # (logits_fn, images, labels, eps, attack, draws) -> adversarial images
+
+
+def sweep_each_eps(
+    model: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    attack: AtEachEps,
+    perturb: Perturb,
+    eps: np.ndarray,
+    randomness: Randomness,
+    batch_size: int = BATCH,
+) -> Arrays:
+    """images (N, C, H, W) float32 and labels (N,) on the model's device; `perturb` is that of the attack's family.
+
+    Of several restarts the worst counts: an image is wrong if any of them makes it wrong, and top5 is of that one.
+    Adds to the common arrays: bracket (N, 2), the eps between which an image becomes wrong; (last, inf) where it
+    never does, NaN where it is wrong when clean.
+    """
+
+    def work(batch: slice) -> Arrays:
+        here, wanted = images[batch], labels[batch]
+        draws = [randomness.draws(batch, str(restart)) for restart in range(attack.restarts)]
+        logits = [model(here), *(_worst(model, here, wanted, float(e), attack, perturb, draws) for e in eps)]
+        predictions = torch.stack([found.argmax(dim=1) for found in logits])
+        top5 = torch.stack([in_top(found, wanted) for found in logits])
+        right = predictions == wanted
+        zero_gradient = _zero_gradient(model, here, wanted, attack, draws[0])
+        return {
+            **answers(predictions, top5, margin(logits[0], wanted), zero_gradient),
+            "bracket": _brackets(~right[1:], right[0], eps),
+        }
+
+    with torch.no_grad():
+        return joined(eps, labels, in_batches(len(images), batch_size, work, "sweep"))
+
+
+def _worst(
+    model: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    eps: float,
+    attack: AtEachEps,
+    perturb: Perturb,
+    draws: list[Draws],
+) -> Tensor:
+    """Logits (B, K) after the first restart that makes an image wrong, else after the last."""
+    logits = model(perturb(model, images, labels, eps, attack, draws[0]))
+    for restart in draws[1:]:
+        is_wrong = logits.argmax(dim=1) != labels
+        logits = torch.where(is_wrong[:, None], logits, model(perturb(model, images, labels, eps, attack, restart)))
+    return logits
+
+
+def _zero_gradient(model: Classifier, images: Tensor, labels: Tensor, attack: AtEachEps, draws: Draws) -> Tensor:
+    """Which clean images (B,) have no gradient to follow; none under an attack that follows no gradient."""
+    if isinstance(attack, Square):
+        return torch.zeros(len(images), dtype=torch.bool, device=images.device)
+    gradient: Gradient = getattr(attack, "gradient", "scale_free")
+    first_step = OneStepAttack(direction="sign", target=attack.target, clip=False, gradient=gradient)
+    return one_step_direction(model, images, labels, first_step, draws)[1]
+
+
+def _brackets(wrong: Tensor, was_right: Tensor, eps: np.ndarray) -> np.ndarray:
+    """wrong (E, B) -> the grid interval (B, 2) in which each image first becomes wrong."""
+    edges = np.concatenate([[0.0], eps, [np.inf]])
+    found = wrong.cpu().numpy()
+    first = np.where(found.any(axis=0), found.argmax(axis=0), len(eps))
+    bracket = np.stack([edges[first], edges[first + 1]], axis=1)
+    bracket[~was_right.cpu().numpy()] = np.nan
+    return bracket

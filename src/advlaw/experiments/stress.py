@@ -1,0 +1,82 @@
+"""One net under many attacks at a few eps: which images each leaves right."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advlaw.attacks.draws import Draws
+from advlaw.config.attack import Attack, OneStepAttack
+from advlaw.core.progress import progress
+from advlaw.evaluation.batches import in_batches
+from advlaw.models.classifier import Classifier
+
+BATCH = 250
+Perturb = Callable[..., Tensor]
+
+
+@dataclass(frozen=True)
+class Method:
+    """An attack as a net meets it: its `label`, whose gradients it follows, and its random numbers' seed."""
+
+    label: str
+    family: str
+    attack: Attack
+    source: Classifier
+    seed: int
+
+    def perturbed(self, images: Tensor, labels: Tensor, eps: float, items: list[int], restart: int) -> Tensor:
+        """Adversarial images; `items` (B,) are the positions of the images in their split."""
+        perturb: Perturb = importlib.import_module(f"advlaw.attacks.{self.family}").perturbed
+        draws = Draws(self.seed, ("stress", self.label, str(restart)), items)
+        return perturb(self.source, images, labels, eps, self.attack, draws)
+
+
+def stressed(
+    model: Classifier, images: Tensor, labels: Tensor, methods: list[Method], eps: list[float]
+) -> dict[str, np.ndarray]:
+    """`clean` (N,), and for every method's label which images (E, N) are right, bool; images (N, C, H, W).
+
+    One-step attacks are measured as they are. For the others an image that is wrong at one eps stays wrong at the
+    larger ones, whose balls hold the same adversarial image, and is not attacked there again.
+    """
+
+    def work(batch: slice) -> dict[str, np.ndarray]:
+        here, wanted = images[batch], labels[batch]
+        items = list(range(batch.start, batch.stop))
+        clean = model(here).argmax(dim=1) == wanted
+        found = {method.label: _right(model, here, wanted, method, eps, items, clean) for method in methods}
+        return {"clean": clean.cpu().numpy(), **found}
+
+    with torch.no_grad():
+        parts = in_batches(len(images), BATCH, work, "stress")
+    return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
+
+
+def _right(
+    model: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    method: Method,
+    eps: list[float],
+    items: list[int],
+    clean: Tensor,
+) -> np.ndarray:
+    """Which images (E, B) stay right under one method."""
+    keeps_falling = not isinstance(method.attack, OneStepAttack)
+    restarts = 1 if isinstance(method.attack, OneStepAttack) else method.attack.restarts
+    right = clean.clone()
+    found = []
+    for size in progress(eps, method.label):
+        right = right.clone() if keeps_falling else torch.ones_like(clean)
+        for restart in range(restarts):
+            rows = torch.nonzero(right)[:, 0]
+            if len(rows) > 0:
+                chosen = [items[row] for row in rows.tolist()]
+                moved = method.perturbed(images[rows], labels[rows], size, chosen, restart)
+                right[rows] = model(moved).argmax(dim=1) == labels[rows]
+        found.append(right)
+    return torch.stack(found).cpu().numpy()

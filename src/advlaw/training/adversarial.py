@@ -1,0 +1,78 @@
+"""Adversarial training: k of the m images of a minibatch are replaced by adversarial ones (Kurakin Algorithm 1).
+
+With all images replaced and PGD as the attack this is the training of Madry et al. (2017); with half of them, that of
+Cubuk Sec. 4.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from advlaw.config.robust import Adversarial, FixedEps, RandomEps
+
+Perturb = Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]  # net, images, labels, eps (B,) -> adversarial images
+
+
+@dataclass(frozen=True)
+class AdversarialMinibatches:
+    """What is done to minibatches of `batch_size` images; `perturb` is the attack."""
+
+    settings: Adversarial
+    batch_size: int
+    perturb: Perturb
+
+    def __call__(self, model: nn.Module, images: Tensor, labels: Tensor, made: float) -> tuple[Tensor, Tensor | None]:
+        """The minibatch B' (m, C, H, W) and the weight (m,) of each image's loss, after a share `made` of all steps.
+
+        The first k images are replaced, k in proportion where the last minibatch of an epoch is smaller; their weight
+        is lambda. Before `delay` the minibatch is left as it is.
+        """
+        settings = self.settings
+        if made < settings.delay:
+            return images, None
+        k = settings.images * len(images) // self.batch_size
+        eps = drawn_eps(settings.eps, k, images.device)
+        with attacked_mode(model, settings.batch_norm):
+            adversarial = self.perturb(model, images[:k], labels[:k], eps)
+        weights = torch.ones(len(images), device=images.device)
+        weights[:k] = settings.weight
+        return torch.cat([adversarial.detach(), images[k:]]), weights
+
+
+def drawn_eps(law: RandomEps | FixedEps, n_images: int, device: torch.device) -> Tensor:
+    """eps (n,) of every image, by torch's own generator.
+
+    `RandomEps`: the absolute value of a normal of mean 0 truncated to [-largest, largest], by the inverse of its
+    distribution function; Kurakin has sigma = 8 and largest = 16, two standard deviations.
+    """
+    if isinstance(law, FixedEps):
+        return torch.full((n_images,), law.fixed, device=device)
+    bound = torch.special.ndtr(torch.tensor(law.largest / law.sigma, dtype=torch.float64, device=device))
+    share = torch.rand(n_images, dtype=torch.float64, device=device)
+    eps = law.sigma * torch.special.ndtri(0.5 + share * (bound - 0.5))
+    return eps.clamp(0.0, law.largest).float()
+
+
+@contextmanager
+def attacked_mode(model: nn.Module, batch_norm: str) -> Iterator[None]:
+    """The net as an attack sees it: without dropout, its batch normalisation in a named mode, all statistics untouched.
+
+    `eval` normalises by the running statistics, as at test time; `train` by those of the attacked images.
+    """
+    was_training = {module: module.training for module in model.modules()}
+    model.eval()
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    if batch_norm == "train":
+        for norm in norms:
+            norm.train()
+            norm.track_running_stats = False  # the batch's own statistics are used, the running ones left alone
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+        for module, training in was_training.items():
+            module.training = training

@@ -1,0 +1,40 @@
+"""What is left of robustness under strong attacks: accuracies, worst cases, and gains over each net's baseline.
+
+    python stages/robustness.py --params params.yaml
+reads   data/<study>/stress/<net>.npz of every net in `robustness.nets`
+writes  plots/<study>/robustness/:  accuracy.csv  ·  gains.csv, with verdicts
+"""
+
+from pathlib import Path
+
+from advlaw.config.fit import Fit
+from advlaw.config.robustness import Robustness
+from advlaw.config.section import read_sections
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.io import read_npz, write_csv
+from advlaw.fitting.robustness import ACCURACY_COLUMNS, GAIN_COLUMNS, accuracy_rows, gain_rows
+
+
+def main() -> None:
+    params = stage_arguments(__doc__).params
+    study, fit, settings = read_sections(params, study=str, fit=Fit, robustness=Robustness)
+    outcomes = {net: read_npz(Path("data") / study / "stress" / f"{net}.npz") for net in settings.nets}
+    accuracies = [
+        row for net, found in outcomes.items() for row in accuracy_rows(net, found, settings.protocol, fit.confidence)
+    ]
+    gains = [
+        row
+        for net, entry in settings.nets.items()
+        if entry.baseline is not None
+        for row in gain_rows(
+            net, entry.baseline, outcomes[net], outcomes[entry.baseline], settings.protocol, fit.confidence
+        )
+    ]
+    folder = Path("plots") / study / "robustness"
+    write_csv(folder / "accuracy.csv", ACCURACY_COLUMNS, accuracies)
+    write_csv(folder / "gains.csv", GAIN_COLUMNS, gains)
+    print(f"{folder}: {len(outcomes)} nets, {len(gains)} gains judged")
+
+
+if __name__ == "__main__":
+    run(main)

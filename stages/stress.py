@@ -1,0 +1,47 @@
+"""Attack one net with everything: gradients of several kinds, restarts, APGD, random search, and images of another net.
+
+    python stages/stress.py MODEL --params params.yaml      # a key of `robustness.nets`
+reads   models/<study>/MODEL/ and models/<study>/<source>/  ·  data/datasets/<dataset>.npz
+writes  data/<study>/stress/MODEL.npz:  clean (N,) and, for every attack, which images (E, N) are right, bool
+"""
+
+from pathlib import Path
+
+import torch
+
+from advlaw.config.attack import Attacks
+from advlaw.config.robustness import Protocol, Stressed
+from advlaw.config.section import read_section, read_sections
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.io import write_npz
+from advlaw.core.runtime import configure
+from advlaw.data.dataset import read_dataset
+from advlaw.experiments.stress import Method, stressed
+from advlaw.models.store import load_model
+
+
+def main() -> None:
+    arguments = stage_arguments(__doc__, "model")
+    name, params = arguments.model, arguments.params
+    protocol = read_section(params, "robustness.protocol", Protocol)
+    net = read_section(params, f"robustness.nets.{name}", Stressed)
+    attacks = read_section(params, "attacks", Attacks)
+    study, seed, threads, device_name = read_sections(params, study=str, seed=int, threads=int, device=str)
+    device = configure(threads, device_name)
+    model, source = (load_model(Path("models") / study / which, device) for which in (name, net.source))
+    pixels, labels = read_dataset(Path("data/datasets") / f"{net.dataset}.npz").split("test")
+    images = torch.from_numpy(pixels[: protocol.images]).to(device).float()
+    wanted = torch.from_numpy(labels[: protocol.images]).to(device)
+    methods = [
+        Method(
+            label, key.split(".")[0], attacks.by_key(key), source if label.startswith("transferred:") else model, seed
+        )
+        for label, key in protocol.methods().items()
+    ]
+    path = Path("data") / study / "stress" / f"{name}.npz"
+    write_npz(path, stressed(model, images, wanted, methods, protocol.eps))
+    print(f"{path}: {len(methods)} attacks on {len(images)} images")
+
+
+if __name__ == "__main__":
+    run(main)

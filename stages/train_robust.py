@@ -1,0 +1,34 @@
+"""Train one model on adversarial examples (Kurakin Algorithm 1).
+
+    python stages/train_robust.py MODEL --params params.yaml      # a key of `robust_models`
+reads   data/datasets/<dataset>.npz
+writes  models/<study>/MODEL/ and plots/<study>/training/MODEL.csv, as stages/train.py does; the curve also has the
+        accuracy under the attack that is trained on and under PGD, on validation images after every epoch
+"""
+
+from functools import partial
+
+from advlaw.config.attack import KINDS
+from advlaw.config.robust import RobustModel
+from advlaw.config.section import read_section, read_sections
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.runtime import configure
+from advlaw.experiments.defence import adversarial_defence
+from advlaw.experiments.training import Place, train_net
+
+
+def main() -> None:
+    arguments = stage_arguments(__doc__, "model")
+    name, params = arguments.model, arguments.params
+    settings = read_section(params, f"robust_models.{name}", RobustModel)
+    adversarial = settings.adversarial
+    attack = read_section(params, f"attacks.{adversarial.attack}", KINDS[adversarial.family])
+    study, seed, threads, device = read_sections(params, study=str, seed=int, threads=int, device=str)
+    defend = partial(adversarial_defence, adversarial, attack, settings.batch_size)
+    row = train_net(name, settings, Place(study, seed, configure(threads, device)), defend)
+    if row["overfitted_at"] is not None:
+        print(f"warning: {name}: catastrophic overfitting: its accuracy under PGD fell in epoch {row['overfitted_at']}")
+
+
+if __name__ == "__main__":
+    run(main)
