@@ -57,7 +57,7 @@ def test_the_default_study_is_valid(study):
         ({"attack.eps_min": -1.0}, "attack.eps_min = -1.0: should be greater than 0"),
         ({"models.fc.widths": [200, 0]}, r"models.fc.widths[1] = 0: should be greater than or equal to 1"),
         ({"models.fc.widths": 200}, "models.fc.widths = 200: should be a valid list"),
-        ({"models.fc.arch": "vgg"}, "models.fc.arch = 'vgg': should be one of 'linear', 'fc', 'cnn', 'resnet', 'wide_resnet'"),
+        ({"models.fc.arch": "vgg"}, "models.fc.arch = 'vgg': should be one of 'linear', 'fc', 'cnn', 'resnet', 'wide"),
         ({"models.fc.optimizer": "lion"}, "models.fc.optimizer = 'lion': should be 'adam', 'sgd' or 'rmsprop'"),
         ({"models.cnn.dropout": 1.0}, "models.cnn.dropout = 1.0: should be less than 1"),
         ({"models.cnn.channels": [8, 8, 8, 8]}, "each halves the image, and 8x8 images can be halved 3 times"),

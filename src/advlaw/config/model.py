@@ -22,7 +22,8 @@ class Training(Section):
 
     `entropy_weight`: the weight of the prediction's entropy in the loss (Cubuk Sec. 3.2), after a share
     `entropy_delay` of all steps: from the first step on it can make all answers the same class. `watched`: the accuracy on
-    fitted images is taken on the first so many of them; None is all.
+    fitted images is taken on the first so many of them; None is all. `precision` is of the layers while the net is
+    fitted; weights, attacks and all that is measured are float32.
     """
 
     dataset: Name
@@ -37,6 +38,7 @@ class Training(Section):
     entropy_weight: float = 0.0
     entropy_delay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     augment: Literal["none", "crop_flip"] = "none"
+    precision: Literal["float32", "bfloat16"] = "float32"
     watched: Annotated[int, Field(ge=1)] | None = None
     until_train_accuracy: Share | None = None
     snapshots: Snapshots

@@ -1,6 +1,5 @@
 """A whole params file: its sections one by one, and whether the names in it refer to anything."""
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal

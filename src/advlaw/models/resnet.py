@@ -6,8 +6,8 @@ in the new channels; no parameters. In the tail, names (`bn1`, `layer1.0.conv1`,
 weights have.
 """
 
-from torch import Tensor, nn
-from torch.nn.functional import pad, relu
+from torch import Tensor, nn, relu_
+from torch.nn.functional import pad
 
 from advlaw.models.classifier import AffineHead, Classifier
 
@@ -35,7 +35,7 @@ class _Tail(nn.Module):
         self.linear = nn.Linear(WIDTHS[2], n_classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        features = relu(self.bn1(features))
+        features = relu_(self.bn1(features))
         features = self.layer3(self.layer2(self.layer1(features)))
         return self.linear(features.mean(dim=(2, 3)))
 
@@ -53,8 +53,8 @@ class _Block(nn.Module):
         self.n_new = n_out - n_in
 
     def forward(self, features: Tensor) -> Tensor:
-        inner = relu(self.bn1(self.conv1(features)))
-        return relu(self._shortcut(features) + self.bn2(self.conv2(inner)))
+        inner = relu_(self.bn1(self.conv1(features)))
+        return relu_(self.bn2(self.conv2(inner)).add_(self._shortcut(features)))  # in place: memory is what is slow
 
     def _shortcut(self, features: Tensor) -> Tensor:
         """Option A; half of the new channels lie before the old ones, half behind them."""

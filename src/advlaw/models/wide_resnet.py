@@ -4,8 +4,7 @@ A 3x3 convolution, three stages of n blocks with 16k, 32k and 64k channels for a
 the mean over all positions and a linear layer. depth = 6n + 4 counts the 1x1 convolutions of the three shortcuts.
 """
 
-from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch import Tensor, nn, relu_
 
 from advlaw.models.classifier import AffineHead, Classifier
 
@@ -36,7 +35,7 @@ class _Tail(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         features = self.layer3(self.layer2(self.layer1(features)))
-        return self.linear(relu(self.bn(features)).mean(dim=(2, 3)))
+        return self.linear(relu_(self.bn(features)).mean(dim=(2, 3)))
 
 
 class _Block(nn.Module):
@@ -55,10 +54,10 @@ class _Block(nn.Module):
         self.shortcut = _convolution(n_in, n_out, stride, size=1) if n_in != n_out else None
 
     def forward(self, features: Tensor) -> Tensor:
-        active = relu(self.bn1(features))
-        inner = self.dropout(relu(self.bn2(self.conv1(active))))
+        active = relu_(self.bn1(features))
+        inner = self.dropout(relu_(self.bn2(self.conv1(active))))
         shortcut = features if self.shortcut is None else self.shortcut(active)
-        return shortcut + self.conv2(inner)
+        return self.conv2(inner).add_(shortcut)  # in place, as relu: memory is what is slow
 
 
 def _stage(n_in: int, n_out: int, stride: int, n_blocks: int, dropout: float) -> nn.Sequential:

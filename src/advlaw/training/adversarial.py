@@ -31,9 +31,9 @@ class AdversarialMinibatches:
         is lambda. Before `delay` the minibatch is left as it is.
         """
         settings = self.settings
-        if made < settings.delay:
-            return images, None
         k = settings.images * len(images) // self.batch_size
+        if made < settings.delay or k == 0:
+            return images, None
         eps = drawn_eps(settings.eps, k, images.device)
         with attacked_mode(model, settings.batch_norm):
             adversarial = self.perturb(model, images[:k], labels[:k], eps)

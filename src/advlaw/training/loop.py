@@ -185,7 +185,9 @@ def _run_epoch(
             images = crop_and_flip(images)
         if defence:
             images, weights = defence.replace(model, images, labels, made)
-        loss = minibatch_loss(model(images), labels, settings, made, weights)
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            logits = model(images)
+        loss = minibatch_loss(logits.float(), labels, settings, made, weights)
         gradients = torch.autograd.grad(loss, optimizer.parameters)
         optimizer.step(gradients, learning_rate(settings, made))
         total_loss += loss.detach() * len(batch)
