@@ -19,6 +19,7 @@ import pipeline
 import population
 import response
 import torch
+import training
 from rounds import Line, Setting, matmul_rate
 
 from advlaw.core.io import write_json
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[Setting], Iterator[Line]]] = {
     "pgd": attacks.pgd,
     "thresholds": attacks.thresholds,
     "population": population.lines,
+    "training": training.lines,
     "response": response.lines,
     "logits": logits.lines,
     "pipeline": lambda setting: pipeline.lines(),

@@ -1,7 +1,7 @@
 """Copy the studies' tables into README.md and docs/ (not a DVC stage: `make readme`, after a repro).
 
     python stages/readme.py
-reads   plots/<study>/*.csv, theory/*.csv, order_statistics/*.csv and population/*.csv of every study that was run
+reads   plots/<study>/*.csv and {theory,order_statistics,population,robustness}/*.csv of every study that was run
         benchmarks/results.json
 writes  README.md and docs/*.md, between their markers
 """
@@ -15,7 +15,7 @@ from advlaw.core.io import read_csv, write_text
 from advlaw.report.benchmarks import benchmarks_table
 from advlaw.report.markdown import Row, filled, replace_block
 
-FOLDERS = (".", "theory", "order_statistics", "population")
+FOLDERS = (".", "theory", "order_statistics", "population", "robustness")
 
 
 def study_tables() -> dict[str, tuple[str, dict[str, list[Row]] | None]]:

@@ -32,6 +32,23 @@ models:
     - 16
     epochs: 3
     learning_rate: 0.003
+robust_models:
+  fc_robust:
+    dataset: digits
+    arch: fc
+    widths:
+    - 16
+    epochs: 2
+    learning_rate: 0.003
+    adversarial:
+      attack: iterative.pgd_clipped
+      images: 64
+      weight: 0.3
+      eps:
+        sigma: 8.0
+        largest: 16.0
+      probe_eps: 8.0
+pretrained_models: {}
 attacks:
   one_step:
     fgsm:
@@ -50,6 +67,22 @@ attacks:
         relative: 0.5
       target: true_label
       clip: false
+    pgd_clipped:
+      norm: linf
+      steps: 2
+      step_size:
+        relative: 0.5
+      target: true_label
+      clip: true
+  apgd:
+    apgd_ce:
+      loss: cross_entropy
+      steps: 3
+      clip: true
+  query:
+    square:
+      queries: 4
+      clip: true
 sweeps:
   linear:
     model: linear
@@ -140,6 +173,25 @@ population_sweep:
   - fgsm
   reference_eps:
   - 4.0
+robustness:
+  protocol:
+    images: 20
+    eps:
+    - 8.0
+    weak: iterative.pgd_clipped
+    attacks:
+    - apgd.apgd_ce
+    - query.square
+    transferred:
+    - iterative.pgd_clipped
+  nets:
+    fc_robust:
+      dataset: digits
+      source: fc
+      baseline: fc
+    fc:
+      dataset: digits
+      source: linear
 """
 
 

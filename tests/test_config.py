@@ -11,6 +11,15 @@ from advlaw.config.section import ParamsError, read_section, read_yaml
 from advlaw.config.study import load_study
 
 ROOT = Path(__file__).parents[1]
+ROBUST = {
+    "dataset": "digits",
+    "arch": "linear",
+    "epochs": 1,
+    "learning_rate": 0.1,
+    "adversarial": {
+        "attack": "one_step.step_ll_clipped", "images": 1, "weight": 0.3, "eps": {"fixed": 1.0}, "probe_eps": 1.0,
+    },
+}  # fmt: skip
 DATASETS = ROOT / "datasets" / "params.yaml"
 
 
@@ -100,6 +109,17 @@ def test_the_default_study_is_valid(study):
         ({"attacks.iterative.iter_ll.norm": "l2"}, "steps = 'from_eps' needs norm: linf and an absolute step_size"),
         ({"attacks.iterative.pgd.steps": "many"}, "attacks.iterative.pgd.steps = 'many': should be 'from_eps'"),
         ({"attacks.one_step.random_sign.target": "entropy"}, "direction = 'random_sign' is noise: leave out target"),
+        ({"robust_models.fc": {**ROBUST}}, "robust_models.fc: models.fc has the same name, and so the same files"),
+        ({"robust_models.fc_pgd.adversarial.images": 500}, "adversarial.images = 500: batch_size is 128"),
+        ({"robust_models.fc_pgd.adversarial.attack": "one_step.no"}, "attack = 'no': not among the attacks"),
+        ({"robust_models.fc_pgd.adversarial.attack": "one_step.fgsm"}, "attack = 'one_step.fgsm': does not clip"),
+        ({"robust_models.fc_pgd.adversarial.attack": "query.square"}, "attack = 'query.square': String should"),
+        ({"robust_models.fc_pgd.adversarial.eps": {"fixed": 0}}, "eps.fixed = 0: should be greater than 0"),
+        ({"models.fc.watched": 10, "models.fc.snapshots": [0.5]}, "watched = 10: leave it out where accuracies end"),
+        ({"robustness.protocol.weak": "one_step.fgsm"}, "'one_step.fgsm' makes what is no image"),
+        ({"robustness.nets.fc.source": "fc"}, "robustness.nets.fc.source = 'fc': must be another net"),
+        ({"robustness.nets.fc.baseline": "cnn"}, "baseline = 'cnn': not among the robustness.nets"),
+        ({"attacks.one_step.fast_entropy.gradient": "margin"}, "gradient = 'margin': entropy is no label"),
         ({"params": "elsewhere.yaml"}, "params = 'elsewhere.yaml': must be the path of this file from the root"),
         ({"models.a@b": {}}, "models.a@b = 'a@b': String should match pattern"),
         ({"root": ".."}, "root = '..': must lead from this file's folder to the root"),

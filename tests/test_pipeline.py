@@ -9,9 +9,12 @@ import psutil
 import pytest
 from repository import Repository, ran
 
+from advlaw.core.io import read_csv
+
 pytestmark = pytest.mark.slow
 SWEEPS = {"sweep@linear", "sweep@fc", "sweep@fc_pgd"}
 REST = {"fit", "figures"}
+STRESS = {"stress@fc", "stress@fc_robust"}
 
 
 def test_nothing_reruns_when_nothing_changed_and_the_tree_is_clean(finished):
@@ -31,9 +34,31 @@ def test_eps_max_reruns_no_training_and_changes_one_line(repository):
     assert "32" in repository.dvc("exp", "show", "--csv")
 
 
-def test_pgd_steps_rerun_iterative_sweeps_alone(repository):
-    repository.change("steps: 3", "steps: 4")
-    assert ran(repository.dvc("repro")) == {"sweep@fc_pgd"} | REST
+def test_pgd_steps_rerun_what_pgd_is_used_for_alone(repository):
+    repository.change("steps: 3", "steps: 4")  # of a sweep's PGD; every net in `robustness` meets `attacks`
+    assert ran(repository.dvc("repro")) - {"robustness"} == {"sweep@fc_pgd"} | STRESS | REST
+    repository.change("steps: 2", "steps: 3")  # of the PGD that is trained on
+    found = ran(repository.dvc("repro"))
+    assert {"train_robust@fc_robust", "sweep@fc_pgd"} <= found
+    assert not found & {"train@linear", "train@fc", "population_train", "sweep@linear", "sweep@fc"}
+
+
+def test_editing_pgd_reruns_robust_trainings_and_iterative_sweeps_and_no_plain_training(repository):
+    repository.change(
+        "    final = torch.empty_like(current)\n", "    final = current.clone()\n", "src/advlaw/attacks/iterative.py"
+    )
+    found = ran(repository.dvc("repro", "--downstream", "train@fc", "train@linear", "train_robust@fc_robust"))
+    assert found == {"train_robust@fc_robust", "sweep@fc_pgd"} | STRESS  # to the same bytes, so nothing else
+
+
+def test_what_a_robust_net_leaves_behind(finished):
+    rows = {row["model"]: row for row in read_csv(finished.folder / "plots/small/models.csv")}
+    assert (rows["fc_robust"]["defence"], rows["fc_robust"]["adversarial_images"]) == ("pgd_clipped", "0.5")
+    assert rows["fc"]["defence"] == ""
+    curve = read_csv(finished.folder / "plots/small/training/fc_robust.csv")
+    assert {"attacked_accuracy", "pgd_accuracy"} <= set(curve[0])
+    gains = read_csv(finished.folder / "plots/small/robustness/gains.csv")
+    assert [(row["net"], row["baseline"]) for row in gains] == [("fc_robust", "fc")]
 
 
 def test_one_model_reruns_its_own_chain_alone(repository):

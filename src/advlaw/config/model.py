@@ -21,9 +21,9 @@ class Training(Section):
     """What every model's entry may say about its training; see `advlaw.training.loop`.
 
     `entropy_weight`: the weight of the prediction's entropy in the loss (Cubuk Sec. 3.2), after a share
-    `entropy_delay` of all steps: from the first step on it can make all answers the same class. `watched`: the accuracy on
-    fitted images is taken on the first so many of them; None is all. `precision` is of the layers while the net is
-    fitted; weights, attacks and all that is measured are float32.
+    `entropy_delay` of all steps: from the first step on it can make all answers the same class. `watched`: the
+    accuracy on fitted images is taken on the first so many of them; None is all. `precision` is of the layers while
+    the net is fitted; weights, attacks and all that is measured are float32.
     """
 
     dataset: Name

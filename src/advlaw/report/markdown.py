@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from advlaw.claims.verdict import PAPER_RANGES, PAPER_VALUES, verdict
-from advlaw.report import population_tables, theory_tables
+from advlaw.report import population_tables, robustness_tables, theory_tables
 from advlaw.report.cells import Row, interval, table
 
 Tables = dict[str, list[Row]]
@@ -60,19 +60,26 @@ def shuffled_table(exponents: list[Row], gaps: list[Row], models: list[Row]) -> 
 
 
 def accuracy_table(models: list[Row], gaps: list[Row]) -> str:
-    """A line per model: architecture, size, epochs, accuracies, and the exponents of its gaps on test images."""
-    columns = ["model", "data", "net", "parameters:", "epochs:", "training accuracy:", "test accuracy:"]
+    """A line per model: architecture, size, how it was trained, accuracies, and the exponents of its gaps."""
+    columns = ["model", "data", "net", "parameters:", "epochs:", "defence", "training accuracy:", "test accuracy:"]
     columns += ["exponent of P(Δ₁₂ ≤ d), smallest 10 %", "smallest 1 %"]
     on_test = {row["model"]: row for row in gaps if row["split"] == "test" and not row["snapshot"]}
     rows = []
     for row in models:
         labels = ", shuffled labels" if row["labels"] == "shuffled" else ""
-        sizes = [row["model"], row["dataset"], row["arch"] + labels, f"{int(row['n_parameters']):,}", row["epochs"]]
-        accuracies = [f"{float(row['train_accuracy']):.2%}", f"{float(row['test_accuracy']):.2%}"]
+        sizes = [row["model"], row["dataset"], row["arch"] + labels, f"{int(row['n_parameters']):,}"]
+        sizes += [row["epochs"] or "by others", _defence(row)]
+        accuracies = [f"{float(row[key]):.2%}" if row[key] else "–" for key in ("train_accuracy", "test_accuracy")]
         gap = on_test.get(row["model"])
         exponents = ["–", "–"] if gap is None else [interval(gap, f"gap_exponent_{cut}") for cut in ("0.1", "0.01")]
         rows.append([*sizes, *accuracies, *exponents])
     return table(columns, rows)
+
+
+def _defence(row: Row) -> str:
+    """What a net was defended with, and whether it learnt to resist nothing but that."""
+    overfitted = f"; overfitted to its attack from epoch {row['overfitted_at']}" if row["overfitted_at"] else ""
+    return (row["defence"] or "–") + overfitted
 
 
 def studies_table(studies: dict[str, tuple[str, list[Row] | None]]) -> str:
@@ -136,6 +143,7 @@ BLOCKS: dict[str, Callable[[Tables], str]] = {
     "models": lambda tables: accuracy_table(tables["models"], tables["logit_gaps"]),
     "shuffled": lambda tables: shuffled_table(tables["exponents"], tables["logit_gaps"], tables["models"]),
     "population": population_tables.population_table,
+    "defences": robustness_tables.defences_table,
     "predictions": theory_tables.predictions_table,
     "deciles": theory_tables.deciles_table,
     "gap-exponents": theory_tables.gap_exponents_table,

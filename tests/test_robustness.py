@@ -1,0 +1,187 @@
+"""Strong attacks beside weak ones: who is attacked by what, worst cases, gains and their verdicts, the figure."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_images, make_net, one_step, pgd_attack
+from scipy.stats import norm
+
+from advlaw.attacks import iterative
+from advlaw.attacks import one_step as one_step_attacks
+from advlaw.attacks.draws import Draws
+from advlaw.config.attack import AutoPGD, Square
+from advlaw.config.robustness import Protocol
+from advlaw.core.io import read_csv, write_csv
+from advlaw.experiments.stress import Method, stressed
+from advlaw.figures.defences import draw_defences, look_of
+from advlaw.fitting.proportions import paired_difference, wilson
+from advlaw.fitting.robustness import ACCURACY_COLUMNS, accuracy_rows, gain_rows, worst_case
+
+EPS = [1.0, 4.0, 16.0]
+WEAK, STRONG, MOVED = "one_step.fgsm", "iterative.pgd", "transferred:one_step.fgsm"
+PROTOCOL = Protocol(images=10, eps=EPS, weak=WEAK, attacks=[STRONG], transferred=["one_step.fgsm"])
+
+
+def a_case(n=60):
+    net, images = make_net("fc", scale=5.0), make_images(n)
+    return net, images, net(images).argmax(dim=1)
+
+
+def other_net():
+    net = make_net("fc", scale=5.0)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(parameter.flip(0))
+    return net
+
+
+def test_weak_attacks_are_measured_as_they_are_and_strong_ones_never_lose_an_image_again():
+    net, images, labels = a_case()
+    weak = Method(WEAK, "one_step", one_step(clip=True), net, 0)
+    attack = pgd_attack(steps=5, clip=True, random_start=True, restarts=2)
+    strong = Method(STRONG, "iterative", attack, net, 0)
+    found = stressed(net, images, labels, [weak, strong], EPS)
+    for eps, right in zip(EPS, found[WEAK], strict=True):
+        moved = one_step_attacks.perturbed(net, images, labels, eps, weak.attack)
+        assert np.array_equal(right, (net(moved).argmax(dim=1) == labels).numpy())
+    assert not (found[STRONG][1:] & ~found[STRONG][:-1]).any()
+    draws = [Draws(0, ("stress", STRONG, str(restart)), range(len(images))) for restart in (0, 1)]
+    moved = [iterative.perturbed(net, images, labels, EPS[0], attack, draw) for draw in draws]
+    right = torch.stack([net(found).argmax(dim=1) == labels for found in moved]).all(dim=0)
+    assert np.array_equal(found[STRONG][0], right.numpy())
+
+
+def test_transferred_images_follow_the_other_net_s_gradients():
+    net, images, labels = a_case()
+    found = stressed(net, images, labels, [Method(MOVED, "one_step", one_step(clip=True), other_net(), 0)], EPS)
+    moved = one_step_attacks.perturbed(other_net(), images, labels, EPS[2], one_step(clip=True))
+    assert np.array_equal(found[MOVED][2], (net(moved).argmax(dim=1) == labels).numpy())
+    own = stressed(net, images, labels, [Method(WEAK, "one_step", one_step(clip=True), net, 0)], EPS)[WEAK]
+    assert found[MOVED][2].sum() > own[2].sum()
+
+
+def test_every_family_can_be_named():
+    net, images, labels = a_case(12)
+    attacks = {
+        "one_step": one_step(target="least_likely", clip=True),
+        "iterative": pgd_attack(steps=3, clip=True),
+        "apgd": AutoPGD(loss="dlr", steps=5, clip=True),
+        "query": Square(queries=20, clip=True),
+    }
+    methods = [Method(f"{family}.x", family, attack, net, 0) for family, attack in attacks.items()]
+    found = stressed(net, images, labels, methods, [0.0, 32.0])
+    for family in attacks:
+        assert found[f"{family}.x"].shape == (2, 12)
+        assert found[f"{family}.x"][0].all()
+
+
+def outcomes(weak, strong, moved, clean=None):
+    arrays = {WEAK: weak, STRONG: strong, MOVED: moved}
+    found = {name: np.array(values, dtype=bool) for name, values in arrays.items()}
+    return {"clean": np.ones(found[WEAK].shape[1], dtype=bool) if clean is None else np.array(clean), **found}
+
+
+def test_the_worst_case_is_that_of_each_image_over_attacks_and_smaller_eps():
+    found = outcomes(
+        weak=[[1, 1, 1, 1], [1, 0, 1, 1], [1, 1, 1, 1]],
+        strong=[[1, 1, 1, 1], [1, 1, 1, 1], [0, 1, 1, 1]],
+        moved=[[1, 1, 0, 1], [1, 1, 1, 1], [1, 1, 1, 1]],
+        clean=[True, True, True, False],
+    )
+    assert worst_case(found, PROTOCOL).astype(int).tolist() == [[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    rows = accuracy_rows("net", found, PROTOCOL, 0.95)
+    assert {row["role"]: row["accuracy"] for row in rows if row["eps"] == 16.0} == {
+        "weak": 1.0, "strong": 0.75, "transferred": 1.0, "worst": 0.0,
+    }  # fmt: skip
+    assert rows[0] == {
+        "net": "net", "attack": "clean", "role": "clean", "eps": 0.0, "n_images": 4, "accuracy": 0.75,
+        "low": pytest.approx(wilson(3, 4, 0.95)[0]), "high": pytest.approx(wilson(3, 4, 0.95)[1]),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("weak", "strong", "expected"),
+    [(0.9, 0.8, "holds"), (0.9, 0.3, "masked"), (0.1, 0.1, "fails"), (0.5, 0.9, "inconclusive")],
+)
+def test_verdicts_of_gains(weak, strong, expected):
+    """The baseline is right on half of 400 images under each attack."""
+    rng = np.random.default_rng(0)
+
+    def accurate(share):
+        return np.tile(rng.permutation(400) < 400 * share, (3, 1))
+
+    ones = np.ones((3, 400))
+    net, baseline = (outcomes(accurate(weak), accurate(strong), ones) for weak, strong in ((weak, strong), (0.5, 0.5)))
+    net[STRONG] |= False
+    found = gain_rows("net", "baseline", net, baseline, PROTOCOL, 0.95)
+    assert [row["verdict"] for row in found] == [expected] * 3
+    assert found[0]["weak_gain"] == pytest.approx(weak - 0.5)
+
+
+def test_a_net_that_only_underflows_is_masked():
+    """Logits times 200 change no decision; the naive gradient then finds nothing, APGD everything."""
+    net, images, labels = a_case(200)
+    loud = make_net("fc", scale=5.0 * 200)
+    protocol = Protocol(
+        images=200, eps=[16.0], weak="one_step.naive", attacks=["apgd.ce"], transferred=["one_step.naive"]
+    )
+    naive, apgd = one_step(clip=True, gradient="naive"), AutoPGD(loss="cross_entropy", steps=10, clip=True)
+
+    def found(model):
+        methods = [
+            Method("one_step.naive", "one_step", naive, model, 0),
+            Method("apgd.ce", "apgd", apgd, model, 0),
+            Method("transferred:one_step.naive", "one_step", naive, other_net(), 0),
+        ]
+        return stressed(model, images, labels, methods, protocol.eps)
+
+    (row,) = gain_rows("loud", "net", found(loud), found(net), protocol, 0.95)
+    assert row["verdict"] == "masked"
+    assert row["weak_gain"] > 0.1
+    assert row["worst_gain"] < 0.02
+
+
+def test_intervals_of_paired_differences_cover():
+    """95 % nominal; 1,000 samples of 200 pairs: within 3.5 standard errors."""
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(1000):
+        both, first, second = rng.multinomial(200, [0.6, 0.25, 0.1, 0.05])[:3]
+        a = np.arange(200) < both + first
+        b = (np.arange(200) < both) | ((np.arange(200) >= both + first) & (np.arange(200) < both + first + second))
+        estimate, low, high = paired_difference(a, b, 0.95)
+        assert estimate == pytest.approx((first - second) / 200)
+        inside += low <= 0.15 <= high
+    assert abs(inside / 1000 - 0.95) < 3.5 * np.sqrt(0.95 * 0.05 / 1000)
+    assert norm.ppf(0.975) == pytest.approx(1.96, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("defence", "meaning"),
+    [
+        ("", "regular"),
+        ("entropy", "entropy penalty"),
+        ("step_ll_clipped", "step l.l. training"),
+        ("step_ll_clipped + entropy", "step l.l. training and penalty"),
+        ("pgd_training", "PGD training"),
+    ],
+)
+def test_what_a_defence_is_called(defence, meaning):
+    assert look_of(defence)[1] == meaning
+
+
+def test_figure_5_is_drawn_with_its_controls_and_without_defended_nets_it_is_not(tmp_path):
+    models, points = [], []
+    for model, defence in (("fc", ""), ("fc_entropy", "entropy")):
+        models.append({"model": model, "test_accuracy": "0.95", "epochs": "3", "n_parameters": "10"})
+        net = {"model": model, "arch": "fc", "attack": "step_ll", "dataset": "x", "defence": defence}
+        net |= {"snapshot": "", "labels": "original"}
+        points += [{**net, "grid_eps": str(eps), "accuracy": str(1 / eps)} for eps in (1, 4, 16)]
+    found = outcomes(np.ones((3, 4)), np.ones((3, 4)), np.ones((3, 4)))
+    write_csv(tmp_path / "a.csv", ACCURACY_COLUMNS, accuracy_rows("fc_entropy", found, PROTOCOL, 0.95))
+    controls = read_csv(tmp_path / "a.csv")
+    assert draw_defences(points, controls, models, tmp_path) == ["figure_5"]
+    drawn = (tmp_path / "figure_5.svg").read_text(encoding="utf-8")
+    for text in ("regular", "entropy penalty", "worst case over all attacks", "(b) FC, x: step l.l."):
+        assert text in drawn
+    assert draw_defences(points[:3], [], models, tmp_path / "none") == []
