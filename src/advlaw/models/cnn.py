@@ -22,7 +22,7 @@ def build(
     n_channels, height, width = image_shape
     first, *others = kernel_sizes or [3] * len(channels)
     head = AffineHead(nn.Conv2d(n_channels, channels[0], first, padding=first // 2), n_channels)
-    layers: list[nn.Module] = [nn.MaxPool2d(2), nn.ReLU()]  # the same as in the other order, with a quarter of the ReLUs
+    layers: list[nn.Module] = [nn.MaxPool2d(2), nn.ReLU()]  # as in the other order, for a quarter of the ReLUs
     for (n_in, n_out), size in zip(pairwise(channels), others, strict=True):
         layers += [nn.Conv2d(n_in, n_out, size, padding=size // 2), nn.MaxPool2d(2), nn.ReLU()]
     n_features = channels[-1] * (height >> len(channels)) * (width >> len(channels))
