@@ -191,7 +191,7 @@ robustness:
       baseline: fc
     fc:
       dataset: digits
-      source: linear
+      source: fc_robust
 """
 
 

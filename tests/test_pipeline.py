@@ -86,7 +86,7 @@ def test_a_new_model_needs_no_code(repository):
         "  wide:\n    dataset: digits\n    arch: fc\n    widths:\n    - 32\n    epochs: 2\n    learning_rate: 0.003\n"
     )
     sweep = "  wide:\n    model: wide\n    dataset: digits\n    family: one_step\n    attacks:\n    - fgsm\n"
-    repository.change("attacks:\n  one_step", entry + "attacks:\n  one_step")
+    repository.change("robust_models:\n", entry + "robust_models:\n")
     repository.change("fit:\n", sweep + "fit:\n")
     assert ran(repository.dvc("repro")) == {"train@wide", "sweep@wide"} | REST
     assert "wide/fgsm" in repository.text("plots/small/exponents.csv")
@@ -115,7 +115,7 @@ def test_an_empty_section_switches_its_stages_off(repository):
     text = repository.text("params.yaml")
     start, end = text.index("  nets:\n"), text.index("theory:\n")
     (repository.folder / "params.yaml").write_text(text[:start] + "  nets: {}\n" + text[end:], encoding="utf-8")
-    assert ran(repository.dvc("repro")) == REST | {"theory", "population_sweep"}  # all of them read `fit`
+    assert ran(repository.dvc("repro")) == REST | {"theory", "robustness", "population_sweep"}  # all read `fit`
     assert repository.text("plots/small/error_curves.csv").count("\n") == 1
     assert not (repository.folder / "plots" / "small" / "theory" / "curves.csv").exists()
     repository.change("nets: 3", "nets: 0")

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
     [
         ("epochs: 3    # kept by -S", "epoch: 3", "models.linear: unknown key 'epoch'; did you mean 'epochs'?"),
         ("eps_min: 0.1", "eps_min: 20.0", "attack: eps_min = 20 must be below eps_max = 16"),
-        ("model: linear", "model: vgg", "sweeps.linear.model = 'vgg': not among the models: fc, linear"),
+        ("model: linear", "model: vgg", "sweeps.linear.model = 'vgg': not among the models: fc, fc_robust, linear"),
     ],
 )
 def test_bad_params_stop_before_any_stage_and_lose_nothing(repository, old, new, message):
