@@ -173,7 +173,7 @@ def test_what_a_defence_is_called(defence, meaning):
 def test_figure_5_is_drawn_with_its_controls_and_without_defended_nets_it_is_not(tmp_path):
     models, points = [], []
     for model, defence in (("fc", ""), ("fc_entropy", "entropy")):
-        models.append({"model": model, "test_accuracy": "0.95", "epochs": "3", "n_parameters": "10"})
+        models.append({"model": model, "arch": "fc", "epochs": "3", "n_parameters": "10"})
         net = {"model": model, "arch": "fc", "attack": "step_ll", "dataset": "x", "defence": defence}
         net |= {"snapshot": "", "labels": "original"}
         points += [{**net, "grid_eps": str(eps), "accuracy": str(1 / eps)} for eps in (1, 4, 16)]

@@ -16,6 +16,7 @@ from advlaw.figures.style import ATTACK_NAMES, COLOURS, RC, TEXT_WIDTH_INCHES, c
 Row = dict[str, str]
 BLUE, RED, GREEN, PURPLE, ORANGE = COLOURS[:5]
 SMALLEST_SHOWN = 0.1
+PAPER_EPOCHS = {"wide_resnet": 100}  # Cubuk Fig. 12
 STYLES: dict[str, tuple[Any, str]] = {  # of a control, by how its name begins
     "worst case": ("--", "worst case over all attacks"),
     "one_step.step_ll_naive": (":", "step l.l. by the naive gradient"),
@@ -76,16 +77,21 @@ def _draw(
         for ax, ((title, attack), curves) in zip(axes[0], panels.items(), strict=True):
             legend |= draw_accuracies(ax, curves, controls)
             row = next(iter(curves.values()))[0]
-            size_of = next(found for found in models if found["model"] == row["model"])
-            ax.set_title(
-                f"{title}, {row['dataset']}: {ATTACK_NAMES[attack]}\n{int(size_of['n_parameters']):,} parameters"
-            )
+            (net,) = (found for found in models if found["model"] == row["model"])
+            ax.set_title(f"{title}, {row['dataset']}: {ATTACK_NAMES[attack]}\n{_size(net)}")
         axes[0][0].set_ylabel("adversarial accuracy")
         order = sorted(legend, key=lambda meaning: meaning in {known for _, known in STYLES.values()})
         figure.legend(
             [legend[key] for key in order], order, loc="outside lower center", ncols=2 if n_columns < 3 else 3
         )
         save_figure(figure, folder, name)
+
+
+def _size(net: Row) -> str:
+    """Parameters and epochs of a net, and whether the paper trained its kind for longer."""
+    epochs, wanted = int(net["epochs"]), PAPER_EPOCHS.get(net["arch"])
+    reduced = f" (reduced; paper: {wanted})" if wanted and epochs < wanted else ""
+    return f"{int(net['n_parameters']):,} parameters, {epochs} epochs{reduced}"
 
 
 def draw_accuracies(ax: Axes, curves: dict[str, list[Row]], controls: list[Row]) -> dict[str, Line2D]:
