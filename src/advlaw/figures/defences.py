@@ -76,9 +76,9 @@ def _draw(
         legend: dict[str, Line2D] = {}
         for ax, ((title, attack), curves) in zip(axes[0], panels.items(), strict=True):
             legend |= draw_accuracies(ax, curves, controls)
-            row = next(iter(curves.values()))[0]
-            (net,) = (found for found in models if found["model"] == row["model"])
-            ax.set_title(f"{title}, {row['dataset']}: {ATTACK_NAMES[attack]}\n{_size(net)}")
+            dataset = next(iter(curves.values()))[0]["dataset"]
+            shown = [row for row in models if row["model"] in curves]
+            ax.set_title(f"{title}, {dataset}: {ATTACK_NAMES[attack]}\n{_size(shown)}")
         axes[0][0].set_ylabel("adversarial accuracy")
         order = sorted(legend, key=lambda meaning: meaning in {known for _, known in STYLES.values()})
         figure.legend(
@@ -87,11 +87,12 @@ def _draw(
         save_figure(figure, folder, name)
 
 
-def _size(net: Row) -> str:
-    """Parameters and epochs of a net, and whether the paper trained its kind for longer."""
-    epochs, wanted = int(net["epochs"]), PAPER_EPOCHS.get(net["arch"])
-    reduced = f" (reduced; paper: {wanted})" if wanted and epochs < wanted else ""
-    return f"{int(net['n_parameters']):,} parameters, {epochs} epochs{reduced}"
+def _size(nets: list[Row]) -> str:
+    """Parameters and epochs of nets of one kind, and whether the paper trained this kind for longer."""
+    epochs, wanted = sorted({int(net["epochs"]) for net in nets}), PAPER_EPOCHS.get(nets[0]["arch"])
+    reduced = f" (reduced; paper: {wanted})" if wanted and epochs[0] < wanted else ""
+    shown = "–".join(map(str, dict.fromkeys((epochs[0], epochs[-1]))))
+    return f"{int(nets[0]['n_parameters']):,} parameters, {shown} epochs{reduced}"
 
 
 def draw_accuracies(ax: Axes, curves: dict[str, list[Row]], controls: list[Row]) -> dict[str, Line2D]:
