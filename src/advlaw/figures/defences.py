@@ -81,9 +81,7 @@ def _draw(
             ax.set_title(f"{title}, {dataset}: {ATTACK_NAMES[attack]}\n{_size(shown)}")
         axes[0][0].set_ylabel("adversarial accuracy")
         order = sorted(legend, key=lambda meaning: meaning in {known for _, known in STYLES.values()})
-        figure.legend(
-            [legend[key] for key in order], order, loc="outside lower center", ncols=2 if n_columns < 3 else 3
-        )
+        figure.legend([legend[key] for key in order], order, loc="outside lower center", ncols=n_columns)
         save_figure(figure, folder, name)
 
 
