@@ -14,7 +14,7 @@ from test_download import Server
 from test_foreign import FORMATS, RESNET32, entry, make_spec, published
 from test_resnet import CLASSES, SHAPE
 
-from advlaw.core.io import write_json
+from advlaw.core.io import read_csv, write_json
 from advlaw.data.cifar10 import FOLDER, read_records
 from advlaw.data.dataset import Dataset, read_dataset, write_dataset
 from advlaw.models.foreign import digest, pretrained, read_tensors
@@ -94,8 +94,15 @@ def test_the_stage_keeps_nothing_of_what_fails(study, tmp_path, monkeypatch):
     assert (tmp_path / "models/small/net/row.json").exists()
 
 
+def test_the_published_resnet32_got_its_test_images_right_in_the_committed_study():
+    (row,) = (row for row in read_csv(ROOT / "plots/cifar10/models.csv") if row["model"] == "resnet32")
+    assert (row["n_parameters"], row["epochs"]) == ("464154", "")
+    assert abs(10_000 * float(row["test_accuracy"]) - 9263) <= 2  # README of the weights: error 7.37 %
+
+
 @pytest.mark.slow
 def test_the_published_resnet32_gets_its_test_images_right():
+    """The same from the files, of a mirror that has to be named: no commit holds data, and no test downloads any."""
     mirror = Path(os.environ.get("ADVLAW_MIRROR") or "nowhere")
     weights, batch = mirror / RESNET32["weights"]["file"], mirror / FOLDER / "test_batch.bin"
     if not (weights.is_file() and batch.is_file()):
