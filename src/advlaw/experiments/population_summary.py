@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from advlaw.core.io import write_csv
+from advlaw.fitting.proportions import wilson
 
 Row = dict[str, Any]
 Band = tuple[float, float]
@@ -123,8 +123,8 @@ def _distribution(
         found["median_half_width"] = float(np.median(high - low) / 2)
     if len(known) and band is not None:
         inside = int(((exponent >= band[0]) & (exponent <= band[1])).sum())
-        interval = binomtest(inside, len(known)).proportion_ci(confidence, method="wilson")
+        share_low, share_high = wilson(inside, len(known), confidence)
         found |= {"band_low": band[0], "band_high": band[1], "n_in_band": inside, "share": inside / len(known)}
-        found |= {"share_low": float(interval.low), "share_high": float(interval.high)}
+        found |= {"share_low": share_low, "share_high": share_high}
         found["share_touching"] = float(((low <= band[1]) & (high >= band[0])).mean())
     return found

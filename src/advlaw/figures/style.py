@@ -77,6 +77,8 @@ def legend_below(ax: Axes, n_columns: int = 1) -> None:
 
 def save_figure(figure: Figure, folder: Path, name: str) -> None:
     """Write NAME.svg and NAME.png, byte for byte the same for the same figure."""
+    figure.draw_without_rendering()  # lays the figure out, which takes as long as drawing it: once for both files
+    figure.set_layout_engine("none")
     for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
         with replacing(folder / f"{name}.{kind}") as temporary:
             figure.savefig(temporary, format=kind, dpi=200, metadata=metadata)
