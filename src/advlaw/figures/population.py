@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from advlaw.figures.style import ATTACK_NAMES, COLOURS, RC, TEXT_WIDTH_INCHES, Row, columns, grouped, save_figure
 
@@ -129,11 +130,12 @@ def _draw_scatter(attacks: dict[str, list[Row]], folder: Path) -> None:
                 ax.plot(x, y, "o", color=colour, markersize=2.2, alpha=0.6, markeredgewidth=0, label=name)
             if width == "n_parameters":
                 ax.set_xscale("log")
+                ax.xaxis.set_minor_formatter(NullFormatter())  # matplotlib's labels run into each other
             if width == "layers":
                 ax.set_xticks(range(1, 1 + max(int(row["layers"]) for row in rows)))
         line[0].set_ylabel(y_label)
     for ax, x_label in zip(axes[-1], AGAINST.values(), strict=True):
         ax.set_xlabel(x_label)
-    axes[0][-1].legend(loc="best")
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.suptitle(f"{ATTACK_NAMES.get(attack, attack)}: {len(rows)} sampled nets", fontsize=8)
     save_figure(figure, folder, "population_scatter")
