@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would compile torch anew
 
-.PHONY: repro study studies test check format readme bench clean-cache lock
+.PHONY: repro study studies summary report test check format readme bench clean-cache lock
 .DEFAULT_GOAL := repro
 
 repro: .venv/run.stamp            ## install, validate the params, run the default study
@@ -19,6 +19,16 @@ study: .venv/run.stamp            ## another study: make study STUDY=mnist
 
 studies:                          ## every study runs the root's pipeline: copy it to each
 	for folder in studies/*/; do cp dvc.yaml $$folder; done
+
+summary: .venv/run.stamp          ## what is said over all studies, from their committed tables: nothing is trained
+	dvc repro --single-item summary/dvc.yaml:claims summary/dvc.yaml:report
+
+report: .venv/run.stamp           ## every study's claims, figures and report from committed tables; copies with commit and time
+	for study in dvc.yaml studies/*/dvc.yaml; do \
+		if [ -f $$(dirname $$study)/dvc.lock ]; then dvc repro --single-item $$study:claims $$study:figures $$study:report || exit 1; fi; \
+	done
+	$(MAKE) summary
+	python stages/stamp.py
 
 test: .venv/test.stamp            ## every test, the ones that drive real DVC included
 	pytest -m "slow or not slow"

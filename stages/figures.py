@@ -5,7 +5,7 @@ reads   plots/<study>/:  error_curves.csv  ·  exponents.csv  ·  logit_gap_dist
         ·  theory/*.csv  ·  order_statistics/densities.csv  ·  population/*.csv  ·  models.csv
         ·  robustness/accuracy.csv
 writes  plots/<study>/figures/:
-        figure_2{a,b,c}, figure_11, defended, clipping: .svg  ·  .png  ·  .csv (the plotted numbers)
+        figure_2{a,b,c}, figure_11, defended, own, clipping: .svg  ·  .png  ·  .csv (the plotted numbers)
         figure_2b_gaps, figure_3_<net>, figure_4, figure_5, figure_6, figure_10, figure_12, figure_13, one_step_methods,
         error_predictions, residuals, takeovers, gaps_in_training, label_blind_<net>, population_exponents,
         population_scatter: .svg  ·  .png

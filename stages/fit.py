@@ -5,7 +5,6 @@ reads   data/<study>/sweeps/<sweep>/<attack>[@<accuracy>].npz of every sweep in 
         ·  models/<study>/<model>/row.json
 writes  plots/<study>/:  exponents.csv  ·  error_curves.csv  ·  error_curves_positive.csv (for log axes)
         ·  local_slopes.csv  ·  models.csv  ·  logit_gaps.csv  ·  logit_gap_distribution.csv
-        metrics/<study>/summary.json: clean accuracies and the headline exponents with their intervals
 """
 
 import json
@@ -49,7 +48,7 @@ def main() -> None:
         kind = attacks.by_key(f"{sweep.family}.{attack}")
         curve = Curve(name, attack, state, sweep, kind, int(arrays["zero_gradient"].sum()))
         tables.add(curve, Fitted(outcomes(arrays), settings, generator(seed, "bootstrap", name, file)))
-    tables.write(Path("plots") / study, Path("metrics") / study)
+    tables.write(Path("plots") / study)
     print(f"plots/{study}: {len(curves)} curves fitted")
 
 

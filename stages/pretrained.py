@@ -1,16 +1,19 @@
-"""Take one model whose weights others published.
+"""Take one model that is not trained here: published weights, or a person's own model, which is checked first.
 
     python stages/pretrained.py MODEL --params params.yaml      # a key of `pretrained_models`
-reads   data/datasets/<dataset>.npz  ·  $ADVLAW_MIRROR or the official place, for the weights
+reads   data/datasets/<dataset>.npz  ·  $ADVLAW_MIRROR or the official place, for published weights
+        ·  of a person's own model, the code or files that its entry names
 writes  models/<study>/MODEL/:  spec.json  ·  weights.safetensors  ·  row.json (its line of the table of models)
 """
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from advlaw.config.pretrained import PretrainedModel
+from advlaw.config.pretrained import OwnFile, OwnModule, PretrainedModel
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_json
@@ -18,8 +21,9 @@ from advlaw.core.progress import download_progress
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
 from advlaw.data.download import Place, fetch_for_verification, forget_downloads
+from advlaw.experiments.own import own_model
 from advlaw.models.foreign import pretrained
-from advlaw.models.store import FINAL, in_fast_layout, save_model
+from advlaw.models.store import FINAL, Spec, in_fast_layout, load_model, save_model
 from advlaw.training.loop import Examples, accuracy
 
 
@@ -30,39 +34,52 @@ def main() -> None:
     study, threads, device_name = read_sections(params, study=str, threads=int, device=str)
     device = configure(threads, device_name)
     dataset = read_dataset(Path("data/datasets") / f"{settings.dataset}.npz")
-    images, labels = dataset.split("test")
+    pixels, labels = dataset.split("test")
+    images = torch.from_numpy(pixels).to(device).float()
 
+    folder = Path("models") / study / name
     downloads = Path("data/downloads/pretrained_models") / study / name
-    place = Place(os.environ.get("ADVLAW_MIRROR"), downloads, download_progress())
-    path, source = fetch_for_verification(settings.weights.file, settings.weights.url, place)
-    spec = {**settings.architecture(), "image_shape": list(images.shape[1:]), "n_classes": dataset.n_classes}
-    try:
-        model = in_fast_layout(pretrained(spec, settings, path).to(device))
-    except ValueError:
-        forget_downloads(place)  # not what it should be: to be fetched anew
-        raise
-    test = Examples(torch.from_numpy(images).to(device).float(), torch.from_numpy(labels).to(device))
+    if isinstance(settings, OwnModule | OwnFile):
+        key = f"{params}: pretrained_models.{name}"
+        spec, tensors, source = own_model(key, settings, images, dataset.n_classes)
+    else:
+        shape = {"image_shape": list(pixels.shape[1:]), "n_classes": dataset.n_classes}
+        spec, tensors, source = _published(settings, shape, downloads, device)
+    save_model(folder, spec, {FINAL: tensors}, None)
+    model = load_model(folder, device)
     row = {
         "model": name,
         "dataset": settings.dataset,
         "arch": settings.arch,
         "labels": "original",
-        "n_pixels": images[0].size,
+        "n_pixels": pixels[0].size,
         "n_parameters": sum(p.numel() for p in model.parameters()),
         **dict.fromkeys(("optimizer", "learning_rate", "schedule", "epochs")),
         **dict.fromkeys(("defence", "entropy_weight", "adversarial_images", "overfitted_at")),
         "train_accuracy": None,
         "validation_accuracy": None,
-        "test_accuracy": accuracy(model, test),
+        "test_accuracy": accuracy(model, Examples(images, torch.from_numpy(labels).to(device))),
         "device": device.type,
         "snapshots": [],
-        "weights": {"source": source, **settings.weights.model_dump(include={"file", "url", "sha256"})},
+        "weights": source,
     }
-    folder = Path("models") / study / name
-    save_model(folder, spec, {FINAL: model.state_dict()}, None)
     write_json(folder / "row.json", row)
-    forget_downloads(place)
-    print(f"{folder}: weights from {source}, test {row['test_accuracy']:.4f}")
+    print(f"{folder}: weights from {source['source']}, test {row['test_accuracy']:.4f}")
+
+
+def _published(
+    settings: Any, shape: dict[str, Any], downloads: Path, device: torch.device
+) -> tuple[Spec, dict[str, Tensor], dict[str, Any]]:
+    """The spec, the verified weights, and where they are from."""
+    place = Place(os.environ.get("ADVLAW_MIRROR"), downloads, download_progress())
+    weights = settings.weights
+    path, source = fetch_for_verification(weights.file, weights.url, place)
+    spec = {**settings.architecture(), **shape}
+    try:
+        model = in_fast_layout(pretrained(spec, settings, path).to(device))
+    finally:
+        forget_downloads(place)  # also what is not as it should be: to be fetched anew
+    return spec, model.state_dict(), {"source": source, **weights.model_dump(include={"file", "url", "sha256"})}
 
 
 if __name__ == "__main__":

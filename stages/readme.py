@@ -2,7 +2,7 @@
 
     python stages/readme.py
 reads   plots/<study>/*.csv and {theory,order_statistics,population,robustness}/*.csv of every study that was run
-        benchmarks/results.json
+        plots/summary/claims.csv  ·  benchmarks/results.json
 writes  README.md and docs/*.md, between their markers
 """
 
@@ -13,6 +13,7 @@ from advlaw.config.section import read_section
 from advlaw.core.command import run
 from advlaw.core.io import read_csv, write_text
 from advlaw.report.benchmarks import benchmarks_table
+from advlaw.report.claims_tables import claims_table, counts_table
 from advlaw.report.markdown import Row, filled, replace_block
 
 FOLDERS = (".", "theory", "order_statistics", "population", "robustness")
@@ -31,13 +32,25 @@ def study_tables() -> dict[str, tuple[str, dict[str, list[Row]] | None]]:
     return studies
 
 
+def shared_blocks(studies: dict[str, tuple[str, dict[str, list[Row]] | None]]) -> dict[str, str]:
+    """What is of no single study: the claims and the benchmarks."""
+    on_best = read_csv(Path("plots/summary/claims.csv"))
+    claims = {name: tables["claims"] for name, (_, tables) in studies.items() if tables and "claims" in tables}
+    return {
+        "claims": counts_table({**claims, "each on its best study": on_best}),
+        "claims one by one": claims_table(on_best),
+        "benchmarks": benchmarks_table(json.loads(Path("benchmarks/results.json").read_text(encoding="utf-8"))),
+    }
+
+
 def main() -> None:
     studies = study_tables()
+    shared = shared_blocks(studies)
     for page in (Path("README.md"), *sorted(Path("docs").glob("*.md"))):
         text = filled(page.read_text(encoding="utf-8"), studies)
-        if "<!-- benchmarks -->" in text:
-            measured = json.loads(Path("benchmarks/results.json").read_text(encoding="utf-8"))
-            text = replace_block(text, "benchmarks", benchmarks_table(measured))
+        for name, content in shared.items():
+            if f"<!-- {name} -->" in text:
+                text = replace_block(text, name, content)
         write_text(page, text)
     print(f"tables of {', '.join(name for name, (_, tables) in studies.items() if tables)}")
 

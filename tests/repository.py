@@ -195,14 +195,22 @@ robustness:
 """
 
 
+def environment() -> dict[str, str]:
+    """A new user's, whose `python` and `dvc` are those that run the tests."""
+    unset = ("PYTHONPATH", "ADVLAW_MIRROR", "DVC_ROOT", "PYTHONDONTWRITEBYTECODE")
+    kept = {key: value for key, value in os.environ.items() if key not in unset}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
+
+
 class Repository:
     """A git and DVC repository with this code and the small study."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("src", "stages", "datasets"):
+        for name in ("src", "stages", "datasets", "claims"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "dvc.lock"))
-        for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore", ".dvc/plots"):
+        files = ("dvc.yaml", "requirements.txt", "benchmarks/results.json", ".gitignore", ".dvcignore")
+        for name in (*files, ".dvc/config", ".dvc/.gitignore", ".dvc/plots"):
             (folder / name).parent.mkdir(exist_ok=True)
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, folder / name)
@@ -214,9 +222,7 @@ class Repository:
 
     @property
     def environment(self) -> dict[str, str]:
-        unset = ("PYTHONPATH", "ADVLAW_MIRROR", "DVC_ROOT", "PYTHONDONTWRITEBYTECODE")
-        kept = {key: value for key, value in os.environ.items() if key not in unset}
-        return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
+        return environment()
 
     def run(self, *command: str, fails: bool = False) -> str:
         done = subprocess.run(

@@ -80,7 +80,7 @@ def test_the_default_study_is_valid(study):
         ({"population_sweep.attacks": ["fgsm_clipped"]}, "population_sweep.attacks = 'fgsm_clipped': clips"),
         ({"population_sweep.reference_eps": [100.0]}, "reference_eps = 100: beyond attack.eps_max = 64"),
         ({"models.fc.dataset": "svhn"}, "models.fc.dataset = 'svhn': not among the data sets: cifar10, clusters"),
-        ({"sweeps.fc.model": "vgg"}, "sweeps.fc.model = 'vgg': not among the models: clusters_cnn"),
+        ({"sweeps.fc.model": "vgg"}, "sweeps.fc.model = 'vgg': not among the models: clusters_fc"),
         ({"sweeps.fc.dataset": "clusters"}, "sweeps.fc.dataset = 'clusters': must be 'digits', the data set"),
         ({"sweeps.fc.attacks": ["fgsm", "cw"]}, "= 'cw': not among the attacks.one_step: fast_entropy"),
         ({"sweeps.fc.attacks": ["fgsm", "fgsm"]}, "names an attack twice"),

@@ -20,6 +20,7 @@ ALLOWED = {
     "figures": BASE,
     "claims": BASE,
     "report": BASE | {"claims"},
+    "__main__.py": BASE | {"experiments"},
     "config": {"config"},
     "core": {"core"},
 }
@@ -29,6 +30,10 @@ WITHOUT_TORCH = (
     "stages/fit.py",
     "stages/theory.py",
     "stages/figures.py",
+    "stages/claims.py",
+    "stages/summary.py",
+    "stages/report.py",
+    "stages/stamp.py",
     "stages/readme.py",
 )
 
@@ -90,6 +95,7 @@ BY_NAME = {  # what a stage imports by name, as its entry says
     "sweep": {"src/advlaw/attacks/${item.family}.py"},
     "stress": {f"src/advlaw/attacks/{family}.py" for family in ("one_step", "iterative", "apgd", "query")},
 }
+READ_IN = {"claims": "src/advlaw/claims/study.py"}  # where a stage's params are read, if not in its script
 STAGES = {**stages(ROOT / "dvc.yaml"), **stages(ROOT / "datasets" / "dvc.yaml")}
 
 
@@ -107,9 +113,10 @@ def test_a_stage_depends_on_the_code_it_imports_and_on_no_other(name):
     assert not idle, f"{name}: in deps but not imported: {idle}"
 
 
-@pytest.mark.parametrize("name", [name for name in STAGES if name not in ("check", "dataset")])
+@pytest.mark.parametrize("name", [name for name in STAGES if "params" in STAGES[name]])
 def test_a_stage_reads_the_params_it_declares_and_no_others(name):
-    tree = ast.parse((ROOT / "stages" / f"{name}.py").read_text(encoding="utf-8"))
+    file = READ_IN.get(name, f"stages/{name}.py")
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     (declared,) = STAGES[name]["params"][0].values()
     assert set(keys_read(tree)) == {re.sub(r"\$.*", "*", key) for key in declared}
 
@@ -172,9 +179,12 @@ def test_a_study_of_the_same_kind_holds_the_default_one_on_its_own_data(name):
 
 
 def test_committed_outputs_are_plots_or_metrics():
-    """Under plain `outs`, `cache: false` would switch the run-cache off for the whole stage."""
-    for name, stage in STAGES.items():
-        for out in stage.get("outs", []):
+    """Under plain `outs`, `cache: false` would switch the run-cache off for the whole stage.
+
+    A report is written in a second, and `dvc plots` complains of a plot in html.
+    """
+    for name in STAGES.keys() - {"report"}:
+        for out in STAGES[name].get("outs", []):
             assert isinstance(out, str), f"{name}: {out}"
             assert out.startswith(("data/", "models/")), f"{name}: {out} belongs under plots or metrics"
 

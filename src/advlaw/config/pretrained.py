@@ -1,8 +1,11 @@
-"""`pretrained_models`: one entry is an architecture, the data it is made for, and where its weights are published."""
+"""`pretrained_models`: nets that are not trained here, and the data they are made for.
+
+An entry is an architecture of `advlaw.models` and where its weights are published, or a person's own model.
+"""
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -43,21 +46,26 @@ class Weights(Section):
         return url
 
 
-class Pretrained(Section):
+class Normalised(Section):
     """What every entry says. `mean` and `std` normalise the pixels: one each a channel, in pixel units."""
 
     dataset: Name
-    weights: Weights
     mean: PerChannel
     std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _each_channel_has_both(self) -> "Pretrained":
+    def _each_channel_has_both(self) -> "Normalised":
         if len(self.mean) != len(self.std):
             raise ValueError(
                 f"mean has {len(self.mean)} channels, std has {len(self.std)}; give both for every channel"
             )
         return self
+
+
+class Pretrained(Normalised):
+    """Published weights for an architecture of ours."""
+
+    weights: Weights
 
     def architecture(self) -> dict[str, object]:
         """The part of the entry that says what the net is: `arch` and its sizes."""
@@ -72,4 +80,39 @@ class PretrainedWideResNet(WideResNet, Pretrained):
     """A wide residual net."""
 
 
-PretrainedModel = Annotated[PretrainedResNet | PretrainedWideResNet, Field(discriminator="arch")]
+class OwnModel(Normalised):
+    """A model from a person's own code or file, which takes (pixels - mean) / std and gives logits.
+
+    `classes`: how many logits it gives, where those are more than the data set's labels need.
+    """
+
+    classes: Annotated[int, Field(ge=2)] | None = None
+
+
+class OwnModule(OwnModel):
+    """What `module`, written package.module:factory, returns when it is called with `arguments`.
+
+    `weights` is a safetensors or torch file with its state dict, from the root; without it the factory sets them.
+    """
+
+    arch: Literal["own_module"]
+    module: str
+    arguments: Annotated[dict[str, Any], Field(default_factory=dict)]
+    weights: str | None = None
+
+    @field_validator("module")
+    @classmethod
+    def _names_a_factory(cls, module: str) -> str:
+        if not re.fullmatch(r"[^\W\d]\w*(\.\w+)*:[^\W\d]\w*(\.\w+)*", module):
+            raise ValueError("must be package.module:factory, as torchvision.models:squeezenet1_0 is")
+        return module
+
+
+class OwnFile(OwnModel):
+    """A program that torch.jit or torch.export saved; `file` is its path from the root."""
+
+    arch: Literal["own_file"]
+    file: str
+
+
+PretrainedModel = Annotated[PretrainedResNet | PretrainedWideResNet | OwnModule | OwnFile, Field(discriminator="arch")]

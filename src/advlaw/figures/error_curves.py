@@ -21,6 +21,7 @@ from advlaw.figures.style import ATTACK_NAMES, COLOURS, MARKERS, RC, TEXT_WIDTH_
 
 Row = dict[str, str]
 ARCHITECTURES = {"linear": "linear", "fc": "FC", "cnn": "CNN"}
+OWN = ("own_module", "own_file")  # a person's own model
 SMALLEST_SHOWN = 1e-4
 
 
@@ -97,6 +98,13 @@ FIGURES = (
         "defended",
         "FGSM on defended nets",
         lambda row: bool(row["defence"]) and row["attack"] == "fgsm" and not row["snapshot"],
+        lambda row: row["model"],
+    ),
+    FigureKind(
+        "own",
+        "attacks",
+        lambda row: row["arch"] in OWN and _is_ordinary(row, *ATTACK_NAMES),
+        _attack_label,
         lambda row: row["model"],
     ),
     FigureKind(

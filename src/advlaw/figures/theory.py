@@ -129,11 +129,15 @@ def draw_takeovers(ax: Axes, rows: list[Row]) -> None:
     """Of the attacks that succeed up to eps, how often the runner-up takes over first (claim C18)."""
     for (net, points), colour in zip(grouped(rows, "net").items(), itertools.cycle(COLOURS), strict=False):
         enough = [row for row in points if int(row["n_successes"]) >= 10]
+        if not enough:
+            continue
         eps, share, low, high = columns(enough, "grid_eps", "second_first", "low", "high")
         ax.fill_between(eps, low, high, color=colour, alpha=0.08, linewidth=0)
         ax.plot(eps, share, color=colour, label=net)
     ax.axhline(0.95, color="#777777", linestyle=":", label="0.95 (Cubuk Sec. 3.1)")
-    ax.set(xscale="log", xlabel="ε (pixel units, 0–255)", ylabel="share in which rank 2 takes over first")
+    if len(ax.lines) > 1:  # matplotlib has no logarithmic axis of nothing
+        ax.set_xscale("log")
+    ax.set(xlabel="ε (pixel units, 0–255)", ylabel="share in which rank 2 takes over first")
     ax.set_title(TITLES[rows[0]["attack"]])
     legend_below(ax, n_columns=2)
 

@@ -12,7 +12,7 @@ from typing import Any
 from advlaw.config.attack import Attack
 from advlaw.config.fit import Fit
 from advlaw.config.sweep import Sweep, curve_name
-from advlaw.core.io import write_csv, write_json
+from advlaw.core.io import write_csv
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.gaps import CUT_OFFS, gap_distribution, gap_row
 
@@ -118,7 +118,6 @@ class Tables:
         self.slopes: list[Row] = []
         self.gaps: list[Row] = []
         self.gap_points: list[Row] = []
-        self.headline: Row = {}
 
     def add(self, curve: Curve, fitted: Fitted) -> None:
         net, model = self._net(curve)
@@ -145,8 +144,6 @@ class Tables:
         self.exponents += [{**labels, **row} for row in exponents]
         for table, rows in ((self.points, fitted.curve()), (self.slopes, fitted.slopes())):
             table += [{**labels, "grid_eps": row["eps"] / scale, **row} for row in rows]
-        if curve.key in self.settings.headline:
-            self.headline[curve.key] = _headline(exponents)
 
     def _net(self, curve: Curve) -> tuple[Row, Row]:
         """The columns that say which state of which net a curve is of, and the model's own row."""
@@ -168,7 +165,7 @@ class Tables:
         }
         return net, model
 
-    def write(self, plots: Path, metrics: Path) -> None:
+    def write(self, plots: Path) -> None:
         positive = [row for row in self.points if row["net_error"] > 0]
         write_csv(plots / "exponents.csv", EXPONENT_COLUMNS, self.exponents)
         write_csv(plots / "error_curves.csv", POINT_COLUMNS, self.points)
@@ -177,14 +174,3 @@ class Tables:
         write_csv(plots / "logit_gaps.csv", GAP_COLUMNS, self.gaps)
         write_csv(plots / "logit_gap_distribution.csv", GAP_POINT_COLUMNS, self.gap_points)
         write_csv(plots / "models.csv", MODEL_COLUMNS, self.models)
-        accuracy = {row["model"]: round(row["test_accuracy"], 6) for row in self.models}
-        write_json(metrics / "summary.json", {"test_accuracy": accuracy, "exponent": self.headline})
-
-
-def _headline(exponents: list[Row]) -> Row:
-    """The reported exponent of a curve with the ends of its interval; null where there is none."""
-    row = next(row for row in exponents if row["is_reported"] == "true")
-    return {
-        name: round(float(row[column]), 4) if row[column] == row[column] else None
-        for name, column in (("B", "exponent"), ("low", "exponent_low"), ("high", "exponent_high"))
-    }

@@ -34,7 +34,8 @@ def shuffled_table(exponents: list[Row], gaps: list[Row], models: list[Row]) -> 
         "verdict",
     ]
     columns += ["Δ₁₂ density near 0:", "exponent of P(Δ₁₂ ≤ d), smallest 10 %"]
-    rates = {row["model"]: f"{float(row['learning_rate']):g}, {row['schedule']}" for row in models}
+    trained = (row for row in models if row["learning_rate"])  # here, not by others
+    rates = {row["model"]: f"{float(row['learning_rate']):g}, {row['schedule']}" for row in trained}
     rows = []
     for reported in _reported(exponents, "shuffled"):
         if (reported["attack"], reported["split"]) != ("fgsm", "train"):

@@ -1,0 +1,108 @@
+"""`python -m advlaw`: what is done outside of the pipeline."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from advlaw.core.command import run
+from advlaw.experiments.audit import Audit, audit
+
+AUDIT = """\
+Attack one model on images of one's own and report how its adversarial error grows: FGSM, its L2 form, step l.l. and
+PGD over a grid of eps, thresholds image by image, exponents with intervals, and what theory predicts. A model of
+--model is imported or opened, which runs the code in it. Give the same command again after an interruption.
+
+  python -m advlaw audit --model torchvision.models:squeezenet1_0 --weights squeezenet.safetensors --data photographs
+  python -m advlaw audit --model mynets:lenet --data digits.npz --mean 33.3 --std 78.6
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    commands = argparse.ArgumentParser(prog="python -m advlaw", description=__doc__)
+    own = commands.add_subparsers(metavar="COMMAND").add_parser(
+        "audit",
+        help="attack a model of one's own and report its exponents",
+        description=AUDIT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    own.set_defaults(audited=True)
+    model = own.add_argument_group("the model: normalised pixels (B, C, H, W) to logits (B, K)")
+    model.add_argument(
+        "--model", required=True, help="package.module:factory, or a file of torch.jit.save or torch.export.save"
+    )
+    model.add_argument("--arguments", type=_mapping, default={}, metavar="JSON", help="what the factory is called with")
+    model.add_argument("--weights", type=Path, metavar="FILE", help="its state dict, safetensors or torch.save's")
+    for name, default in (("mean", "ImageNet's for 3 channels, 0 for others"), ("std", "likewise, 255 for others")):
+        text = f"of each channel, in pixel units [0, 255]: the model takes (pixels - mean) / std (default {default})"
+        model.add_argument(f"--{name}", type=float, nargs="+", metavar="VALUE", help=text)
+    data = own.add_argument_group("the images")
+    data.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="a folder with a folder of images for each class, or an npz file with images (N, C, H, W) or (N, H, W, C) "
+        "uint8 and labels (N,)",
+    )
+    data.add_argument(
+        "--classes",
+        metavar="FILE or NUMBER",
+        help="a folder's name in each line, in the order of the model's classes (default: the folders, sorted); "
+        "of an npz file, how many classes the model has (default: those of the labels)",
+    )
+    data.add_argument("--images", type=_positive, metavar="N", help="only so many, drawn at random (default: all)")
+    data.add_argument(
+        "--size", type=_positive, default=224, help="side of the images cut from a folder's (default 224)"
+    )
+    data.add_argument(
+        "--resize",
+        type=_positive,
+        help="their shorter side before that (default: --size / 0.875, as is usual for ImageNet)",
+    )
+    data.add_argument("--channels", type=int, choices=(1, 3), default=3, help="a folder's images as grey or as RGB")
+    attack = own.add_argument_group("the attacks")
+    attack.add_argument(
+        "--count", type=_positive, default=20, metavar="N", help="points of the grid of eps (default 20)"
+    )
+    attack.add_argument("--eps-min", type=float, default=0.01, metavar="EPS", help="in pixel units (default 0.01)")
+    attack.add_argument("--eps-max", type=float, default=16.0, metavar="EPS", help="in pixel units (default 16)")
+    attack.add_argument(
+        "--steps", type=int, default=10, metavar="N", help="of PGD; 0 leaves it out, most of the time (default 10)"
+    )
+    how = own.add_argument_group("how it is run")
+    how.add_argument("--out", type=Path, metavar="FOLDER", help="(default: audit/ and the model's name)")
+    how.add_argument("--seed", type=int, default=0)
+    how.add_argument(
+        "--threads", type=_positive, default=2, help="of the CPU (default 2); results depend on it a little"
+    )
+    how.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
+    return commands
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise argparse.ArgumentTypeError(f'{text!r}: must be a mapping, as {{"width": 3}} is')
+    return values
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number, at least 1")
+    return int(text)
+
+
+def main() -> None:
+    commands = parser()
+    values = vars(commands.parse_args())
+    if not values.pop("audited", False):
+        commands.print_help()
+        return
+    audit(Audit(**values))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,152 @@
+"""The images of an audit: from a folder with a folder for each class, or from an npz file."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from advlaw.core.progress import progress
+from advlaw.core.rng import generator
+from advlaw.data.dataset import Dataset
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"}
+USUAL_CROP = 0.875  # of ImageNet's classifiers: 224 of 256
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where images are, and what is made of them."""
+
+    data: Path
+    classes: str | None
+    images: int | None
+    size: int
+    resize: int | None
+    channels: int
+    seed: int
+
+
+def read_images(source: Source) -> tuple[Dataset, int]:
+    """All chosen images as the test split, and the number of the model's classes.
+
+    Raises ValueError naming file or argument, what was found, what is allowed and the next step.
+    """
+    if source.data.is_dir():
+        pixels, labels, n_classes = _of_folder(source)
+    elif source.data.is_file():
+        pixels, labels, n_classes = _of_npz(source)
+    else:
+        raise ValueError(
+            f"--data {source.data}: no such folder or file; give a folder of class folders, or an npz file"
+        )
+    nothing = np.arange(0)
+    return Dataset(pixels, labels, {"train": nothing, "validation": nothing, "test": np.arange(len(labels))}), n_classes
+
+
+def _of_folder(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
+    """Shorter side to `resize`, bilinear, and the central `size` x `size` pixels."""
+    folders = sorted(path.name for path in source.data.iterdir() if path.is_dir())
+    classes = folders if source.classes is None else _listed(source, folders)
+    files = [
+        (file, label)
+        for label, name in enumerate(classes)
+        for file in sorted((source.data / name).rglob("*"))
+        if file.suffix.lower() in SUFFIXES
+    ]
+    if not files:
+        raise ValueError(
+            f"--data {source.data}: has no folders with images ({', '.join(sorted(SUFFIXES))}); "
+            "give a folder that has one for each class"
+        )
+    chosen = [files[i] for i in _drawn(len(files), source)]
+    pixels = np.stack([_pixels(file, source) for file, _ in progress(chosen, "read images")])
+    return pixels, np.array([label for _, label in chosen]), len(classes)
+
+
+def _listed(source: Source, folders: list[str]) -> list[str]:
+    """The folders' names in the order of a classes file: a line is a name, or its number, its name and more."""
+    path = Path(source.classes or "")
+    if not path.is_file():
+        raise ValueError(f"--classes {path}: no such file; give one with a folder's name in each line")
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    names = list(_names(lines))
+    unknown = sorted(set(folders) - set(names))
+    if unknown:
+        more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+        raise ValueError(
+            f"--classes {path}: does not list {', '.join(unknown[:SHOWN])}{more}, folders of {source.data}; "
+            "give the model's classes, the folder's name of one in each line"
+        )
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"--classes {path}: lists {twice} twice; give every class one line")
+    return names
+
+
+def _names(lines: list[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        numbered = re.match(r"(\d+)\s+(\S+)", line)
+        yield numbered[2] if numbered and int(numbered[1]) == number else line
+
+
+def _pixels(file: Path, source: Source) -> np.ndarray:
+    """(C, size, size) uint8."""
+    try:
+        with Image.open(file) as opened:
+            image = opened.convert("RGB" if source.channels == 3 else "L")
+    except (UnidentifiedImageError, OSError) as error:
+        raise ValueError(f"{file}: cannot be read as an image: {error}; mend or remove it") from None
+    shorter = source.resize or round(source.size / USUAL_CROP)
+    scale = shorter / min(image.size)
+    width, height = (max(shorter, int(side * scale)) for side in image.size)
+    image = image.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = round((width - source.size) / 2), round((height - source.size) / 2)
+    pixels = np.asarray(image.crop((left, top, left + source.size, top + source.size)))
+    return np.ascontiguousarray(pixels.reshape(source.size, source.size, -1).transpose(2, 0, 1))
+
+
+def _of_npz(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
+    try:
+        with np.load(source.data, allow_pickle=False) as file:
+            missing = [name for name in ("images", "labels") if name not in file.files]
+            if missing:
+                raise ValueError(f"has no array {missing[0]!r} among {', '.join(file.files)}")
+            images, labels = file["images"], file["labels"]
+        _check_arrays(images, labels)
+    except (OSError, ValueError, AttributeError) as error:  # np.load of another kind of file raises any of them
+        raise ValueError(
+            f"--data {source.data}: {error}; give an npz file with images (N, C, H, W) or (N, H, W, C) uint8 and "
+            "labels (N,)"
+        ) from None
+    if images.shape[1] not in (1, 3):
+        images = images.transpose(0, 3, 1, 2)
+    chosen = _drawn(len(labels), source)
+    n_labels = int(labels.max()) + 1
+    if source.classes is not None and not source.classes.isdecimal():
+        raise ValueError(f"--classes {source.classes}: of an npz file must be the number of the model's classes")
+    n_classes = n_labels if source.classes is None else int(source.classes)
+    if n_classes < n_labels:
+        raise ValueError(
+            f"--classes {n_classes}: {source.data} has labels up to {n_labels - 1}; give at least {n_labels}"
+        )
+    return np.ascontiguousarray(images[chosen]), labels[chosen].astype(np.int64), n_classes
+
+
+def _check_arrays(images: np.ndarray, labels: np.ndarray) -> None:
+    if images.ndim != 4 or images.dtype != np.uint8 or not {1, 3} & {images.shape[1], images.shape[3]}:
+        raise ValueError(f"images are {images.dtype} {images.shape}")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != len(images):
+        raise ValueError(f"labels are {labels.dtype} {labels.shape} for {len(images)} images")
+    if len(labels) == 0 or labels.min() < 0:
+        raise ValueError("labels must be at least one, none of them negative")
+
+
+def _drawn(n_images: int, source: Source) -> list[int]:
+    """Which images are taken: all, or `images` drawn at random, in their order."""
+    if source.images is None or source.images >= n_images:
+        return list(range(n_images))
+    return sorted(generator(source.seed, "audit", "images").permutation(n_images)[: source.images].tolist())

@@ -1,0 +1,106 @@
+"""The params of an audit: a study of one net, with the sections that every study has."""
+
+from typing import Any
+
+DATASET = "images"
+ONE_STEP: dict[str, dict[str, Any]] = {
+    "fgsm": {"direction": "sign", "target": "true_label", "clip": False},
+    "l2": {"direction": "l2", "target": "true_label", "clip": False},
+    "step_ll": {"direction": "sign", "target": "least_likely", "clip": False},
+}
+CLIPPED = {"direction": "sign", "target": "true_label", "clip": True}
+MIN_ERRORS, MAX_ERROR = 5, 0.2  # a wider range than the other studies', since there are fewer images
+
+
+def audit_params(
+    name: str,
+    model: dict[str, Any],
+    grid: dict[str, Any],
+    steps: int,
+    n_images: int,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    """All sections of params.yaml; `model` is the entry of `pretrained_models`, `grid` the section `attack`.
+
+    `steps` are PGD's, 0 for none; `settings`: seed, threads and device.
+    """
+    families = dict.fromkeys(ONE_STEP, "one_step") | ({"pgd": "iterative"} if steps else {})
+    return {
+        "study": name,
+        "root": ".",
+        "params": "params.yaml",
+        **settings,
+        "attack": grid,
+        "models": {},
+        "robust_models": {},
+        "pretrained_models": {name: {"dataset": DATASET, **model}},
+        "attacks": {
+            "one_step": {**ONE_STEP, "fgsm_clipped": CLIPPED},
+            "iterative": {"pgd": _pgd(steps)} if steps else {},
+            "apgd": {},
+            "query": {},
+        },
+        "sweeps": {
+            attack: {"model": name, "dataset": DATASET, "family": family, "attacks": [attack]}
+            for attack, family in families.items()
+        },
+        "fit": {
+            "min_errors": MIN_ERRORS,
+            "max_error": MAX_ERROR,
+            "bootstrap": 1000,
+            "confidence": 0.95,
+            "headline": [f"{attack}/{attack}" for attack in families],
+        },
+        "response": {
+            "rays": {
+                "eps_min": 0.01,
+                "eps_max": 64.0,
+                "count": 20,
+                "followed": 3,
+                "residual": max(10, min(50, n_images)),
+            },
+            "nets": {name: {"dataset": DATASET, "attacks": ["fgsm", "step_ll"]}},
+        },
+        "theory": {"cut_offs": [0.3, 0.1, 0.03], "compared": [name]},
+        **_left_out(),
+    }
+
+
+def _pgd(steps: int) -> dict[str, Any]:
+    size = {"relative": 2.5 / steps}  # of eps: two and a half times what is needed to cross the ball
+    return {"norm": "linf", "steps": steps, "step_size": size, "target": "true_label", "clip": False}
+
+
+def _left_out() -> dict[str, Any]:
+    """What a study may have and an audit has not: nets drawn at random, and defences under strong attacks."""
+    return {
+        "order_statistics": {"laws": ["uniform"], "classes": 10, "samples": 100_000, "cut_offs": [0.1]},
+        "population": {
+            "dataset": DATASET,
+            "nets": 0,
+            "architectures": {
+                "fc_share": 1.0,
+                "fc": {"hidden_layers": [1, 1], "units": [1, 1]},
+                "cnn": {
+                    "convolutions": [1, 1],
+                    "filters": [1, 1],
+                    "kernel_sizes": [3],
+                    "dense_units": [1, 1],
+                    "dropout": [0.0, 0.0],
+                },
+            },
+            "training": {"epochs": 1, "learning_rate": 0.001, "batch_size": 1},
+            "workers": {"backend": "loky", "processes": 1},
+        },
+        "population_sweep": {"attacks": ["fgsm"], "reference_eps": [1.0]},
+        "robustness": {
+            "protocol": {
+                "images": 10,
+                "eps": [1.0],
+                "weak": "one_step.fgsm_clipped",
+                "attacks": ["one_step.fgsm_clipped"],
+                "transferred": ["one_step.fgsm_clipped"],
+            },
+            "nets": {},
+        },
+    }

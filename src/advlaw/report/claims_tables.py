@@ -1,0 +1,39 @@
+"""Tables of the papers' claims: how many have which verdict, and each with what was measured."""
+
+from advlaw.report.cells import Row, table
+
+VERDICTS = ("holds", "fails", "inconclusive", "masked", "scaled", "not run")
+
+
+def counts_table(studies: dict[str, list[Row]]) -> str:
+    """A line per study, and one for each claim's best study: name -> its claims.csv."""
+    rows = []
+    for name, claims in studies.items():
+        verdicts = [row["verdict"] for row in claims]
+        rows.append([name, *(str(verdicts.count(verdict)) for verdict in VERDICTS)])
+    return table(["study", *(f"{verdict}:" for verdict in VERDICTS)], rows)
+
+
+def claims_table(claims: list[Row]) -> str:
+    """A line per claim that was checked, on the study that fits it best; those not run are listed below by reason."""
+    rows = [
+        [row["claim"], row["statement"], row["numbers"], row["measured"], row["study"], _verdict(row)]
+        for row in claims
+        if row["verdict"] != "not run"
+    ]
+    return table(["claim", "statement", "the paper", "measured", "study", "verdict"], rows) + _not_run(claims)
+
+
+def _verdict(row: Row) -> str:
+    """A scaled claim also says what its smaller analogue gave."""
+    return f"{row['verdict']}: {row['analogue']}" if row["analogue"] else row["verdict"]
+
+
+def _not_run(claims: list[Row]) -> str:
+    by_reason: dict[str, list[str]] = {}
+    for row in claims:
+        if row["verdict"] == "not run":
+            by_reason.setdefault(row["reason"], []).append(row["claim"])
+    if not by_reason:
+        return ""
+    return "\n\nNot run: " + "; ".join(f"{', '.join(ids)} ({reason})" for reason, ids in by_reason.items()) + "."

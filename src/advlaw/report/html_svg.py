@@ -1,0 +1,84 @@
+"""Figures inside a page: an SVG file as an element that shares no id with any other and says in words what it shows."""
+
+import re
+import xml.etree.ElementTree as ET
+
+VIEW_BOX = re.compile(r'viewBox="\S+ \S+ (\S+) (\S+)"')
+DROPPED = {"metadata", "style"}
+REFERENCE = re.compile(r"url\(#([^)]+)\)")
+WITHOUT_FALLBACK = re.compile(r"font-family: 'DejaVu Sans'(?=;|$)")
+FALLBACK = "font-family: 'DejaVu Sans', Verdana, sans-serif"  # Verdana's letters are as wide
+
+
+def inline_svg(text: str, name: str, title: str) -> str:
+    """An SVG document as an <svg> element for a page: ids begin with `name`, `title` is what a screen reader says.
+
+    Prolog, metadata and ids that nothing refers to are dropped; the size comes from the page, the shape from viewBox.
+    Raises ValueError where the text is no SVG, has no viewBox, or refers to something outside itself.
+    """
+    try:
+        root = ET.fromstring(text)
+    except ET.ParseError as error:
+        raise ValueError(f"figure {name}: not an SVG file: {error}; draw it again with the figures stage") from None
+    if _local(root.tag) != "svg" or "viewBox" not in root.attrib:
+        raise ValueError(f"figure {name}: <{_local(root.tag)}> must be an <svg> with a viewBox")
+    _drop(root)
+    for element in root.iter():
+        _rename(element, name)
+    used = {found for element in root.iter() for found in _references(element)}
+    for element in root.iter():
+        if element.get("id") not in used:
+            element.attrib.pop("id", None)
+    for attribute in ("width", "height", "version"):
+        root.attrib.pop(attribute, None)
+    root.attrib |= {"role": "img", "aria-labelledby": f"{name}-title"}
+    heading = ET.Element("title", {"id": f"{name}-title"})
+    heading.text = title
+    root.insert(0, heading)
+    return ET.tostring(root, encoding="unicode", short_empty_elements=True)
+
+
+def aspect(svg: str) -> float:
+    """Width over height of an SVG's viewBox."""
+    found = VIEW_BOX.search(svg)
+    assert found, "inline_svg has seen to it"
+    return float(found[1]) / float(found[2])
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
+
+
+def _drop(element: ET.Element) -> None:
+    """Without metadata, style sheets (the page has one), comments and the white space between elements."""
+    for child in list(element):
+        if _local(child.tag) in DROPPED:
+            element.remove(child)
+        else:
+            _drop(child)
+    if len(element) and not (element.text or "").strip():
+        element.text = None
+    element.tail = None
+
+
+def _rename(element: ET.Element, name: str) -> None:
+    """Tags and attributes as HTML knows them, without name spaces; ids and references to them begin with `name`."""
+    element.tag = _local(element.tag)
+    for key in list(element.attrib):
+        value = element.attrib.pop(key)
+        key = _local(key)
+        if key == "id":
+            value = f"{name}-{value}"
+        elif key == "href" and value.startswith("#"):
+            value = f"#{name}-{value[1:]}"
+        elif key == "href" and not value.startswith("data:"):
+            raise ValueError(f"figure {name}: refers to {value}; a figure may refer only to itself")
+        elif key == "style":
+            value = WITHOUT_FALLBACK.sub(FALLBACK, value)
+        element.set(key, " ".join(REFERENCE.sub(rf"url(#{name}-\1)", value).split()))
+
+
+def _references(element: ET.Element) -> list[str]:
+    found = [match for value in element.attrib.values() for match in REFERENCE.findall(value)]
+    link = element.get("href", "")
+    return [*found, link[1:]] if link.startswith("#") else found

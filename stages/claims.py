@@ -1,0 +1,30 @@
+"""Judge every claim of the two papers on one study: verdicts, what they rest on, and the study's few headline numbers.
+
+    python stages/claims.py --params params.yaml
+reads   claims/*.csv  ·  plots/<study>/*.csv and {order_statistics,population,robustness,theory}/*.csv
+writes  plots/<study>/:  claims.csv  ·  claim_parts.csv
+        metrics/<study>/summary.json
+"""
+
+from pathlib import Path
+
+from advlaw.claims.registry import CLAIM_COLUMNS, PART_COLUMNS, judge, summary
+from advlaw.claims.study import read_study
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.io import read_csv, write_csv, write_json
+
+CLAIMS, PLOTS, METRICS = Path("claims"), Path("plots"), Path("metrics")
+
+
+def main() -> None:
+    study = read_study(stage_arguments(__doc__).params, PLOTS, CLAIMS)
+    rows, parts = judge(study, read_csv(CLAIMS / "claims.csv"))
+    found = summary(study, rows)
+    write_csv(PLOTS / study.name / "claims.csv", CLAIM_COLUMNS, rows)
+    write_csv(PLOTS / study.name / "claim_parts.csv", PART_COLUMNS, parts)
+    write_json(METRICS / study.name / "summary.json", found)
+    print(f"plots/{study.name}/claims.csv: " + ", ".join(f"{count} {name}" for name, count in found["claims"].items()))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,64 @@
+"""Set the study's tables and figures beside what the papers say, in one page that opens without a network.
+
+    python stages/report.py --params params.yaml        # one study
+    python stages/report.py --summary                   # every study that was run
+reads   plots/<study>/:  {claims,claim_parts,exponents,logit_gaps,models}.csv  ·  figures/*.svg
+        ·  {theory,order_statistics,population,robustness,figures}/*.csv
+        datasets/params.yaml  ·  requirements.txt  ·  benchmarks/results.json
+        with --summary plots/summary/claims.csv and the params file of every study
+writes  plots/<study>/report.html, or plots/summary/report.html
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from advlaw.config.section import read_yaml
+from advlaw.core.command import run
+from advlaw.core.io import read_csv, write_text
+from advlaw.report.html import Setting, Study, study_report, summary_report
+from advlaw.report.html_versions import pinned_versions
+
+TABLES = ("claims", "claim_parts", "exponents", "logit_gaps", "models")
+FOLDERS = ("theory", "order_statistics", "population", "robustness", "figures")
+PACKAGES = ("torch", "numpy", "scipy", "dvc")
+
+
+def read_study(params: Path) -> Study:
+    """A study's committed tables and figures; raises FileNotFoundError where one of `TABLES` is missing."""
+    values = read_yaml(params)
+    plots = Path("plots") / values["study"]
+    files = [file for folder in FOLDERS for file in sorted((plots / folder).glob("*.csv"))]
+    files += [plots / f"{name}.csv" for name in TABLES]
+    tables = {file.relative_to(plots).with_suffix("").as_posix(): read_csv(file) for file in files}
+    figures = {file.stem: file.read_text(encoding="utf-8") for file in sorted((plots / "figures").glob("*.svg"))}
+    return Study(values["study"], values, params.read_text(encoding="utf-8"), tables, figures)
+
+
+def read_setting() -> Setting:
+    requirements = Path("requirements.txt").read_text(encoding="utf-8")
+    measured = json.loads(Path("benchmarks/results.json").read_text(encoding="utf-8"))
+    return Setting(read_yaml(Path("datasets/params.yaml")), pinned_versions(requirements, PACKAGES), measured)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="params file (default params.yaml)")
+    parser.add_argument("--summary", action="store_true", help="the page about all studies instead")
+    arguments = parser.parse_args()
+    if arguments.summary:
+        files = (Path("params.yaml"), *sorted(Path("studies").glob("*/params.yaml")))
+        judged = [file for file in files if (Path("plots") / read_yaml(file)["study"] / "claims.csv").exists()]
+        studies = [read_study(file) for file in judged]
+        target = Path("plots/summary/report.html")
+        page = summary_report(read_csv(target.with_name("claims.csv")), studies, read_setting())
+    else:
+        study = read_study(arguments.params)
+        target = Path("plots") / study.name / "report.html"
+        page = study_report(study, read_setting())
+    write_text(target, page)
+    print(f"{target}: {len(page.encode()) / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    run(main)

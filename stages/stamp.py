@@ -1,0 +1,38 @@
+"""Copy reports and write into each copy from what commit and when (not a DVC stage: `make report`, after a repro).
+
+    python stages/stamp.py [STUDY ...]    # also `summary`; without a name all reports
+reads   plots/<study>/report.html
+writes  .runs/<study>-report.html, which git ignores
+"""
+
+import argparse
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from advlaw.core.command import run
+from advlaw.core.io import write_text
+from advlaw.report.html import stamped
+
+
+def commit() -> str:
+    """The commit that is checked out, and whether tracked files differ from it."""
+    command = ["git", "describe", "--always", "--abbrev=12", "--dirty=, with changes", "--exclude=*"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "no commit"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("studies", nargs="*", metavar="STUDY")
+    made = sorted(path.parent.name for path in Path("plots").glob("*/report.html"))
+    line = f"Commit {commit()}; copied on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+    for study in parser.parse_args().studies or made:
+        page = (Path("plots") / study / "report.html").read_text(encoding="utf-8")
+        target = Path(".runs") / f"{study}-report.html"
+        write_text(target, stamped(page, line))
+        print(target)
+
+
+if __name__ == "__main__":
+    run(main)

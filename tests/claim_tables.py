@@ -1,0 +1,239 @@
+"""Small tables for the checks of claims: rows as a study's csv files hold them, and those of each verdict."""
+
+from pathlib import Path
+
+from advlaw.claims.finding import proportion
+from advlaw.claims.study import Study
+from advlaw.config.attack import Attacks
+from advlaw.config.robust import RobustModel
+from advlaw.config.section import read_section
+from advlaw.core.io import read_csv
+
+ROOT = Path(__file__).parents[1]
+CLAIMS = read_csv(ROOT / "claims" / "claims.csv")
+STUDIES = {"digits": "params.yaml", "mnist": "studies/mnist/params.yaml", "cifar10": "studies/cifar10/params.yaml"}
+
+
+def a_study(tables=None, dataset="mnist", robust=None, attacks=None, **more) -> Study:
+    """A study with these tables; its attacks and robust nets are those of the default study unless given."""
+    params = ROOT / "params.yaml"
+    return Study(
+        name="small",
+        attacks=attacks or read_section(params, "attacks", Attacks),
+        models=more.get("models", {}),
+        robust_models=read_section(params, "robust_models", dict[str, RobustModel]) if robust is None else robust,
+        pretrained_models={},
+        population_dataset=dataset,
+        sources=more.get("sources", {}),
+        headline=more.get("headline", []),
+        tables=tables or {},
+        paper={row["id"]: float(row["value"]) for row in read_csv(ROOT / "claims" / "kurakin_tables.csv")},
+    )
+
+
+def texts(**cells):
+    return {name: "" if value is None else str(value) for name, value in cells.items()}
+
+
+def around(name, value, half):
+    return {name: value, f"{name}_low": value - half, f"{name}_high": value + half}
+
+
+def exponent(attack, value, half=0.05, sweep="fc", **more):
+    """The judged row of a curve; an attack that does not know the label has a net exponent."""
+    blind = attack in ("step_ll", "step_rnd", "iter_ll")
+    row = {
+        "curve": f"{sweep}/{attack}",
+        "model": sweep,
+        "net": sweep,
+        "dataset": "mnist",
+        "split": "test",
+        "arch": "fc",
+    }
+    row |= {"defence": "", "labels": "original", "kind": "net" if blind else "gross", "attack": attack, "snapshot": ""}
+    row |= {"estimator": "maximum_likelihood", "is_reported": "true", "n_images": 10000, "clean_accuracy": 0.926}
+    return texts(**row | around("exponent", value, half) | more)
+
+
+def model(name, test_accuracy=0.98, **more):
+    row = {"model": name, "dataset": "mnist", "arch": "fc", "labels": "original", "n_parameters": 100, "epochs": 30}
+    row |= {"defence": "", "entropy_weight": 0, "adversarial_images": 0, "test_accuracy": test_accuracy}
+    return texts(**row | more)
+
+
+def point(curve, eps, accuracy, net_error=None, half=0.005, **more):
+    sweep, _, attack = curve.partition("/")
+    net_error = 0.98 - accuracy if net_error is None else net_error
+    row = {"curve": curve, "model": sweep, "dataset": "mnist", "attack": attack, "defence": "", "eps": eps}
+    row |= {"grid_eps": eps, "accuracy": accuracy, "net_error": net_error}
+    return texts(**row | {"net_low": net_error - half, "net_high": net_error + half} | more)
+
+
+def robustness(clean, weak, gains, transferred=(0.0,), pgd=None, n=10000):
+    """Tables of a net and its baseline at eps = 16: (weak gain, worst gain, verdict), gains under other attacks."""
+    rows = [("base", "clean", "clean", 0, clean), ("base", "one_step.step_ll_clipped", "weak", 16.0, weak)]
+    for i, gain in enumerate(transferred):
+        rows += [("base", f"moved{i}", "transferred", 16.0, 0.5), ("net", f"moved{i}", "transferred", 16.0, 0.5 + gain)]
+    if pgd is not None:
+        attack = "iterative.pgd_restarts"
+        rows += [("base", attack, "strong", 16.0, 0.3), ("net", attack, "strong", 16.0, 0.3 + pgd)]
+    accuracy = []
+    for net, attack, role, eps, value in rows:
+        found = proportion(value, n)
+        cells = {"net": net, "attack": attack, "role": role, "eps": eps, "n_images": n}
+        accuracy.append(texts(**cells, accuracy=value, low=found.low, high=found.high))
+    weak_gain, worst_gain, verdict = gains
+    cells = {"net": "net", "baseline": "base", "eps": 16.0, "n_images": n, "verdict": verdict}
+    row = texts(**cells | around("weak_gain", weak_gain, 0.01) | around("worst_gain", worst_gain, 0.01))
+    return {"robustness/accuracy": accuracy, "robustness/gains": [row]}
+
+
+def defended(gains, verdicts, **more):
+    """One net with the entropy penalty beside its baseline."""
+    models = [model("base"), model("net", entropy_weight=4.5, defence="entropy", **more.pop("net", {}))]
+    return {**robustness(0.98, 0.5, (*gains, verdicts), **more), "models": models}
+
+
+def trained(name="net", family="one_step", **more):
+    """A robust net of the default study under the name that the tables use."""
+    nets = read_section(ROOT / "params.yaml", "robust_models", dict[str, RobustModel])
+    return {name: nets["fc_adversarial" if family == "one_step" else "fc_pgd"]}
+
+
+def prediction(attack, column, value, half=0.01, net="fc"):
+    return texts(net=net, dataset="mnist", attack=attack, n_images=10000, n_below_50=900, n_succeeded=900) | texts(
+        **around(column, value, half)
+    )
+
+
+def gap(rank, value, half=0.05, share=0.1, epoch=None, net="fc", n_gaps=1000, largest=2.0):
+    row = {"net": net, "dataset": "mnist", "epoch": epoch, "images": "all", "rank": rank, "share": share}
+    return texts(**row | {"n_gaps": n_gaps, "largest_gap": largest} | around("exponent", value, half))
+
+
+def tails(second, third=1.0, half=0.05, **more):
+    rows = zip((2, 3, 4, 5), (second, third, 2.0, 3.0), strict=True)
+    return [gap(rank, value, half, **more) for rank, value in rows]
+
+
+def penalty_on_gaps(ratio, shift, half=0.05):
+    rows = [*tails(0.0, half=half, net="base"), *tails(shift, half=half, net="net", largest=2.0 * ratio)]
+    models = [model("base"), model("net", entropy_weight=4.5, defence="entropy")]
+    return {"theory/gap_exponents": rows, "models": models}
+
+
+def curves(small_gain, large_gain, half=0.004):
+    rows = []
+    for net, gains in (("base", (0.0, 0.0)), ("net", (small_gain, large_gain))):
+        for eps, error, gain in zip((1.0, 32.0), (0.05, 0.8), gains, strict=True):
+            rows.append(point(f"{net}/fgsm", eps, 0.98 - error + gain, half=half))
+    return {"error_curves": rows, "models": [model("base"), model("net", defence="step_ll_clipped")]}
+
+
+def cost(change):
+    models = [model("base", 0.9), model("net", 0.9 + change, defence="step_ll_clipped")]
+    return {"models": models, "exponents": [exponent("fgsm", 1.0, sweep="net"), exponent("fgsm", 1.0, sweep="base")]}
+
+
+def penalty_cost(change):
+    models = [model("base", 0.98), model("net", 0.98 + change, defence="entropy", entropy_weight=4.5)]
+    return {"models": models, "exponents": [exponent("fgsm", 1.0, sweep="net", n_images=100000)]}
+
+
+def deciles(smallest, first, n_images=98):
+    rows = [(0, smallest, n_images), (1, first, 980)]
+    return {
+        "theory/deciles": [
+            texts(net="fc", attack="l2", prediction="linear", decile=d, median_error=e, n_images=n) for d, e, n in rows
+        ]
+    }
+
+
+def mean_field(ratio, n=10000):
+    measured = proportion(0.02, n)
+    row = texts(net="fc", attack="l2", eps=1.0, mean_field=0.02 * ratio, measured=0.02)
+    row |= texts(measured_low=measured.low, measured_high=measured.high)
+    return {"theory/curves": [row], "theory/predictions": [texts(net="fc", attack="l2", n_images=n)]}
+
+
+def residuals(slope):
+    return {"theory/residuals": [texts(net="fc", slope=slope, residual=1e-3)]}
+
+
+def exponents(*rows):
+    return {"exponents": list(rows)}
+
+
+def by_attack(fgsm, half=0.02):
+    values = {"l2": 1.1, "fgsm": fgsm, "pgd": 1.3, "step_ll": 2.3}
+    return exponents(*(exponent(attack, value, half) for attack, value in values.items()))
+
+
+def shuffled(value, half=0.05, **more):
+    row = exponent("fgsm", value, half, sweep="fc_shuffled", labels="shuffled", split="train", train_accuracy=1)
+    return exponents(row | texts(**more))
+
+
+def population(low, high, half=0.05, n=100):
+    rows = [texts(attack="fgsm", gross_exponent=low + (high - low) * i / n, net_ls_exponent=1.0) for i in range(n)]
+    return {"population/nets": rows, "exponents": [exponent("fgsm", 1.1, half)]}
+
+
+def share(value, half=0.05):
+    row = {"attack": "fgsm", "nets": "all", "estimate": "gross", "n_nets": 100}
+    return {"population/exponents": [texts(**row | around("share", value, half))]}
+
+
+def slope(value, half=0.02, b=1.2):
+    row = exponent("fgsm", b)
+    ends = texts(grid_eps=40.0, slope=value, low=value - half, high=value + half)
+    return {"exponents": [row], "local_slopes": [row | ends]}
+
+
+def imagenet_curve(error):
+    accuracy = 0.76 - error
+    row = point("net/fgsm", 0.2, accuracy, error, dataset="imagenet")
+    return {
+        "error_curves": [row, row | texts(eps=8.0, grid_eps=8.0)],
+        "exponents": [exponent("fgsm", 1.0, sweep="net")],
+    }
+
+
+# claim: tables that make it hold, fail and stay open
+CASES = {
+    "C01": [exponents(exponent("fgsm", b, h), exponent("l2", 1.0)) for b, h in ((1.1, 0.1), (1.7, 0.1), (1.1, 0.3))],
+    "C02": [exponents(exponent("step_ll", b, h)) for b, h in ((2.2, 0.1), (1.5, 0.1), (2.4, 0.4))],
+    "C05": [exponents(exponent("step_ll", b, h)) for b, h in ((2.2, 0.1), (3.0, 0.1), (2.4, 0.4))],
+    "C03": [exponents(exponent("fgsm", b, h, dataset="imagenet")) for b, h in ((1.0, 0.1), (1.4, 0.1), (1.0, 0.3))],
+    "C04": [exponents(exponent("step_ll", b, h, dataset="imagenet")) for b, h in ((2.0, 0.1), (1.4, 0.1), (2, 0.3))],
+    "C06": [imagenet_curve(error) for error in (0.15, 0.4, 0.25)],
+    "C10": [population(0.95, 1.15), population(1.3, 1.6), population(0.95, 1.15, half=0.3)],
+    "C11": [share(0.8), share(0.1), share(0.5)],
+    "C13": [shuffled(1.2), shuffled(4.0), shuffled(1.2, 0.4)],
+    "C14": [by_attack(1.2), by_attack(1.6), by_attack(1.2, 0.2)],
+    "C15": [slope(0.0), slope(1.3), slope(0.5)],
+    "C17": [deciles(0.01, 0.05), deciles(0.1, 0.12), deciles(0.01, 0.05, n_images=4)],
+    "C18": [{"theory/predictions": [prediction("l2", "second_first", value)]} for value in (0.97, 0.90, 0.95)],
+    "C19": [{"theory/predictions": [prediction("l2", "spearman_mean_field", value)]} for value in (0.8, 0.2, 0.5)],
+    "C20": [mean_field(ratio) for ratio in (1.0, 0.3, 0.75)],
+    "C22": [{"theory/gap_exponents": tails(*ends)} for ends in ((0.0,), (0.5,), (0.0, 1.0, 0.6))],
+    "C23": [
+        {"order_statistics/exponents": [row | {"law": "uniform"} for row in tails(*ends, n_gaps=500000)]}
+        for ends in ((0.0,), (0.5,), (0.0, 1.0, 0.6))
+    ],
+    "C24": [
+        {"theory/gap_exponents": [gap(2, 0.0, half, epoch=1), gap(2, change, half)]}
+        for change, half in ((0.0, 0.05), (0.4, 0.05), (0.0, 0.3))
+    ],
+    "C25": [defended((0.1, 0.1), "holds"), defended((-0.1, 0.0), "fails"), defended((0.0, 0.0), "inconclusive")],
+    "C26": [penalty_cost(change) for change in (-0.008, 0.01, -0.012)],
+    "C29": [penalty_on_gaps(2.0, 0.0), penalty_on_gaps(0.5, 0.0), penalty_on_gaps(2.0, 0.0, half=0.3)],
+    "C30": [defended((0, 0), "inconclusive", transferred=[g], n=n) for g, n in ((0, 10000), (0.1, 10000), (0, 100))],
+    "K01": [imagenet_curve(error) for error in (0.42, 0.1, 0.45)],
+}
+
+
+SCALED = {
+    "C09": [curves(0.0, 0.2), curves(0.0, -0.2), curves(0.0, 0.2, half=0.02)],
+    "K10": [cost(0.0), cost(-0.05), cost(-0.01)],
+}

@@ -1,0 +1,272 @@
+"""The audit of one model on images of one's own: from the command to the tables, without touching a study."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from sklearn.datasets import load_digits
+
+from advlaw.config.study import load_study
+from advlaw.core.io import read_csv, write_json, write_text
+from advlaw.data.dataset import read_dataset
+from advlaw.experiments.audit import _yaml
+from advlaw.experiments.audit_data import Source, read_images
+from advlaw.experiments.audit_params import audit_params
+
+ROOT = Path(__file__).parents[1]
+CODE = """
+from torch import nn
+
+
+def net(width=16):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 10))
+"""
+
+
+def command(folder: Path, *arguments: str, fails: bool = False) -> str:
+    """What `python -m advlaw` says in `folder`."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_WAIT_POLICY": "PASSIVE", "MPLBACKEND": "agg"}
+    done = subprocess.run(
+        [sys.executable, "-m", "advlaw", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert (done.returncode != 0) == fails, output
+    return output
+
+
+def digit_images() -> tuple[np.ndarray, np.ndarray]:
+    """The first 300 digits (N, 8, 8) uint8 and their labels."""
+    digits = load_digits()
+    return (digits.images[:300] * 255 / 16).round().astype(np.uint8), digits.target[:300]
+
+
+def write_folder(target: Path, images: np.ndarray, labels: np.ndarray) -> None:
+    """A folder of PNGs for each class, named so that their order is not that of the labels."""
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        path = target / f"{'jihgfedcba'[label]}-{label}" / f"{number:04}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+
+
+def source(data: Path, **changes) -> Source:
+    usual = {"classes": None, "images": None, "size": 8, "resize": 8, "channels": 1, "seed": 0}
+    return Source(data, **{**usual, **changes})
+
+
+@pytest.fixture
+def digits(tmp_path):
+    """A folder with a person's code, weights fitted to digits, and the same digits as folders and as an npz file."""
+    images, labels = digit_images()
+    write_folder(tmp_path / "pictures", images, labels)
+    np.savez(tmp_path / "digits.npz", images=images[..., None], labels=labels)
+    (tmp_path / "classes.txt").write_text("".join(f"{'jihgfedcba'[i]}-{i}\n" for i in range(10)), encoding="utf-8")
+    (tmp_path / "mine.py").write_text(CODE, encoding="utf-8")
+    pixels, wanted = torch.from_numpy(images).float() / 255, torch.from_numpy(labels)
+    space: dict = {}
+    exec(CODE, space)
+    net = space["net"]()
+    for _ in range(100):
+        gradients = torch.autograd.grad(torch.nn.functional.cross_entropy(net(pixels), wanted), list(net.parameters()))
+        for weight, gradient in zip(net.parameters(), gradients, strict=True):
+            weight.data -= 0.5 * gradient
+    save_file(net.state_dict(), tmp_path / "mine.safetensors")
+    return tmp_path
+
+
+def test_a_folder_and_an_npz_file_of_the_same_images_are_the_same(digits):
+    images, labels = digit_images()
+    listed, n_classes = read_images(source(digits / "pictures", classes=str(digits / "classes.txt")))
+    assert n_classes == 10
+    in_file, _ = read_images(source(digits / "digits.npz"))
+    assert np.array_equal(in_file.images[:, 0], images)
+    assert np.array_equal(in_file.labels, labels)
+    order = np.argsort(labels, kind="stable")  # a folder's images come class by class
+    assert np.array_equal(listed.images, in_file.images[order])
+    assert np.array_equal(listed.labels, labels[order])
+    by_name, _ = read_images(source(digits / "pictures"))
+    assert np.array_equal(by_name.labels, np.sort(9 - labels))
+    some, _ = read_images(source(digits / "digits.npz", images=50))
+    again, _ = read_images(source(digits / "digits.npz", images=50))
+    assert len(some.labels) == 50
+    assert np.array_equal(some.images, again.images)
+    assert len(np.unique(some.labels)) > 5  # not the first classes alone
+
+
+def test_numbered_class_files_are_read_and_may_list_more(digits):
+    lines = [f"{i} {'jihgfedcba'[i]}-{i} a name\n" for i in range(10)] + ["10 none nothing\n"]
+    (digits / "more.txt").write_text("".join(lines), encoding="utf-8")
+    found, n_classes = read_images(source(digits / "pictures", classes=str(digits / "more.txt")))
+    assert n_classes == 11
+    assert np.array_equal(found.labels, np.sort(digit_images()[1]))
+
+
+def test_images_are_cut_from_the_middle_after_the_shorter_side_is_scaled(tmp_path):
+    wide = np.zeros((20, 60, 3), dtype=np.uint8)
+    wide[:, 20:40] = 200
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(wide).save(tmp_path / name / "x.png")
+    found, _ = read_images(source(tmp_path, size=10, resize=20, channels=3))
+    assert found.images.shape == (2, 3, 10, 10)
+    assert (found.images == 200).all()
+
+
+BAD_DATA = {
+    "absent": r"--data .*absent: no such folder or file; give",
+    "empty": r"--data .*empty: has no folders with images",
+    "broken": r"broken/a/x\.png: cannot be read as an image: .*; mend or remove it",
+    "text.npz": r"text\.npz: .*; give an npz file with images",
+    "unnamed.npz": r"unnamed\.npz: has no array 'labels' among images; give an npz",
+    "float.npz": r"float\.npz: images are float64 \(4, 1, 8, 8\); give",
+    "short.npz": r"short\.npz: labels are int64 \(3,\) for 4 images; give",
+    "negative.npz": r"negative\.npz: labels must be at least one, none of them negative; give",
+}
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_data_that_cannot_be_used_is_named(tmp_path, name):
+    images = np.zeros((4, 1, 8, 8), dtype=np.uint8)
+    (tmp_path / "empty").mkdir()
+    write_text(tmp_path / "broken/a/x.png", "no image")
+    write_text(tmp_path / "text.npz", "no arrays")
+    np.savez(tmp_path / "unnamed.npz", images=images)
+    np.savez(tmp_path / "float.npz", images=images.astype(float), labels=np.arange(4))
+    np.savez(tmp_path / "short.npz", images=images, labels=np.arange(3))
+    np.savez(tmp_path / "negative.npz", images=images, labels=np.arange(4) - 1)
+    with pytest.raises(ValueError, match=BAD_DATA[name]):
+        read_images(source(tmp_path / name))
+
+
+def test_classes_that_do_not_fit_are_named(digits):
+    (digits / "few.txt").write_text("a-9\n", encoding="utf-8")
+    (digits / "twice.txt").write_text((digits / "classes.txt").read_text("utf-8") * 2, encoding="utf-8")
+    for classes, message in (
+        ("few.txt", r"does not list b-8, c-7, d-6 and 6 more, folders of .*; give the model's classes"),
+        ("twice.txt", r"twice\.txt: lists j-0 twice"),
+        ("none.txt", r"none\.txt: no such file"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_images(source(digits / "pictures", classes=str(digits / classes)))
+    with pytest.raises(ValueError, match=r"--classes 3: .* has labels up to 9; give at least 10"):
+        read_images(source(digits / "digits.npz", classes="3"))
+
+
+@pytest.mark.parametrize("steps", [0, 10])
+def test_the_params_of_an_audit_are_those_of_a_valid_study(tmp_path, monkeypatch, steps):
+    monkeypatch.chdir(tmp_path)
+    model = {"arch": "own_file", "file": "net.pt2", "classes": 10, "mean": [0.0], "std": [255.0]}
+    grid = {"eps_min": 0.01, "eps_max": 16.0, "count": 20}
+    params = audit_params("net", model, grid, steps, 30, {"seed": 0, "threads": 2, "device": "cpu"})
+    write_text(tmp_path / "params.yaml", _yaml(params))
+    splits = {"source": "random", "train": 1, "validation": 1, "test": 1, "classes": 10, "channels": 1, "side": 8}
+    write_json(tmp_path / "datasets.yaml", {"seed": 0, "datasets": {"images": splits}})
+    study = load_study(Path("params.yaml"), Path("datasets.yaml"))
+    assert list(study.sweeps) == ["fgsm", "l2", "step_ll", *(["pgd"] if steps else [])]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "nothing"], r"error: --model nothing: no such file, and no package.module:factory"),
+        (["--model", "mine:net", "--weights", "none"], "error: --weights none: no such file"),
+        (["--model", "mine:net", "--eps-min", "20"], "eps_min = 20 must be below eps_max = 16"),
+        (["--model", "mine:net", "--images", "5"], "5 images; an exponent needs 20"),
+        (["--model", "mine:net", "--mean", "1", "2"], "--mean: 2 values; the images have 1 channels"),
+        (["--model", "mine:net", "--classes", "11"], "net: gives 10 logits; the data set has 11 classes"),
+        (["--model", "mine:net", "--images", "24", "--arguments", '{"width": 1}'], "images are classified as labelled"),
+        (["--model", "mine:other"], "mine has no 'other'"),
+        (["--model", "mine:net", "--arguments", "{"], "argument --arguments: '{': not JSON"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_answered_in_a_line(digits, arguments, message):
+    output = command(digits, "audit", "--data", "digits.npz", *arguments, fails=True)
+    assert message in output
+    assert "Traceback" not in output
+    assert not list(digits.glob("audit/*/data/*/sweeps"))
+
+
+def test_help_is_shown_without_a_command(tmp_path):
+    assert "audit" in command(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits):
+    arguments = ["audit", "--model", "mine:net", "--weights", "mine.safetensors", "--eps-max", "64", "--count", "12"]
+    output = command(digits, *arguments, "--data", "digits.npz")
+    plots = digits / "audit/net/plots/net"
+    (model,) = read_csv(plots / "models.csv")
+    assert float(model["test_accuracy"]) > 0.9
+    assert f"net: clean accuracy {float(model['test_accuracy']):.4f}" in output
+    reported = {row["attack"]: row for row in read_csv(plots / "exponents.csv") if row["is_reported"] == "true"}
+    assert reported.keys() == {"fgsm", "l2", "step_ll", "pgd"}
+    assert 0.5 < float(reported["fgsm"]["exponent"]) < 3.0
+    assert f"B = {float(reported['fgsm']['exponent']):.2f} [" in output
+    assert {row["attack"] for row in read_csv(plots / "theory/predictions.csv")} == {"l2", "fgsm", "step_ll"}
+    assert (plots / "report.html").exists() == (ROOT / "stages/report.py").exists()
+    before = {path: path.read_bytes() for path in plots.rglob("*") if path.is_file()}
+
+    sweep = digits / "audit/net/data/net/sweeps/l2/l2.npz"
+    written = sweep.stat().st_mtime_ns
+    (digits / "audit/net/.done/fit.json").unlink()  # as if killed there
+    again = command(digits, *arguments, "--data", "digits.npz")
+    assert "sweep l2: done before" in again
+    assert "fit: done before" not in again
+    assert sweep.stat().st_mtime_ns == written
+    assert {path: path.read_bytes() for path in plots.rglob("*") if path.is_file()} == before
+
+    other = command(digits, *arguments, "--data", "digits.npz", "--steps", "0", "--images", "200")
+    assert "done before" not in other
+    assert sweep.stat().st_mtime_ns != written
+
+
+@pytest.mark.slow
+def test_an_unmodified_net_of_torchvision_is_audited_on_a_folder_of_images(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(96):
+        path = tmp_path / "pictures" / f"class{number % 4}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (70, 90, 3), dtype=np.uint8)).save(path)
+    from torchvision.models import squeezenet1_0  # here, since it takes seconds
+
+    torch.manual_seed(0)
+    save_file(squeezenet1_0(num_classes=4).state_dict(), tmp_path / "random.safetensors")
+    net = ("--model", "torchvision.models:squeezenet1_0", "--arguments", '{"num_classes": 4}')
+    output = command(
+        tmp_path,
+        *(
+            "audit",
+            *net,
+            "--weights",
+            "random.safetensors",
+            "--data",
+            "pictures",
+            "--size",
+            "64",
+            "--count",
+            "3",
+            "--steps",
+            "2",
+            "--out",
+            "here",
+        ),
+    )
+    assert "squeezenet1_0: clean accuracy" in output
+    found = read_dataset(tmp_path / "here/data/datasets/images.npz")
+    assert found.images.shape == (96, 3, 64, 64)
+    spec = json.loads((tmp_path / "here/models/squeezenet1_0/squeezenet1_0/spec.json").read_text("utf-8"))
+    assert (spec["module"], spec["arguments"]) == ("torchvision.models:squeezenet1_0", {"num_classes": 4})
+    (model,) = read_csv(tmp_path / "here/plots/squeezenet1_0/models.csv")
+    assert model["n_parameters"] == "737476"

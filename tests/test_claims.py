@@ -1,0 +1,272 @@
+"""Verdicts on the papers' claims: each check on small tables that make it hold, fail and stay open; the rules."""
+
+import math
+from pathlib import Path
+
+import pytest
+from claim_tables import (
+    CASES,
+    CLAIMS,
+    SCALED,
+    a_study,
+    defended,
+    exponent,
+    exponents,
+    model,
+    point,
+    residuals,
+    robustness,
+    shuffled,
+    tails,
+    texts,
+    trained,
+)
+
+from advlaw.claims.finding import (
+    Estimate,
+    Finding,
+    Part,
+    above,
+    composite,
+    difference,
+    equal,
+    exponent_in,
+    inside,
+    no_difference,
+    proportion,
+)
+from advlaw.claims.pairs import one_step_trained, penalised
+from advlaw.claims.power_laws import quantile
+from advlaw.claims.registry import CHECKS, judge
+from advlaw.claims.wording import sentence
+from advlaw.config.attack import Attacks
+from advlaw.config.robust import RobustModel
+from advlaw.config.section import validate
+
+
+@pytest.mark.parametrize("claim", CASES)
+@pytest.mark.parametrize(("case", "wanted"), list(enumerate(("holds", "fails", "inconclusive"))))
+def test_a_claim_holds_fails_or_stays_open_as_its_numbers_say(claim, case, wanted):
+    study = a_study(CASES[claim][case], sources={"net": "other", "base": "other"})
+    assert CHECKS[claim](study).verdict == wanted
+
+
+@pytest.mark.parametrize("claim", SCALED)
+@pytest.mark.parametrize(("case", "wanted"), list(enumerate(("holds", "fails", "inconclusive"))))
+def test_a_claim_about_imagenet_is_scaled_on_small_images(claim, case, wanted):
+    found = CHECKS[claim](a_study(SCALED[claim][case], robust=trained()))
+    assert (found.verdict, found.analogue) == ("scaled", wanted)
+
+
+@pytest.mark.parametrize(("gain", "wanted"), [(0.0, "holds"), (0.2, "fails"), (0.02, "inconclusive")])
+def test_gains_that_kurakin_did_not_find(gain, wanted):
+    models = [model("base"), model("net", defence="step_ll_clipped")]
+    tables = {**robustness(0.98, 0.5, (0.3, gain, "holds"), pgd=gain), "models": models}
+    for claim, family in (("K13", "one_step"), ("K14", "iterative")):
+        assert CHECKS[claim](a_study(tables, robust=trained(family=family))).analogue == wanted
+
+
+@pytest.mark.parametrize(("error", "wanted"), [(0.999, "holds"), (0.5, "fails"), (0.99, "inconclusive")])
+def test_iterative_least_likely_attacks_are_read_at_an_eps_of_16(error, wanted):
+    rows = [point("fc/iter_ll", eps, accuracy) for eps, accuracy in ((8.0, 0.9), (17.0, 1 - error), (60.0, 0.0))]
+    found = CHECKS["K02"](a_study({"error_curves": rows, **exponents(exponent("iter_ll", 2.0))}))
+    assert (found.verdict, found.analogue) == ("scaled", wanted)
+
+
+def test_a_gain_that_strong_attacks_deny_is_masked_and_is_judged_where_the_weak_attack_hurts():
+    assert CHECKS["C25"](a_study(defended((0.1, -0.1), "masked"))).verdict == "masked"
+    unhurt = {**defended((0.1, -0.1), "masked"), **robustness(0.98, 0.96, (0.1, -0.1, "masked"))}
+    found = CHECKS["C25"](a_study(unhurt))
+    assert found.verdict == "not run"
+    assert [part.verdict for part in found.parts] == [""]
+
+
+def test_the_penalty_on_a_wide_resnet_is_scaled_unless_the_net_is_the_papers():
+    for sizes, wanted in (
+        ({"depth": 10, "width": 2, "epochs": 3}, "scaled"),
+        ({"depth": 28, "width": 10, "epochs": 100}, "holds"),
+    ):
+        tables = defended((0.1, 0.1), "holds", net={"arch": "wide_resnet", "dataset": "cifar10"})
+        tables |= exponents(exponent("step_ll", 2.0, sweep="net"), exponent("step_ll", 2.0, sweep="base"))
+        found = CHECKS["C28"](a_study(tables, models={"net": sizes}))
+        assert (found.verdict, found.found) == (wanted, "holds")
+        assert CHECKS["C25"](a_study(tables)).verdict == "not run"
+
+
+def test_resnet32_needs_its_depth_its_accuracy_and_its_exponent():
+    row = exponent("fgsm", 0.97, 0.03, sweep="resnet32", arch="resnet", dataset="cifar10")
+    for depth, cells, wanted in ((32, {}, "holds"), (8, {}, "not run"), (32, {"clean_accuracy": "0.8"}, "fails")):
+        found = CHECKS["C12"](a_study(exponents(row | cells), models={"resnet32": {"depth": depth}}))
+        assert found.verdict == wanted
+
+
+@pytest.mark.parametrize(("slope", "wanted"), [(2.0, "holds"), (2.6, "holds"), (1.0, "fails")])
+def test_what_linear_response_leaves_out_is_of_second_order(slope, wanted):
+    assert CHECKS["C16"](a_study(residuals(slope))).verdict == wanted
+
+
+def test_a_linear_net_leaves_nothing_out():
+    rows = [texts(net="linear", slope=None, residual=value) for value in (1e-14, 2e-13)]
+    assert CHECKS["C16"](a_study({"theory/residuals": rows})).verdict == "holds"
+
+
+@pytest.mark.parametrize(
+    ("p_value", "constant", "wanted"), [(0.3, 10.0, "holds"), (1e-6, 10, "fails"), (0.3, 9, "fails")]
+)
+def test_gaps_of_independent_logits_have_the_exact_density(p_value, constant, wanted):
+    row = texts(law="uniform", rank=2, constant=constant, chi2_p_value=p_value)
+    assert CHECKS["C21"](a_study({"order_statistics/constants": [row]})).verdict == wanted
+
+
+def test_fewer_independent_logits_than_the_papers_are_an_analogue():
+    rows = [row | {"law": "uniform"} for row in tails(0.0, n_gaps=10000)]
+    assert CHECKS["C23"](a_study({"order_statistics/exponents": rows})).verdict == "scaled"
+
+
+def test_settings_are_read_from_the_params():
+    for claim in ("C42", "K03", "K04", "K06"):
+        assert CHECKS[claim](a_study()).verdict == "holds"
+        assert (
+            CHECKS[claim](a_study(robust={}, attacks=Attacks(one_step={}, iterative={}, apgd={}, query={}))).verdict
+            == "not run"
+        )
+
+
+@pytest.mark.parametrize(
+    ("claim", "key", "value"),
+    [
+        ("K04", "weight", 0.5),
+        ("K04", "images", 32),
+        ("K06", "eps", {"sigma": 4.0, "largest": 16.0}),
+        ("K06", "eps", {"fixed": 16.0}),
+    ],
+)
+def test_another_setting_fails(claim, key, value):
+    net = trained()["net"].model_dump()
+    net["adversarial"][key] = value
+    assert CHECKS[claim](a_study(robust={"net": validate(net, RobustModel, Path("params.yaml"))})).verdict == "fails"
+
+
+def test_pgd_training_at_another_eps_fails():
+    net = trained(family="iterative")["net"].model_dump()
+    net["adversarial"]["eps"] = {"fixed": 4.0}
+    found = CHECKS["C42"](a_study(robust={"net": validate(net, RobustModel, Path("params.yaml"))}))
+    assert {part.quantity for part in found.parts if part.verdict == "fails"} == {"eps", "step size"}
+
+
+def test_a_claim_about_mnist_is_scaled_on_other_data():
+    found = CHECKS["C13"](a_study(shuffled(1.2, dataset="digits")))
+    assert (found.verdict, found.analogue) == ("scaled", "holds")
+    assert found.reason
+    states = shuffled(4.0)["exponents"] + [shuffled(1.2)["exponents"][0] | {"train_accuracy": "0.99"}]
+    assert CHECKS["C13"](a_study(exponents(*states))).verdict == "fails"  # the earlier state is only shown
+
+
+def test_least_squares_is_shown_and_not_judged():
+    straight = exponent("fgsm", 3.0) | {"kind": "net", "estimator": "least_squares", "is_reported": "false"}
+    found = CHECKS["C01"](a_study(exponents(exponent("fgsm", 1.1), straight)))
+    assert [part.verdict for part in found.parts] == ["holds", ""]
+    assert found.verdict == "holds"
+
+
+def test_a_curve_with_too_few_errors_leaves_its_claim_open():
+    row = exponent("fgsm", 1.0) | {"exponent": "", "exponent_low": "", "exponent_high": ""}
+    found = CHECKS["C01"](a_study(exponents(row)))
+    assert found.verdict == "inconclusive"
+    assert "too few" in sentence(found.parts)
+
+
+def test_transferred_attacks_are_compared_from_one_source_alone():
+    tables = defended((0.0, 0.0), "inconclusive")
+    assert CHECKS["C30"](a_study(tables, sources={"net": "base", "base": "other"})).verdict == "not run"
+
+
+def test_nets_are_compared_with_those_that_differ_in_the_defence_alone():
+    rows = [model("tanh"), model("base"), model("small", n_parameters=5), model("net", entropy_weight=4.5)]
+    rows += [
+        model("both", entropy_weight=4.5, adversarial_images=0.5),
+        model("robust", adversarial_images=0.5, defence="x"),
+    ]
+    study = a_study({"models": rows}, models={"tanh": {"activation": "tanh"}}, robust=trained("robust"))
+    assert penalised(study, {row["model"] for row in rows}) == [("net", "base"), ("both", "robust")]
+    assert one_step_trained(study) == [("robust", "base")]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "wanted"),
+    [
+        (["holds", "holds"], "holds"),
+        (["holds", "masked", "fails"], "fails"),
+        (["holds", "masked", "inconclusive"], "masked"),
+        (["holds", "inconclusive"], "inconclusive"),
+        ([], "not run"),
+    ],
+)
+def test_the_verdict_of_several_parts(verdicts, wanted):
+    assert composite(verdicts) == wanted
+
+
+def test_the_rules_of_one_part():
+    assert exponent_in("", "", Estimate(1.33, 1.25, 1.4), (0.9, 1.3)).verdict == "holds"  # the range widened by 0.05
+    assert exponent_in("", "", Estimate(1.1, 0.9, 1.3), (0.9, 1.3)).verdict == "inconclusive"  # too wide an interval
+    assert inside("", "", Estimate(0.5, 0.4, 0.6), (0.4, 0.6)).verdict == "holds"
+    assert no_difference("", "", Estimate(0.0, -0.021, 0.021)).verdict == "inconclusive"
+    assert no_difference("", "", Estimate(-0.05, -0.06, -0.04)).verdict == "fails"
+    assert above("", "", Estimate(0.1, 0.0, 0.2)).verdict == "inconclusive"  # zero is not excluded
+    assert above("", "", Estimate(math.nan)).verdict == "inconclusive"
+    assert equal("", "", 20.8, 16 + 0.3 * 16).verdict == "holds"
+
+
+def test_intervals_of_differences_and_quantiles():
+    # Newcombe (1998), Table II, method 10: 56/70 - 48/80
+    found = difference(proportion(56 / 70, 70), proportion(48 / 80, 80))
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    middle = quantile([float(i) for i in range(100)], 0.5)
+    assert (middle.value, middle.low, middle.high) == (49.0, 39.0, 60.0)  # the 40th and 61st value
+    edge = quantile([1.0, 2.0, 3.0], 0.05)
+    assert (edge.low, edge.value) == (1.0, 1.0)
+
+
+def test_the_sentence_names_numbers_intervals_and_counts():
+    one = Part("fc", "gain", Estimate(0.025, 0.02, 0.031), (-0.02, 0.02), "inconclusive", "points")
+    assert sentence([one]) == "fc, gain (allowed: -2.0 to 2.0 points): 2.5 points [2.0, 3.1]"
+    nets = [
+        exponent_in(name, "exponent", Estimate(b, b - 0.1, b + 0.1), (0.9, 1.3)) for name, b in (("a", 1), ("b", 2))
+    ]
+    assert sentence(nets) == "exponent (allowed: 0.90 to 1.30): 1 holds, 1 fails; from 1 (a) to 2 (b)"
+
+
+def test_every_claim_has_a_check_and_a_reason_where_nothing_was_measured():
+    assert [row["id"] for row in CLAIMS] == [f"C{i:02d}" for i in range(1, 43)] + [f"K{i:02d}" for i in range(1, 25)]
+    assert set(CHECKS) == {row["id"] for row in CLAIMS}
+    empty = a_study(robust={}, attacks=Attacks(one_step={}, iterative={}, apgd={}, query={}))
+    for claim, check in CHECKS.items():
+        found = check(empty)
+        assert found.verdict == "not run", claim
+        assert found.reason, claim
+
+
+def test_a_claim_without_a_check_is_named():
+    with pytest.raises(ValueError, match="C99: no check"):
+        judge(a_study(), [CLAIMS[0] | {"id": "C99"}])
+
+
+def test_the_papers_tables_agree_with_what_the_paper_says_of_them():
+    study = a_study()
+    at = {
+        (part.subject, part.quantity): part.estimate
+        for claim in ("K10", "K13", "K18")
+        for part in CHECKS[claim](study).parts
+    }
+    assert at["the paper's Table 1, Inception v3", "change of clean accuracy"].value == pytest.approx(-0.008)
+    assert at["the paper's Table 1, two blocks deeper", "change of clean accuracy"].value == pytest.approx(-0.006)
+    assert at["the paper's Table 5, fgsm", "change of clean accuracy"].value == pytest.approx(-0.019)
+    basic = [found.value for (_, quantity), found in at.items() if quantity == "gain under iter. basic"]
+    assert (min(basic), max(basic)) == pytest.approx((-0.029, -0.014))
+
+
+def test_a_finding_says_why_it_was_not_judged_or_what_to_know():
+    assert Finding((), "no net").reason == "no net"
+    judged = (above("a", "b", Estimate(1.0, 0.5, 1.5)),)
+    assert Finding(judged, "no net", remark="in L2").reason == "in L2"
+    assert Finding(judged, "no net").reason == ""

@@ -1,0 +1,356 @@
+"""The report as one page: well formed, self-contained, the same bytes again, and usable with keyboard and ears."""
+
+import itertools
+import re
+import runpy
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from advlaw.claims import finding
+from advlaw.config.section import read_yaml
+from advlaw.core.io import read_csv, write_csv
+from advlaw.report.captions import KNOWN, OF_A_NET, caption
+from advlaw.report.cells import table
+from advlaw.report.html import STAMP, VERDICTS, stamped
+from advlaw.report.html_sections import TABLES
+from advlaw.report.html_svg import inline_svg
+from advlaw.report.html_table import html_table
+from advlaw.report.html_versions import pinned_versions
+from advlaw.report.markdown import BLOCKS, shuffled_table
+
+ROOT = Path(__file__).parents[1]
+STUDIES = ("digits", "mnist", "cifar10")
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+CLAIM_COLUMNS = [
+    "claim",
+    "paper",
+    "where",
+    "statement",
+    "numbers",
+    "verdict",
+    "analogue",
+    "measured",
+    "n_parts",
+    "reason",
+]
+PART_COLUMNS = [
+    "claim",
+    "subject",
+    "quantity",
+    "estimate",
+    "low",
+    "high",
+    "n",
+    "allowed_low",
+    "allowed_high",
+    "verdict",
+]
+
+
+class Page(HTMLParser):
+    """Elements of a page, their attributes and what encloses them; an end tag that closes nothing is an error."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.found: list[tuple[str, dict[str, str | None], tuple[str, ...]]] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag, attrs):
+        assert len({name for name, _ in attrs}) == len(attrs), f"<{tag}> has an attribute twice"
+        self.found.append((tag, dict(attrs), tuple(self.open)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.found.append((tag, dict(attrs), tuple(self.open)))
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag, tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes, _ in self.found if name == tag]
+
+
+def sample_claims() -> tuple[list[dict], list[dict]]:
+    """Two claims of every verdict, one of each paper; those that were run have two parts, one of them not judged."""
+    claims, parts = [], []
+    for paper, letter in (("cubuk2017", "C"), ("kurakin2016", "K")):
+        for number, verdict in enumerate(VERDICTS, start=1):
+            row = dict.fromkeys(CLAIM_COLUMNS, "")
+            row |= {"claim": f"{letter}{number:02}", "paper": paper, "where": "Fig. 1", "verdict": verdict}
+            row |= {"statement": "error < A·ε^B & <b>so on</b>", "numbers": "B in [0.9, 1.3]", "n_parts": "2"}
+            row |= {"measured": "5 of 7 exponents", "analogue": "holds" if verdict == "scaled" else ""}
+            if verdict == "not run":
+                row |= {"measured": "", "n_parts": "0", "reason": "no ImageNet nets in this study"}
+            else:
+                judged = ["fc/fgsm", "exponent", "1.52", "1.4", "1.64", "10000", "0.9", "1.3", "fails"]
+                shown = ["fc/fgsm", "least squares", "1.24", "", "", "", "0.9", "inf", ""]
+                parts += [dict(zip(PART_COLUMNS, [row["claim"], *part], strict=True)) for part in (judged, shown)]
+            claims.append(row)
+    return claims, parts
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A checkout with the studies' committed tables and figures, and claims that are made up."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("datasets", "benchmarks", "studies", "params.yaml", "requirements.txt"):
+        (folder / name).symlink_to(ROOT / name)
+    claims, parts = sample_claims()
+    for study in STUDIES:
+        plots = folder / "plots" / study
+        shutil.copytree(ROOT / "plots" / study, plots, ignore=shutil.ignore_patterns("*.png", "*.html"))
+        write_csv(plots / "claims.csv", CLAIM_COLUMNS, claims)
+        write_csv(plots / "claim_parts.csv", PART_COLUMNS, parts)
+    across = [
+        {**row, "study": "" if row["verdict"] == "not run" else "mnist", "others": "digits: fails"} for row in claims
+    ]
+    write_csv(folder / "plots/summary/claims.csv", [*CLAIM_COLUMNS, "study", "others"], across)
+    return folder
+
+
+def make(root: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Path:
+    """Run the report stage in a checkout; the page it wrote."""
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("sys.argv", ["report.py", *arguments])
+    runpy.run_path(str(ROOT / "stages/report.py"), run_name="__main__")
+    if arguments == ("--summary",):
+        return root / "plots/summary/report.html"
+    return root / "plots" / read_yaml(root / arguments[1])["study"] / "report.html"
+
+
+PAGES = {
+    "digits": ("--params", "params.yaml"),
+    "mnist": ("--params", "studies/mnist/params.yaml"),
+    "cifar10": ("--params", "studies/cifar10/params.yaml"),
+    "summary": ("--summary",),
+}
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request, root):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return make(root, monkeypatch, *PAGES[request.param])
+
+
+def test_page_is_well_formed_small_and_names_every_figure_and_table(page):
+    text = page.read_text(encoding="utf-8")
+    assert len(text.encode()) < (10e6 if page.parent.name == "summary" else 4e6)
+    parsed = Page(text)
+    ids = [attributes["id"] for _, attributes, _ in parsed.found if "id" in attributes]
+    assert len(ids) == len(set(ids)), "an id is used twice"
+    for attributes in parsed.all("svg"):
+        assert attributes["role"] == "img"
+        assert re.search(rf'<title id="{attributes["aria-labelledby"]}">[^<]{{10,}}</title>', text), attributes
+    for tag in ("figure", "table"):
+        caption_tag = {"figure": "figcaption", "table": "caption"}[tag]
+        assert len(parsed.all(tag)) == len(parsed.all(caption_tag)) > 0
+    assert all("scope" in attributes for attributes in parsed.all("th"))
+    levels = [int(tag[1]) for tag, _, _ in parsed.found if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(later <= earlier + 1 for earlier, later in itertools.pairwise(levels)), levels
+    linked = {attributes["href"][1:] for attributes in parsed.all("a") if attributes["href"].startswith("#")}
+    assert linked <= set(ids)
+
+
+def test_page_loads_nothing_from_elsewhere(page):
+    text = page.read_text(encoding="utf-8")
+    ids = set(re.findall(r'\bid="([^"]+)"', text))
+    for tag, attributes, _ in Page(text).found:
+        assert "src" not in attributes, tag
+        assert not (tag == "link" and attributes["href"] != "data:,")
+        link = attributes.get("href")
+        if tag in ("use", "image"):
+            assert link.startswith("data:image/png;base64,") or link[1:] in ids
+    assert set(re.findall(r"url\(#([^)]+)\)", text)) <= ids
+    assert "url(http" not in text
+    assert "@import" not in text
+    outside = {attributes["href"] for attributes in Page(text).all("a") if not attributes["href"].startswith("#")}
+    assert outside
+    assert all(link.startswith("https://arxiv.org/abs/") for link in outside)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_the_same_bytes_again(name, root, monkeypatch):
+    first = make(root, monkeypatch, *PAGES[name]).read_bytes()
+    assert make(root, monkeypatch, *PAGES[name]).read_bytes() == first
+
+
+def test_claims_are_all_shown_and_escaped(root, monkeypatch):
+    text = make(root, monkeypatch, *PAGES["mnist"]).read_text(encoding="utf-8")
+    rows = re.findall(r'<tr data-verdict="([^"]+)" data-paper="([^"]+)"', text)
+    assert [verdict for verdict, _ in rows] == [*VERDICTS, *VERDICTS]
+    assert "error &lt; A·ε^B &amp; &lt;b&gt;so on&lt;/b&gt;" in text
+    assert "1.52 [1.4, 1.64]</td><td>0.9 to 1.3</td>" in text
+    assert "1.24</td><td>≥ 0.9</td>" in text
+    assert "<td>10,000</td><td>fails</td>" in re.sub(r">\s+<", "><", text)
+    assert "analogue: holds" in text
+    assert "no ImageNet nets in this study" in text
+
+
+def test_verdicts_are_those_that_claims_can_have():
+    assert tuple(VERDICTS) == finding.VERDICTS
+
+
+def test_numbers_in_captions_are_the_tables(root, monkeypatch):
+    text = make(root, monkeypatch, *PAGES["mnist"]).read_text(encoding="utf-8")
+    exponents = read_csv(ROOT / "plots/mnist/exponents.csv")
+    (row,) = (row for row in exponents if row["curve"] == "fc/step_ll" and row["is_reported"] == "true")
+    low, high = (float(row[f"exponent_{end}"]) for end in ("low", "high"))
+    assert f"step l.l. {float(row['exponent']):.2f} [{low:.2f}, {high:.2f}];" in text
+
+
+def test_unknown_verdict_and_missing_claims_are_answered(root, tmp_path, monkeypatch, capsys):
+    shutil.copytree(root, tmp_path / "copy", symlinks=True)
+    claims = tmp_path / "copy/plots/cifar10/claims.csv"
+    claims.write_text(claims.read_text(encoding="utf-8").replace("masked", "maybe"), encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"claims\.csv: C04: verdict = 'maybe': must be one of holds, fails"):
+        make(tmp_path / "copy", monkeypatch, *PAGES["cifar10"])
+    claims.unlink()
+    with pytest.raises(SystemExit, match=r"plots/cifar10/claims\.csv: no such file"):
+        make(tmp_path / "copy", monkeypatch, *PAGES["cifar10"])
+
+
+def test_every_figure_of_the_studies_has_its_own_caption_and_every_table_a_title():
+    for study in STUDIES:
+        for path in (ROOT / "plots" / study / "figures").glob("*.svg"):
+            assert path.stem in KNOWN or path.stem.startswith(tuple(OF_A_NET)), path
+    assert TABLES.keys() == BLOCKS.keys()
+    unknown = caption("my_new_figure", {})
+    assert (unknown.title, unknown.paper, unknown.seen) == ("my new figure", "", "")
+
+
+SVG = """<?xml version="1.0"?><!DOCTYPE svg PUBLIC "x" "http://www.w3.org/x.dtd">
+<svg xmlns:xlink="http://www.w3.org/1999/xlink" width="9pt" viewBox="0 0 9 9" xmlns="http://www.w3.org/2000/svg">
+ <metadata>made by</metadata><defs><path id="m1" d="M 0 0
+L 1 1"/><clipPath id="p1"/></defs><g id="axes_1"><use xlink:href="#m1" clip-path="url(#p1)"/><text>a &lt; b</text></g>
+</svg>"""
+
+
+def test_inlined_figures_share_no_ids_and_keep_their_text():
+    one, other = (inline_svg(SVG, name, "A & B") for name in ("one", "other"))
+    assert one == (
+        '<svg viewBox="0 0 9 9" role="img" aria-labelledby="one-title"><title id="one-title">A &amp; B</title>'
+        '<defs><path id="one-m1" d="M 0 0 L 1 1" /><clipPath id="one-p1" /></defs>'
+        '<g><use href="#one-m1" clip-path="url(#one-p1)" /><text>a &lt; b</text></g></svg>'
+    )
+    assert not set(re.findall(r'id="([^"]+)"', one)) & set(re.findall(r'id="([^"]+)"', other))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (SVG.replace("#m1", "https://x.org/a.svg"), "figure f: refers to https://x.org/a.svg"),
+        (SVG.replace("viewBox", "box"), "must be an <svg> with a viewBox"),
+        ("plain", "not an SVG file"),
+    ],
+)
+def test_figures_that_cannot_be_inlined_are_answered(text, message):
+    with pytest.raises(ValueError, match=message):
+        inline_svg(text, "f", "title")
+
+
+def test_markdown_tables_become_html():
+    html = html_table(table(["net", "share:"], [["`fc` & <i>", "**1.09 [1.01, 1.17]**"]]), "Shares")
+    assert html == (
+        '<table><caption>Shares</caption><thead><tr><th scope="col">net</th><th scope="col" class="r">share</th></tr>'
+        '</thead><tbody><tr><th scope="row"><code>fc</code> &amp; &lt;i&gt;</th>'
+        '<td class="r"><strong>1.09 [1.01, 1.17]</strong></td></tr>\n</tbody></table>'
+    )
+    with pytest.raises(ValueError, match="must be a markdown table"):
+        html_table("no table", "Shares")
+
+
+def test_tables_of_nets_that_others_trained():
+    models = read_csv(ROOT / "plots/cifar10/models.csv")
+    assert any(not row["learning_rate"] for row in models)
+    assert len(shuffled_table([], [], models).splitlines()) == 2
+
+
+def test_versions_are_read_with_their_markers():
+    text = "dvc==3.67.1\nnumpy==2.4.6 ; python_full_version < '3.12'\nnumpy==2.5.5 ; python_full_version >= '3.12'\n"
+    found = {"dvc": "3.67.1", "numpy": "2.4.6 (Python < 3.12), 2.5.5 (Python >= 3.12)"}
+    assert pinned_versions(text, ("dvc", "numpy")) == found
+    with pytest.raises(ValueError, match=r"requirements\.txt: scipy"):
+        pinned_versions(text, ("scipy",))
+
+
+def test_a_copy_is_stamped_and_the_page_is_not(root, monkeypatch):
+    path = make(root, monkeypatch, *PAGES["cifar10"])
+    text = path.read_text(encoding="utf-8")
+    assert stamped(text, "Commit <abc>") == text.replace(STAMP, "Commit &lt;abc&gt;")
+    with pytest.raises(ValueError, match="needs one <!-- stamp -->"):
+        stamped("<p></p>", "Commit")
+    monkeypatch.setattr("sys.argv", ["stamp.py", "cifar10"])
+    runpy.run_path(str(ROOT / "stages/stamp.py"), run_name="__main__")
+    assert path.read_text(encoding="utf-8") == text
+    copy = (root / ".runs/cifar10-report.html").read_text(encoding="utf-8")
+    assert re.search(r'<p class="stamp">Commit .+; copied on 2\d{3}-\d\d-\d\d \d\d:\d\d UTC\.</p>', copy)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    names = ("chromium", "chromium-browser", "google-chrome")
+    executable = next(filter(None, map(shutil.which, names)), None)
+    if executable is None:
+        pytest.skip(f"no browser to open the report in: none of {', '.join(names)} is on the PATH")
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; it drives the browser")
+    with api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 1280])
+def test_page_in_a_browser(browser, page, width):
+    opened, complaints, requests = browser.new_page(viewport={"width": width, "height": 800}), [], []
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("request", lambda request: requests.append(request.url))
+    opened.goto(page.as_uri())
+    opened.keyboard.press("Tab")
+    assert opened.evaluate("document.activeElement.textContent") == "Skip to the results"
+    shown = opened.locator("#claim-table > tbody > tr:visible")
+    n_claims = opened.locator("#claim-table > tbody > tr").count()
+    assert shown.count() == n_claims
+    assert opened.locator("#count").inner_text() == f"{n_claims} of {n_claims} claims shown"
+
+    opened.get_by_role("combobox", name="Verdict").select_option("fails")
+    assert shown.count() == 2
+    opened.get_by_role("combobox", name="Paper").select_option("kurakin2016")
+    assert shown.count() == 1
+    assert opened.locator("#count").inner_text() == f"1 of {n_claims} claims shown"
+    assert shown.locator(".badge").inner_text().endswith("fails")
+    opened.get_by_role("button", name="Show all").click()
+    assert shown.count() == n_claims
+    if page.parent.name == "summary":
+        opened.get_by_role("combobox", name="Study").select_option("mnist")
+        assert shown.count() == n_claims - 2
+
+    named = opened.get_by_role("img", name=re.compile(".{10,}"))
+    assert named.count() == opened.locator("figure").count() > 0
+    opened.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    opened.close()
+    assert complaints == []
+    assert requests == [page.as_uri()]
+
+
+@pytest.mark.slow
+def test_without_scripts_every_claim_is_shown_and_no_control(browser, page):
+    context = browser.new_context(java_script_enabled=False)
+    opened = context.new_page()
+    opened.goto(page.as_uri())
+    rows = opened.locator("#claim-table > tbody > tr")
+    assert rows.count() == opened.locator("#claim-table > tbody > tr:visible").count() == 2 * len(VERDICTS)
+    assert not opened.locator("#filter").is_visible()
+    context.close()
