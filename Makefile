@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would compile torch anew
 
-.PHONY: repro study studies summary report test check format readme bench clean-cache lock
+.PHONY: repro study studies summary report test lint check format readme bench clean-cache lock
 .DEFAULT_GOAL := repro
 
 repro: .venv/run.stamp            ## install, validate the params, run the default study
@@ -33,10 +33,12 @@ report: .venv/run.stamp           ## every study's claims, figures and report fr
 test: .venv/test.stamp            ## every test, the ones that drive real DVC included
 	pytest -m "slow or not slow"
 
-check: .venv/test.stamp           ## format, lint, types, fast tests
+lint: .venv/test.stamp            ## format, lint, types
 	ruff format --check .
 	ruff check .
 	mypy
+
+check: lint                       ## the same, and fast tests
 	pytest -m "not slow"
 
 format: .venv/test.stamp

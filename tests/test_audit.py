@@ -22,10 +22,12 @@ from advlaw.experiments.audit_params import audit_params
 
 ROOT = Path(__file__).parents[1]
 CODE = """
+import torch
 from torch import nn
 
 
 def net(width=16):
+    torch.manual_seed(0)
     return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 10))
 """
 
@@ -186,7 +188,7 @@ def test_the_params_of_an_audit_are_those_of_a_valid_study(tmp_path, monkeypatch
         (["--model", "mine:net", "--images", "5"], "5 images; an exponent needs 20"),
         (["--model", "mine:net", "--mean", "1", "2"], "--mean: 2 values; the images have 1 channels"),
         (["--model", "mine:net", "--classes", "11"], "net: gives 10 logits; the data set has 11 classes"),
-        (["--model", "mine:net", "--images", "24", "--arguments", '{"width": 1}'], "images are classified as labelled"),
+        (["--model", "mine:net", "--images", "24", "--arguments", '{"width": 4}'], "images are classified as labelled"),
         (["--model", "mine:other"], "mine has no 'other'"),
         (["--model", "mine:net", "--arguments", "{"], "argument --arguments: '{': not JSON"),
     ],

@@ -86,7 +86,8 @@ def no_black_box_gain(study: Study) -> Finding:
         for ours in study.rows("robustness/accuracy", net=net, role=TRANSFERRED, eps=row["eps"]):
             (theirs,) = study.rows("robustness/accuracy", net=baseline, attack=ours["attack"], eps=row["eps"])
             change = difference(_accuracy(ours), _accuracy(theirs))
-            parts.append(no_difference(f"{net}, eps = {row['eps']}", "gain under transferred attacks", change))
+            subject = f"{net}, eps = {row['eps']}, {ours['attack'].rpartition('.')[2]}"
+            parts.append(no_difference(subject, "gain under transferred attacks", change))
     missing = "no net with the entropy penalty that is attacked from the same source as its baseline in this study"
     return Finding(tuple(parts), missing, _is_smaller(study, judged, "mnist"))
 

@@ -85,7 +85,7 @@ def _defence(row: Row) -> str:
 
 def studies_table(studies: dict[str, tuple[str, list[Row] | None]]) -> str:
     """A line per study: name -> the command that runs it and its exponents.csv, or None where it was not run here."""
-    columns = ["study", "run it", "data", "nets:", "curves:", "results"]
+    columns = ["study", "run it", "data", "nets attacked:", "curves:", "results"]
     rows = []
     for name, (command, exponents) in studies.items():
         cells = ["–", "–", "–", "not run here"]

@@ -16,7 +16,7 @@ METHODS = {  # a column -> how the names of the attacks in it begin; the lowest 
 
 def defences_table(tables: dict[str, list[Row]]) -> str:
     """A line per net and eps: accuracy under each kind of attack, and the gains over its baseline."""
-    columns = ["net", "clean:", "ε:", *METHODS, "gain, step l.l.", "gain, worst case", "more robust?"]
+    columns = ["net", "clean:", "ε:", *METHODS, "gain, step l.l.", "gain, worst case", "both gains"]
     accuracies = tables["robustness/accuracy"]
     gains = {(row["net"], row["eps"]): row for row in tables["robustness/gains"]}
     rows = []
