@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from advlaw.config.study import load_study
 from advlaw.core.io import read_csv, write_json, write_text
 from advlaw.data.dataset import read_dataset
-from advlaw.experiments.audit import _yaml
+from advlaw.experiments.audit import _print_summary, _yaml
 from advlaw.experiments.audit_data import Source, read_images
 from advlaw.experiments.audit_params import audit_params
 
@@ -176,6 +176,18 @@ def test_the_params_of_an_audit_are_those_of_a_valid_study(tmp_path, monkeypatch
     write_json(tmp_path / "datasets.yaml", {"seed": 0, "datasets": {"images": splits}})
     study = load_study(Path("params.yaml"), Path("datasets.yaml"))
     assert list(study.sweeps) == ["fgsm", "l2", "step_ll", *(["pgd"] if steps else [])]
+
+
+def test_an_exponent_without_an_interval_is_shown_without_one(tmp_path, capsys):
+    plots = tmp_path / "plots/net"
+    write_text(plots / "models.csv", "test_accuracy\n0.55\n")
+    columns = "is_reported,attack,kind,exponent,exponent_low,exponent_high\n"
+    write_text(plots / "exponents.csv", columns + "true,fgsm,gross,1.1,,\ntrue,l2,gross,1,0.9,1.2\ntrue,pgd,gross,,,\n")
+    _print_summary("net", tmp_path)
+    shown = capsys.readouterr().out
+    assert "B = 1.10\n" in shown
+    assert "B = 1.00 [0.90, 1.20]" in shown
+    assert "too few errors" in shown
 
 
 @pytest.mark.slow

@@ -233,7 +233,8 @@ def _print_summary(name: str, folder: Path) -> None:
         if row["is_reported"] == "true":
             exponent = "too few errors in range for an exponent; give more images"
             if row["exponent"]:
-                interval = f"[{float(row['exponent_low']):.2f}, {float(row['exponent_high']):.2f}]"
-                exponent = f"B = {float(row['exponent']):.2f} {interval if row['exponent_low'] else ''}"
+                exponent = f"B = {float(row['exponent']):.2f}"
+                if row["exponent_low"]:  # there is none where most bootstrap samples have no range to fit
+                    exponent += f" [{float(row['exponent_low']):.2f}, {float(row['exponent_high']):.2f}]"
             print(f"  {row['attack']:8} ({row['kind']} error)  {exponent}")
     print(f"tables and figures: {plots}; report: {plots / 'report.html'}")
