@@ -7,7 +7,7 @@ from repository import ROOT, environment, ran
 
 pytestmark = pytest.mark.slow
 TOLD = ("claims", "figures", "report")
-STUDIES = [path.parent.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("studies/*/dvc.lock"))]
+STUDIES = [".", *(path.parent.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("studies/*/dvc.lock")))]
 
 
 @pytest.fixture(scope="module")
