@@ -5,6 +5,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would compile torch anew
 
+TESTS := pytest --numprocesses 2 --dist loadfile # most wait for processes of their own, which start on one core
+
 .PHONY: repro study studies summary report test lint check format readme bench clean-cache lock
 .DEFAULT_GOAL := repro
 
@@ -31,7 +33,7 @@ report: .venv/run.stamp           ## every study's claims, figures and report fr
 	python stages/stamp.py
 
 test: .venv/test.stamp            ## every test, the ones that drive real DVC included
-	pytest -m "slow or not slow"
+	$(TESTS) -m "slow or not slow"
 
 lint: .venv/test.stamp            ## format, lint, types
 	ruff format --check .
@@ -39,7 +41,7 @@ lint: .venv/test.stamp            ## format, lint, types
 	mypy
 
 check: lint                       ## the same, and fast tests
-	pytest -m "not slow"
+	$(TESTS) -m "not slow"
 
 format: .venv/test.stamp
 	ruff format .

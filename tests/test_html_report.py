@@ -10,44 +10,18 @@ from pathlib import Path
 import pytest
 
 from advlaw.claims import finding
+from advlaw.claims.registry import CLAIM_COLUMNS, PART_COLUMNS
+from advlaw.claims.summary import SUMMARY_COLUMNS
 from advlaw.config.section import read_yaml
 from advlaw.core.io import read_csv, write_csv
 from advlaw.report.captions import KNOWN, OF_A_NET, caption
-from advlaw.report.cells import table
 from advlaw.report.html import STAMP, VERDICTS, stamped
 from advlaw.report.html_sections import TABLES
-from advlaw.report.html_svg import inline_svg
-from advlaw.report.html_table import html_table
-from advlaw.report.html_versions import pinned_versions
 from advlaw.report.markdown import BLOCKS, shuffled_table
 
 ROOT = Path(__file__).parents[1]
 STUDIES = ("digits", "mnist", "cifar10")
 VOID = {"meta", "link", "br", "img", "input", "hr"}
-CLAIM_COLUMNS = [
-    "claim",
-    "paper",
-    "where",
-    "statement",
-    "numbers",
-    "verdict",
-    "analogue",
-    "measured",
-    "n_parts",
-    "reason",
-]
-PART_COLUMNS = [
-    "claim",
-    "subject",
-    "quantity",
-    "estimate",
-    "low",
-    "high",
-    "n",
-    "allowed_low",
-    "allowed_high",
-    "verdict",
-]
 
 
 class Page(HTMLParser):
@@ -112,7 +86,7 @@ def root(tmp_path_factory):
     across = [
         {**row, "study": "" if row["verdict"] == "not run" else "mnist", "others": "digits: fails"} for row in claims
     ]
-    write_csv(folder / "plots/summary/claims.csv", [*CLAIM_COLUMNS, "study", "others"], across)
+    write_csv(folder / "plots/summary/claims.csv", SUMMARY_COLUMNS, across)
     return folder
 
 
@@ -228,60 +202,10 @@ def test_every_figure_of_the_studies_has_its_own_caption_and_every_table_a_title
     assert (unknown.title, unknown.paper, unknown.seen) == ("my new figure", "", "")
 
 
-SVG = """<?xml version="1.0"?><!DOCTYPE svg PUBLIC "x" "http://www.w3.org/x.dtd">
-<svg xmlns:xlink="http://www.w3.org/1999/xlink" width="9pt" viewBox="0 0 9 9" xmlns="http://www.w3.org/2000/svg">
- <metadata>made by</metadata><defs><path id="m1" d="M 0 0
-L 1 1"/><clipPath id="p1"/></defs><g id="axes_1"><use xlink:href="#m1" clip-path="url(#p1)"/><text>a &lt; b</text></g>
-</svg>"""
-
-
-def test_inlined_figures_share_no_ids_and_keep_their_text():
-    one, other = (inline_svg(SVG, name, "A & B") for name in ("one", "other"))
-    (prefix,) = set(re.findall(r'id="(f[0-9a-f]{6})-', one))
-    assert one == (
-        '<svg viewBox="0 0 9 9" role="img" aria-labelledby="one-title"><title id="one-title">A &amp; B</title>'
-        f'<defs><path id="{prefix}-m1" d="M 0 0 L 1 1" /><clipPath id="{prefix}-p1" /></defs>'
-        f'<use href="#{prefix}-m1" clip-path="url(#{prefix}-p1)" /><text>a &lt; b</text></svg>'
-    )
-    assert not set(re.findall(r'id="([^"]+)"', one)) & set(re.findall(r'id="([^"]+)"', other))
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (SVG.replace("#m1", "https://x.org/a.svg"), "figure f: refers to https://x.org/a.svg"),
-        (SVG.replace("viewBox", "box"), "must be an <svg> with a viewBox"),
-        ("plain", "not an SVG file"),
-    ],
-)
-def test_figures_that_cannot_be_inlined_are_answered(text, message):
-    with pytest.raises(ValueError, match=message):
-        inline_svg(text, "f", "title")
-
-
-def test_markdown_tables_become_html():
-    html = html_table(table(["net", "share:"], [["`fc` & <i>", "**1.09 [1.01, 1.17]**"]]), "Shares")
-    assert html == (
-        '<table><caption>Shares</caption><thead><tr><th scope="col">net</th><th scope="col" class="r">share</th></tr>'
-        '</thead><tbody><tr><th scope="row"><code>fc</code> &amp; &lt;i&gt;</th>'
-        '<td class="r"><strong>1.09 [1.01, 1.17]</strong></td></tr>\n</tbody></table>'
-    )
-    with pytest.raises(ValueError, match="must be a markdown table"):
-        html_table("no table", "Shares")
-
-
 def test_tables_of_nets_that_others_trained():
     models = read_csv(ROOT / "plots/cifar10/models.csv")
     assert any(not row["learning_rate"] for row in models)
     assert len(shuffled_table([], [], models).splitlines()) == 2
-
-
-def test_versions_are_read_with_their_markers():
-    text = "dvc==3.67.1\nnumpy==2.4.6 ; python_full_version < '3.12'\nnumpy==2.5.5 ; python_full_version >= '3.12'\n"
-    found = {"dvc": "3.67.1", "numpy": "2.4.6 (Python < 3.12), 2.5.5 (Python >= 3.12)"}
-    assert pinned_versions(text, ("dvc", "numpy")) == found
-    with pytest.raises(ValueError, match=r"requirements\.txt: scipy"):
-        pinned_versions(text, ("scipy",))
 
 
 def test_a_copy_is_stamped_and_the_page_is_not(root, monkeypatch):

@@ -3,9 +3,9 @@
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from advlaw.claims import defences, imagenet, power_laws, protocol, theory
+from advlaw.claims import defences, imagenet, paper_tables, power_laws, protocol, theory
 from advlaw.claims.finding import VERDICTS, Finding
-from advlaw.claims.imagenet import INCEPTION, beside_tables, with_tables
+from advlaw.claims.paper_tables import INCEPTION, beside_tables, with_tables
 from advlaw.claims.study import Check, Row, Study
 from advlaw.claims.wording import sentence
 
@@ -93,21 +93,23 @@ CHECKS: dict[str, Check] = {
     "K07": not_run(f"a record of how one net was trained; {INCEPTION}"),
     "K08": not_run("needs adversarially trained nets with and without label smoothing, dropout and weight decay"),
     "K09": not_run("needs nets whose adversarial training starts after several delays"),
-    "K10": beside_tables(defences.adversarial_training_costs_little, imagenet.clean_cost_tables),
-    "K11": with_tables(imagenet.accuracy_table, INCEPTION),
-    "K12": with_tables(imagenet.methods_table, "needs nets trained on each of the one-step methods"),
-    "K13": beside_tables(defences.none_against_iterative, imagenet.iterative_table),
+    "K10": beside_tables(defences.adversarial_training_costs_little, paper_tables.CLEAN_COST),
+    "K11": with_tables(paper_tables.STEP_LL_TRAINING, INCEPTION),
+    "K12": with_tables(paper_tables.GAINS_BY_METHOD, "needs nets trained on each of the one-step methods"),
+    "K13": beside_tables(defences.none_against_iterative, paper_tables.ITERATIVE),
     "K14": defences.none_from_iterative_training,
-    "K15": with_tables(imagenet.leaking_table, "needs a net trained on FGSM examples"),
+    "K15": with_tables(paper_tables.LEAKING, "needs a net trained on FGSM examples"),
     "K16": not_run("needs a maxout net trained on MNIST with FGSM examples"),
     "K17": not_run("needs nets of several widths, each with and without adversarial training"),
-    "K18": with_tables(imagenet.depth_table, f"{INCEPTION}, and a deeper one"),
-    "K19": with_tables(imagenet.transfer_table, "no transfer rates of iterative attacks between nets in this study"),
+    "K18": with_tables(paper_tables.DEPTH, f"{INCEPTION}, and a deeper one"),
+    "K19": with_tables(
+        paper_tables.transfer_rates, "no transfer rates of iterative attacks between nets in this study"
+    ),
     "K20": not_run(f"a record of how accurate one net is; {INCEPTION}"),
     "K21": not_run("needs all one-step methods on an adversarially trained ImageNet net"),
-    "K22": with_tables(imagenet.activations_table, "needs adversarially trained nets of several activations"),
-    "K23": with_tables(imagenet.replaced_table, "needs nets trained with several shares of adversarial images"),
-    "K24": with_tables(imagenet.interval_table, "a statement of method: nothing in it could fail"),
+    "K22": with_tables(paper_tables.ACTIVATION, "needs adversarially trained nets of several activations"),
+    "K23": with_tables(paper_tables.REPLACED, "needs nets trained with several shares of adversarial images"),
+    "K24": with_tables(paper_tables.INTERVAL, "a statement of method: nothing in it could fail"),
 }
 
 
