@@ -5,7 +5,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would compile torch anew
 
-TESTS := pytest --numprocesses 2 --dist loadfile # most wait for processes of their own, which start on one core
+# most tests wait for processes of their own, which start on one core; the longest files are not the last by name
+TESTS := pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: repro study studies summary report test lint check format readme bench clean-cache lock
 .DEFAULT_GOAL := repro
