@@ -15,6 +15,8 @@ params: params.yaml
 seed: 0
 threads: 2
 device: cpu
+datasets:
+- digits
 attack:
   eps_min: 0.1
   eps_max: 16.0

@@ -83,6 +83,12 @@ def root(tmp_path_factory):
         shutil.copytree(ROOT / "plots" / study, plots, ignore=shutil.ignore_patterns("*.png", "*.html"))
         write_csv(plots / "claims.csv", CLAIM_COLUMNS, claims)
         write_csv(plots / "claim_parts.csv", PART_COLUMNS, parts)
+    files = [
+        {"file": "a.bin", "sha256": "0a1b", "official": "true"},
+        {"file": "b.bin", "sha256": "2c3d", "official": "false"},
+    ]
+    made_from = [{"dataset": "cifar10", "source": "downloaded", **file} for file in files]
+    write_csv(folder / "plots/cifar10/provenance/cifar10.csv", list(made_from[0]), made_from)
     across = [
         {**row, "study": "" if row["verdict"] == "not run" else "mnist", "others": "digits: fails"} for row in claims
     ]
@@ -168,6 +174,13 @@ def test_claims_are_all_shown_and_escaped(root, monkeypatch):
     assert "<td>10,000</td><td>fails</td>" in re.sub(r">\s+<", "><", text)
     assert "analogue: holds" in text
     assert "no ImageNet nets in this study" in text
+
+
+def test_contents_that_are_not_official_are_said_to_be_so(root, monkeypatch):
+    text = make(root, monkeypatch, *PAGES["cifar10"]).read_text(encoding="utf-8")
+    assert "1 of 2 files are not the official ones: a mirror&#39;s, by its own checksums" in text
+    assert '<th scope="row">b.bin</th><td><code>2c3d</code></td><td>no</td>' in text
+    assert "<td>bundled with scikit-learn</td>" in make(root, monkeypatch, *PAGES["digits"]).read_text(encoding="utf-8")
 
 
 def test_verdicts_are_those_that_claims_can_have():

@@ -165,6 +165,7 @@ def test_a_study_of_the_same_kind_holds_the_default_one_on_its_own_data(name):
     default["fit"]["headline"] = [curve for curve in headline if curve.split("/")[0] in default["sweeps"]]
     default |= {"study": name, "root": "../..", "params": f"studies/{name}/params.yaml"}
     found = read((ROOT / "studies" / name / "params.yaml").read_text(encoding="utf-8"))
+    assert (found.pop("datasets"), default.pop("datasets")) == ([name], ["digits", "clusters"])
     for section in ("models", "robust_models", "sweeps"):
         assert found[section].items() >= default.pop(section).items()
         found.pop(section)

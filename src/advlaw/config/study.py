@@ -28,6 +28,7 @@ class Study(Section):
     seed: Annotated[int, Field(ge=0)]
     threads: Annotated[int, Field(ge=1, le=1024)]
     device: Literal["auto", "cpu", "cuda"]
+    datasets: Annotated[list[Name], Field(min_length=1)]
     attack: Grid
     models: dict[Name, Model]
     robust_models: dict[Name, RobustModel]
@@ -65,6 +66,7 @@ def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
         yield f"params = {study.params!r}: must be the path of this file from the root, {path.as_posix()!r}"
     if (path.parent / study.root).resolve() != Path.cwd():
         yield f"root = {study.root!r}: must lead from this file's folder to the root, where stages run"
+    yield from _dataset_mistakes(study, datasets)
     for section in ("models", "robust_models", "pretrained_models"):
         for name, model in getattr(study, section).items():
             yield from _model_mistakes(f"{section}.{name}", model, datasets)
@@ -89,6 +91,18 @@ def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
         yield from _unknown("theory.compared", name, study.response.nets, "response.nets")
     yield from _population_mistakes(study.population, study, datasets)
     yield from _robustness_mistakes(study.robustness, study)
+
+
+def _dataset_mistakes(study: Study, datasets: Datasets) -> Iterator[str]:
+    """`datasets` must list what the nets name, since DVC makes a stage of each."""
+    for name in study.datasets:
+        yield from _unknown("datasets", name, datasets.datasets, "data sets")
+    if len(set(study.datasets)) < len(study.datasets):
+        yield f"datasets = {study.datasets}: names a data set twice"
+    used = {"population": study.population.dataset} | {name: net.dataset for name, net in study.nets().items()}
+    for key, name in used.items():
+        if name in datasets.datasets and name not in study.datasets:
+            yield f"datasets = {study.datasets}: lacks {name!r}, the data set of {key}; add it to the list"
 
 
 def _model_mistakes(key: str, model: Model | RobustModel | PretrainedModel, datasets: Datasets) -> Iterator[str]:

@@ -24,7 +24,7 @@ from advlaw.config.attack import Grid
 from advlaw.config.section import validate
 from advlaw.config.study import Study
 from advlaw.core.io import read_csv, write_json, write_text
-from advlaw.data.dataset import write_dataset
+from advlaw.data.dataset import Dataset, write_dataset
 from advlaw.experiments.audit_data import Source, read_images
 from advlaw.experiments.audit_params import DATASET, audit_params
 
@@ -98,10 +98,9 @@ def audit(settings: Audit) -> None:
     print(f"{folder}: {n_images} images {dataset.images.shape[1:]}, {n_classes} classes; (pixels - {mean}) / {std}")
     write_text(folder / "params.yaml", _yaml(params))
     _write_placeholders(folder, settings.name, n_images)
-    write_dataset(folder / "data/datasets" / f"{DATASET}.npz", dataset)
     state = _sha256(
         (folder / "params.yaml").read_bytes(),
-        (folder / "data/datasets" / f"{DATASET}.npz").read_bytes(),
+        _write_images(folder, settings.data.name, dataset).encode(),
         *(path.read_bytes() for path in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")])),
     )
     _run_stages(settings, folder, state, n_images)
@@ -166,6 +165,16 @@ def _write_placeholders(folder: Path, name: str, n_images: int) -> None:
     write_text(plots / "claim_parts.csv", columns)
 
 
+def _write_images(folder: Path, source: str, dataset: Dataset) -> str:
+    """The images as a data set of the audit's own, with their provenance; the SHA-256 of the file."""
+    path = folder / "data/datasets" / f"{DATASET}.npz"
+    write_dataset(path, dataset)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    files = {path.name: {"sha256": digest, "official": None}}
+    write_json(path.with_suffix(".json"), {"source": f"taken from {source}", "files": files})
+    return digest
+
+
 def _sha256(*contents: bytes) -> str:
     total = hashlib.sha256()
     for content in contents:
@@ -182,7 +191,7 @@ def _run_stages(settings: Audit, folder: Path, state: str, n_images: int) -> Non
     state = _sha256(state.encode(), *(path.read_bytes() for path in sorted(taken.iterdir())))
     sweeps = [["sweep", attack] for attack in ("fgsm", "l2", "step_ll", *(("pgd",) if settings.steps else ()))]
     others = ("theory", "order_statistics", "population_train", "population_sweep", "robustness", "fit", "figures")
-    plan = [*sweeps, ["response", name], *([stage] for stage in (*others, "report"))]
+    plan = [["provenance", DATASET], *sweeps, ["response", name], *([stage] for stage in (*others, "report"))]
     for stage in plan:
         marker = folder / DONE / f"{'_'.join(stage)}.json"
         if marker.exists() and json.loads(marker.read_text(encoding="utf-8")) == {"state": state}:

@@ -30,6 +30,7 @@ def audit_params(
         "root": ".",
         "params": "params.yaml",
         **settings,
+        "datasets": [DATASET],
         "attack": grid,
         "models": {},
         "robust_models": {},

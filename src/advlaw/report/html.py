@@ -26,11 +26,11 @@ VERDICTS = {  # verdict -> its symbol and what it means
 PAPERS = {"cubuk2017": "Cubuk et al. 2017", "kurakin2016": "Kurakin et al. 2016"}
 STAMP = "<!-- stamp -->"  # where a copy of a page says when and from what commit it was made
 SOURCES = {  # of a data set in datasets/params.yaml: what it is
-    "digits": "8x8 scans of handwritten digits, bundled with scikit-learn",
+    "digits": "8x8 scans of handwritten digits",
     "clusters": "synthetic 8x8 images of overlapping Gaussian classes with a known Bayes error",
-    "mnist": "MNIST, handwritten digits of 28x28 pixels; downloaded, contents verified by pinned checksums",
-    "fashion_mnist": "Fashion-MNIST, clothes of 28x28 pixels; downloaded, contents verified by pinned checksums",
-    "cifar10": "CIFAR-10, colour photographs of 32x32 pixels; downloaded, contents verified by pinned checksums",
+    "mnist": "MNIST, handwritten digits of 28x28 pixels",
+    "fashion_mnist": "Fashion-MNIST, clothes of 28x28 pixels",
+    "cifar10": "CIFAR-10, colour photographs of 32x32 pixels",
     "random": "uniform pixels and labels",
     "own": "a person's own images",
 }
@@ -158,14 +158,25 @@ def _setup(study: Study) -> dict[str, Any]:
 
 
 def _datasets(studies: list[Study], known: dict[str, Any]) -> list[dict[str, Any]]:
-    """A line for every data set that some net was trained on."""
-    names = dict.fromkeys(row["dataset"] for study in studies for row in study.tables["models"])
+    """A line for every data set of these studies, with the files it was made from."""
+    made_from = {name: study.tables[f"provenance/{name}"] for study in studies for name in study.params["datasets"]}
     rows = []
-    for name in names:
+    for name, files in made_from.items():
         entry = known["datasets"].get(name, {})
         sizes = {split: entry.get(split) for split in ("train", "validation", "test")}
-        rows.append({"name": name, "what": SOURCES.get(entry.get("source", ""), "–"), **sizes})
+        what = SOURCES.get(entry.get("source", ""), "–")
+        rows.append({"name": name, "what": what, **sizes, "contents": _contents(files), "files": files})
     return rows
+
+
+def _contents(files: list[Row]) -> str:
+    """Whether a data set is the one that its makers published, as far as checksums can tell."""
+    unofficial = sum(row["official"] == "false" for row in files)
+    if unofficial:
+        return f"{unofficial} of {len(files)} files are not the official ones: a mirror's, by its own checksums"
+    if any(row["official"] == "true" for row in files):
+        return f"the official contents of {len(files)} files"
+    return files[0]["source"]
 
 
 def _benchmarks(results: dict[str, Any]) -> dict[str, Any]:
