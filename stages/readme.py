@@ -13,7 +13,7 @@ from advlaw.config.section import read_section
 from advlaw.core.command import run
 from advlaw.core.io import read_csv, write_text
 from advlaw.report.benchmarks import benchmarks_table
-from advlaw.report.claims_tables import claims_table, counts_table
+from advlaw.report.claims_tables import claims_table, counts_table, least_squares_line
 from advlaw.report.markdown import Row, filled, replace_block
 
 FOLDERS = (".", "theory", "order_statistics", "population", "robustness")
@@ -37,7 +37,7 @@ def shared_blocks(studies: dict[str, tuple[str, dict[str, list[Row]] | None]]) -
     on_best = read_csv(Path("plots/summary/claims.csv"))
     claims = {name: tables["claims"] for name, (_, tables) in studies.items() if tables and "claims" in tables}
     return {
-        "claims": counts_table({**claims, "each on its best study": on_best}),
+        "claims": counts_table({**claims, "each on its best study": on_best}) + least_squares_line(on_best),
         "claims one by one": claims_table(on_best),
         "benchmarks": benchmarks_table(json.loads(Path("benchmarks/results.json").read_text(encoding="utf-8"))),
     }

@@ -144,7 +144,8 @@ def deciles(smallest, first, n_images=98):
     rows = [(0, smallest, n_images), (1, first, 980)]
     return {
         "theory/deciles": [
-            texts(net="fc", attack="l2", prediction="linear", decile=d, median_error=e, n_images=n) for d, e, n in rows
+            texts(net="fc", dataset="mnist", attack="l2", prediction="linear", decile=d, median_error=e, n_images=n)
+            for d, e, n in rows
         ]
     }
 
@@ -175,7 +176,11 @@ def shuffled(value, half=0.05, **more):
 
 
 def population(low, high, half=0.05, n=100):
-    rows = [texts(attack="fgsm", gross_exponent=low + (high - low) * i / n, net_ls_exponent=1.0) for i in range(n)]
+    rows = [
+        texts(attack="fgsm", test_accuracy=0.9, gross_exponent=low + (high - low) * i / n, net_ls_exponent=1.0)
+        for i in range(n)
+    ]
+    rows.append(texts(attack="fgsm", test_accuracy=0.5, gross_exponent=9.0, net_ls_exponent=9.0))  # does not count
     return {"population/nets": rows, "exponents": [exponent("fgsm", 1.1, half)]}
 
 
@@ -184,10 +189,11 @@ def share(value, half=0.05):
     return {"population/exponents": [texts(**row | around("share", value, half))]}
 
 
-def slope(value, half=0.02, b=1.2):
-    row = exponent("fgsm", b)
-    ends = texts(grid_eps=40.0, slope=value, low=value - half, high=value + half)
-    return {"exponents": [row], "local_slopes": [row | ends]}
+def slope(value, accuracy=0.4):
+    """Two errors at the end of a curve, of an exponent of 1.2 before."""
+    row = texts(labels="original")
+    rows = [point("fc/fgsm", eps, accuracy, 0.5 * (eps / 32.0) ** value, half=0.002) | row for eps in (40.0, 32.0)]
+    return {"exponents": [exponent("fgsm", 1.2)], "error_curves": rows}
 
 
 def imagenet_curve(error):

@@ -17,6 +17,7 @@ from claim_tables import (
     residuals,
     robustness,
     shuffled,
+    slope,
     tails,
     texts,
     trained,
@@ -32,12 +33,13 @@ from advlaw.claims.finding import (
     equal,
     exponent_in,
     inside,
-    no_difference,
+    no_gain,
     proportion,
 )
 from advlaw.claims.pairs import one_step_trained, penalised
 from advlaw.claims.power_laws import quantile
 from advlaw.claims.registry import CHECKS, judge
+from advlaw.claims.study import near
 from advlaw.claims.wording import sentence
 from advlaw.config.attack import Attacks
 from advlaw.config.robust import RobustModel
@@ -58,7 +60,7 @@ def test_a_claim_about_imagenet_is_scaled_on_small_images(claim, case, wanted):
     assert (found.verdict, found.analogue) == ("scaled", wanted)
 
 
-@pytest.mark.parametrize(("gain", "wanted"), [(0.0, "holds"), (0.2, "fails"), (0.02, "inconclusive")])
+@pytest.mark.parametrize(("gain", "wanted"), [(0.0, "holds"), (-0.2, "holds"), (0.2, "fails"), (0.02, "inconclusive")])
 def test_gains_that_kurakin_did_not_find(gain, wanted):
     models = [model("base"), model("net", defence="step_ll_clipped")]
     tables = {**robustness(0.98, 0.5, (0.3, gain, "holds"), pgd=gain), "models": models}
@@ -169,6 +171,35 @@ def test_least_squares_is_shown_and_not_judged():
     assert found.verdict == "holds"
 
 
+def test_least_squares_has_a_verdict_of_its_own():
+    line = {"kind": "net", "estimator": "least_squares", "is_reported": "false"}
+    found = CHECKS["C01"](a_study(exponents(exponent("fgsm", 1.7), exponent("fgsm", 1.1) | line)))
+    assert (found.verdict, found.least_squares) == ("fails", "holds")
+    assert CHECKS["C19"](a_study()).least_squares == ""
+
+
+def test_points_that_are_far_from_the_wanted_eps_are_not_taken_for_it():
+    rows = [texts(eps=eps) for eps in (0.0, 8.0, 14.0, 40.0)]
+    assert near(rows, "eps", 16.0) == rows[2]
+    assert near(rows, "eps", 32.0) is None
+    assert near([], "eps", 32.0) is None
+
+
+def test_a_plateau_at_no_accuracy_is_said_to_be_one():
+    assert CHECKS["C15"](a_study(slope(0.0))).reason == ""
+    assert "no image left to break" in CHECKS["C15"](a_study(slope(0.0, accuracy=0.0))).reason
+
+
+def test_gains_under_unclipped_attacks_are_shown_beside():
+    curves = [
+        point(f"{net}/step_ll", 16.0, value) | texts(split="test") for net, value in (("net", 0.6), ("base", 0.5))
+    ]
+    tables = exponents(exponent("step_ll", 2.0, sweep="net"), exponent("step_ll", 2.0, sweep="base"))
+    found = CHECKS["C25"](a_study({**defended((0.1, 0.1), "holds"), **tables, "error_curves": curves}))
+    (part,) = (part for part in found.parts if "not clipped" in part.quantity)
+    assert (part.verdict, part.estimate.value) == ("", pytest.approx(0.1))
+
+
 def test_a_curve_with_too_few_errors_leaves_its_claim_open():
     row = exponent("fgsm", 1.0) | {"exponent": "", "exponent_low": "", "exponent_high": ""}
     found = CHECKS["C01"](a_study(exponents(row)))
@@ -210,8 +241,9 @@ def test_the_rules_of_one_part():
     assert exponent_in("", "", Estimate(1.33, 1.25, 1.4), (0.9, 1.3)).verdict == "holds"  # the range widened by 0.05
     assert exponent_in("", "", Estimate(1.1, 0.9, 1.3), (0.9, 1.3)).verdict == "inconclusive"  # too wide an interval
     assert inside("", "", Estimate(0.5, 0.4, 0.6), (0.4, 0.6)).verdict == "holds"
-    assert no_difference("", "", Estimate(0.0, -0.021, 0.021)).verdict == "inconclusive"
-    assert no_difference("", "", Estimate(-0.05, -0.06, -0.04)).verdict == "fails"
+    assert no_gain("", "", Estimate(0.0, -0.021, 0.021)).verdict == "inconclusive"
+    assert no_gain("", "", Estimate(-0.05, -0.06, -0.04)).verdict == "holds"  # a loss is no gain
+    assert no_gain("", "", Estimate(0.05, 0.04, 0.06)).verdict == "fails"
     assert above("", "", Estimate(0.1, 0.0, 0.2)).verdict == "inconclusive"  # zero is not excluded
     assert above("", "", Estimate(math.nan)).verdict == "inconclusive"
     assert equal("", "", 20.8, 16 + 0.3 * 16).verdict == "holds"

@@ -61,6 +61,7 @@ def sample_claims() -> tuple[list[dict], list[dict]]:
             row |= {"claim": f"{letter}{number:02}", "paper": paper, "where": "Fig. 1", "verdict": verdict}
             row |= {"statement": "error < A·ε^B & <b>so on</b>", "numbers": "B in [0.9, 1.3]", "n_parts": "2"}
             row |= {"measured": "5 of 7 exponents", "analogue": "holds" if verdict == "scaled" else ""}
+            row |= {"least_squares": "inconclusive" if verdict == "fails" else ""}
             if verdict == "not run":
                 row |= {"measured": "", "n_parts": "0", "reason": "no ImageNet nets in this study"}
             else:
@@ -173,6 +174,7 @@ def test_claims_are_all_shown_and_escaped(root, monkeypatch):
     assert "1.24</td><td>≥ 0.9</td>" in text
     assert "<td>10,000</td><td>fails</td>" in re.sub(r">\s+<", "><", text)
     assert "analogue: holds" in text
+    assert "by least squares: inconclusive" in text
     assert "no ImageNet nets in this study" in text
 
 

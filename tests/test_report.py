@@ -22,6 +22,7 @@ from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.tables import Curve, Tables
 from advlaw.report.benchmarks import benchmarks_table
+from advlaw.report.claims_tables import claims_table, least_squares_line
 from advlaw.report.markdown import BLOCKS, filled, replace_block, shuffled_table, studies_table
 
 ROOT = Path(__file__).parents[1]
@@ -233,3 +234,15 @@ def test_a_population_of_one_kind_and_without_fits_is_drawn(tmp_path):
     assert drawn == ["figure_10", "population_exponents", "population_scatter"]
     assert all((tmp_path / f"{name}.svg").exists() for name in drawn)
     assert draw_population([{**row, "test_accuracy": "0.5"} for row in nets], curves, exponents, tmp_path) == []
+
+
+def test_verdicts_by_least_squares_and_of_other_studies_are_told():
+    row = {"claim": "C01", "statement": "s", "numbers": "n", "measured": "m", "study": "mnist", "reason": ""}
+    row |= {"verdict": "scaled", "analogue": "fails", "least_squares": "holds"}
+    claims = [row | {"others": "cifar10: holds; digits: scaled (holds); zoo: fails"}]
+    claims.append(row | {"claim": "C02", "least_squares": "fails", "others": "digits: not run"})
+    assert claims_table(claims).splitlines()[2].endswith("| scaled: fails (holds on cifar10) |")
+    assert claims_table(claims).splitlines()[3].endswith("| scaled: fails |")
+    line = least_squares_line(claims)
+    assert line.endswith(": C01 holds instead of fails; the same verdict for C02.")
+    assert least_squares_line([]) == ""

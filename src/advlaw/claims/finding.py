@@ -7,7 +7,7 @@ it is `scaled`; without a judged part it is `not run`. See docs/claims.md.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advlaw.claims.verdict import verdict
 
@@ -45,6 +45,7 @@ class Part:
     allowed: Range = OPEN
     verdict: str = ""
     unit: str = ""  # of what `sentence` says; tables keep shares
+    papers_way: str = ""  # the verdict on a number got by least squares, which is shown beside the judged one
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,12 @@ class Finding:
     def found(self) -> str:
         """The verdict on what was measured, be it an analogue or not."""
         return composite([part.verdict for part in self.parts if part.verdict])
+
+    @property
+    def least_squares(self) -> str:
+        """What the papers' own way of fitting gives, empty where the claim is not about exponents."""
+        found = [part.papers_way for part in self.parts if part.papers_way]
+        return composite(found) if found else ""
 
     @property
     def verdict(self) -> str:
@@ -95,6 +102,11 @@ def shown(subject: str, quantity: str, estimate: Estimate, unit: str = "") -> Pa
     return Part(subject, quantity, estimate, unit=unit)
 
 
+def papers_way(part: Part) -> Part:
+    """A number by least squares, the papers' estimator: shown, with a verdict that is told apart."""
+    return replace(part, verdict="", papers_way=part.verdict)
+
+
 def exponent_in(subject: str, quantity: str, estimate: Estimate, allowed: Range) -> Part:
     """An exponent against the paper's range: `advlaw.claims.verdict`."""
     found = "inconclusive"
@@ -119,9 +131,9 @@ def above(subject: str, quantity: str, estimate: Estimate, bound: float = 0.0, u
     return Part(subject, quantity, estimate, (bound, math.inf), found, unit)
 
 
-def no_difference(subject: str, quantity: str, estimate: Estimate) -> Part:
-    """Two accuracies are equivalent if the interval of their difference lies within 2 points."""
-    return inside(subject, quantity, estimate, (-MARGIN, MARGIN), unit=POINTS)
+def no_gain(subject: str, quantity: str, estimate: Estimate) -> Part:
+    """A gain is none if the interval lies below 2 points: a loss is none either."""
+    return inside(subject, quantity, estimate, (-math.inf, MARGIN), unit=POINTS)
 
 
 def equal(subject: str, quantity: str, value: float, wanted: float, tolerance: float = 1e-6) -> Part:

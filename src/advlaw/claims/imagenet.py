@@ -2,7 +2,7 @@
 
 from advlaw.claims.finding import PERCENT, Finding, inside, proportion
 from advlaw.claims.power_laws import IMAGENET, imagenet
-from advlaw.claims.study import Study, by_curve, nearest, number
+from advlaw.claims.study import Study, by_curve, near, number
 
 
 def fgsm_error(study: Study) -> Finding:
@@ -24,7 +24,9 @@ def iterative_least_likely_error(study: Study) -> Finding:
     for curve, rows in curves.items():
         if known and rows[0] not in known:
             continue
-        row = nearest(rows, "eps", 16.0)
+        row = near(rows, "eps", 16.0)
+        if row is None:
+            continue
         n_images = int(study.rows("exponents", curve=curve)[0]["n_images"])
         error = proportion(1 - number(row, "accuracy"), n_images)
         parts.append(inside(curve, f"error at eps = {number(row, 'eps'):.2g}", error, (0.99, 1.0), unit=PERCENT))

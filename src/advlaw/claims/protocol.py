@@ -2,7 +2,7 @@
 
 import math
 
-from advlaw.claims.finding import Finding, Part, equal
+from advlaw.claims.finding import Estimate, Finding, Part, equal, shown
 from advlaw.claims.study import Study
 from advlaw.config.attack import IterativeAttack
 from advlaw.config.robust import Adversarial, RandomEps, RobustModel
@@ -37,12 +37,13 @@ def weight_of_adversarial_images(study: Study) -> Finding:
     parts: list[Part] = []
     if nets:
         divisor = MINIBATCH - REPLACED + WEIGHT * REPLACED
-        parts.append(equal("the paper's minibatch", "divisor of the loss", divisor, 20.8))
+        parts.append(shown("the paper's minibatch", "divisor of the loss", Estimate(divisor)))
     for name, net in nets.items():
         ours = net.adversarial
         weighed = ours.weight * ours.images
         share = weighed / (net.batch_size - ours.images + weighed)
         parts.append(equal(name, "weight of an adversarial image", ours.weight, WEIGHT))
+        parts.append(shown(name, "minibatch, where the paper has 32", Estimate(net.batch_size)))
         parts.append(equal(name, "share of adversarial images in the loss", share, 0.231, tolerance=5e-4))
     return Finding(tuple(parts), NO_ONE_STEP)
 
@@ -58,7 +59,10 @@ def law_of_eps(study: Study) -> Finding:
 
 
 def pgd_training(study: Study) -> Finding:
-    """C42: nets are trained on PGD examples of 7 steps of size 2, eps = 8, from a random start."""
+    """C42: nets are trained on PGD examples of 7 steps of size 2, eps = 8, from a random start.
+
+    The paper evaluates them so as well; here that is done by stronger attacks.
+    """
     parts: list[Part] = []
     for name, net in study.robust_models.items():
         attack = _attack(study, net.adversarial)
@@ -71,7 +75,8 @@ def pgd_training(study: Study) -> Finding:
         parts.append(equal(name, "step size", float(attack.step(size)), 2.0))
         parts.append(equal(name, "random start", float(attack.random_start), 1.0))
         parts.append(equal(name, "clipping to [0, 255]", float(attack.clip), 1.0))
-    return Finding(tuple(parts), "no net trained on PGD examples in this study")
+    remark = "settings of training; nets are evaluated by more steps than the paper's, with restarts" if parts else ""
+    return Finding(tuple(parts), "no net trained on PGD examples in this study", remark=remark)
 
 
 def _one_step(study: Study) -> dict[str, RobustModel]:

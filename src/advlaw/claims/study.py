@@ -16,7 +16,7 @@ Row = dict[str, str]
 Check = Callable[["Study"], Finding]
 
 # the tables the stage depends on: those of the study's own folder, and whole folders
-TABLES = ("error_curves", "exponents", "local_slopes", "logit_gaps", "models")
+TABLES = ("error_curves", "exponents", "logit_gaps", "models")
 FOLDERS = ("order_statistics", "population", "robustness", "theory")
 
 
@@ -113,6 +113,11 @@ def by_curve(rows: list[Row]) -> dict[str, list[Row]]:
     return curves
 
 
-def nearest(rows: list[Row], column: str, value: float) -> Row:
-    """The row whose `column` is nearest to `value`, in logarithms."""
-    return min(rows, key=lambda row: abs(math.log(number(row, column) / value)))
+def near(rows: list[Row], column: str, value: float) -> Row | None:
+    """The row whose `column` is nearest to `value`, in logarithms; None if it is more than a fifth off."""
+
+    def distance(row: Row) -> float:
+        return abs(math.log(number(row, column) / value))
+
+    best = min((row for row in rows if number(row, column) > 0), key=distance, default=None)
+    return best if best and distance(best) < math.log(1.2) else None

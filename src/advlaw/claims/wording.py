@@ -8,9 +8,9 @@ from advlaw.claims.finding import VERDICTS, Part
 
 def sentence(parts: Iterable[Part]) -> str:
     """A clause for each quantity and what it is held against; several nets by counts of verdicts and extremes."""
-    groups: dict[tuple[str, object, bool], list[Part]] = {}
+    groups: dict[tuple[str, object], list[Part]] = {}
     for part in parts:
-        groups.setdefault((part.quantity, part.allowed, bool(part.verdict)), []).append(part)
+        groups.setdefault((part.quantity, part.allowed if part.verdict else None), []).append(part)
     return "; ".join(_single(group[0]) if len(group) == 1 else _several(group) for group in groups.values())
 
 

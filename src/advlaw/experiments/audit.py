@@ -160,7 +160,8 @@ def _write_placeholders(folder: Path, name: str, n_images: int) -> None:
     for file in ("requirements.txt", "benchmarks/results.json"):
         write_text(folder / file, (ROOT / file).read_text(encoding="utf-8"))
     plots = folder / "plots" / name
-    write_text(plots / "claims.csv", "claim,paper,where,statement,numbers,verdict,analogue,measured,n_parts,reason\n")
+    columns = "claim,paper,where,statement,numbers,verdict,analogue,least_squares,measured,n_parts,reason\n"
+    write_text(plots / "claims.csv", columns)
     columns = "claim,subject,quantity,estimate,low,high,n,allowed_low,allowed_high,verdict\n"
     write_text(plots / "claim_parts.csv", columns)
 

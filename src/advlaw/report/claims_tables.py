@@ -24,9 +24,29 @@ def claims_table(claims: list[Row]) -> str:
     return table(["claim", "statement", "the paper", "measured", "study", "verdict"], rows) + _not_run(claims)
 
 
+def least_squares_line(claims: list[Row]) -> str:
+    """A sentence on the claims about exponents: what the papers' own way of fitting gives."""
+    told = [row for row in claims if row["least_squares"]]
+    same = [row["claim"] for row in told if row["least_squares"] == found(row)]
+    other = [
+        f"{row['claim']} {row['least_squares']} instead of {found(row)}" for row in told if row["claim"] not in same
+    ]
+    text = "\n\nBy least squares, the papers' way, in place of maximum likelihood: " + ", ".join(other)
+    return f"{text}; the same verdict for {', '.join(same)}." if other and same else ""
+
+
+def found(row: Row) -> str:
+    """The verdict on what was measured, be it an analogue or not."""
+    return row["analogue"] or row["verdict"]
+
+
 def _verdict(row: Row) -> str:
-    """A scaled claim also says what its smaller analogue gave."""
-    return f"{row['verdict']}: {row['analogue']}" if row["analogue"] else row["verdict"]
+    """A scaled claim also says what its smaller analogue gave, and any what else was found in other studies."""
+    verdict = f"{row['verdict']}: {row['analogue']}" if row["analogue"] else row["verdict"]
+    others = [part.partition(": ") for part in row["others"].split("; ")]
+    direct = [(name, other) for name, _, other in others if other in ("holds", "fails", "masked")]
+    told = ", ".join(f"{other} on {name}" for name, other in direct if other != found(row))
+    return f"{verdict} ({told})" if told else verdict
 
 
 def _not_run(claims: list[Row]) -> str:
