@@ -114,6 +114,24 @@ def test_numbered_class_files_are_read_and_may_list_more(digits):
     assert np.array_equal(found.labels, np.sort(digit_images()[1]))
 
 
+def test_folders_of_other_programs_are_no_classes(digits):
+    (digits / "pictures/.git").mkdir()
+    (digits / "pictures/__MACOSX").mkdir()
+    assert read_images(source(digits / "pictures"))[1] == 10
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [("mine", "--out mine: exists and holds no audit; give a new"), ("mine.py", "--out mine.py: exists and holds no")],
+)
+def test_nothing_of_a_persons_own_is_written_over(digits, folder, message):
+    write_text(digits / "mine/params.yaml", "my: own\n")
+    output = command(digits, "audit", "--model", "mine:net", "--data", "digits.npz", "--out", folder, fails=True)
+    assert message in output
+    assert (digits / "mine/params.yaml").read_text("utf-8") == "my: own\n"
+    assert [path.name for path in (digits / "mine").iterdir()] == ["params.yaml"]
+
+
 def test_images_are_cut_from_the_middle_after_the_shorter_side_is_scaled(tmp_path):
     wide = np.zeros((20, 60, 3), dtype=np.uint8)
     wide[:, 20:40] = 200
@@ -129,11 +147,13 @@ BAD_DATA = {
     "absent": r"--data .*absent: no such folder or file; give",
     "empty": r"--data .*empty: has no folders with images",
     "broken": r"broken/a/x\.png: cannot be read as an image: .*; mend or remove it",
-    "text.npz": r"text\.npz: .*; give an npz file with images",
+    "text.npz": r"text\.npz: is no npz file, or a part of one; give an npz file with images",
+    "part.npz": r"part\.npz: is no npz file, or a part of one; give an npz file with images",
+    "deep": r"deep/a/x\.png: has more than 8 bits a channel \(I;16\); convert it to 8",
     "unnamed.npz": r"unnamed\.npz: has no array 'labels' among images; give an npz",
     "float.npz": r"float\.npz: images are float64 \(4, 1, 8, 8\); give",
     "short.npz": r"short\.npz: labels are int64 \(3,\) for 4 images; give",
-    "negative.npz": r"negative\.npz: labels must be at least one, none of them negative; give",
+    "negative.npz": r"negative\.npz: labels must be at least one, and from 0 to 99999; give",
 }
 
 
@@ -144,6 +164,9 @@ def test_data_that_cannot_be_used_is_named(tmp_path, name):
     write_text(tmp_path / "broken/a/x.png", "no image")
     write_text(tmp_path / "text.npz", "no arrays")
     np.savez(tmp_path / "unnamed.npz", images=images)
+    (tmp_path / "part.npz").write_bytes((tmp_path / "unnamed.npz").read_bytes()[:200])
+    (tmp_path / "deep/a").mkdir(parents=True)
+    Image.fromarray(np.full((8, 8), 300, dtype=np.uint16)).save(tmp_path / "deep/a/x.png")
     np.savez(tmp_path / "float.npz", images=images.astype(float), labels=np.arange(4))
     np.savez(tmp_path / "short.npz", images=images, labels=np.arange(3))
     np.savez(tmp_path / "negative.npz", images=images, labels=np.arange(4) - 1)
@@ -161,6 +184,9 @@ def test_classes_that_do_not_fit_are_named(digits):
     ):
         with pytest.raises(ValueError, match=message):
             read_images(source(digits / "pictures", classes=str(digits / classes)))
+    (digits / "bytes.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"bytes\.txt: is no text in UTF-8"):
+        read_images(source(digits / "pictures", classes=str(digits / "bytes.txt")))
     with pytest.raises(ValueError, match=r"--classes 3: .* has labels up to 9; give at least 10"):
         read_images(source(digits / "digits.npz", classes="3"))
 
@@ -172,6 +198,7 @@ def test_the_params_of_an_audit_are_those_of_a_valid_study(tmp_path, monkeypatch
     grid = {"eps_min": 0.01, "eps_max": 16.0, "count": 20}
     params = audit_params("net", model, grid, steps, 30, {"seed": 0, "threads": 2, "device": "cpu"})
     write_text(tmp_path / "params.yaml", _yaml(params))
+    write_text(tmp_path / "net.pt2", "a program")
     splits = {"source": "random", "train": 1, "validation": 1, "test": 1, "classes": 10, "channels": 1, "side": 8}
     write_json(tmp_path / "datasets.yaml", {"seed": 0, "datasets": {"images": splits}})
     study = load_study(Path("params.yaml"), Path("datasets.yaml"))
@@ -241,6 +268,15 @@ def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits):
     assert sweep.stat().st_mtime_ns == written
     assert {path: path.read_bytes() for path in plots.rglob("*") if path.is_file()} == before
 
+    sweep.unlink()  # what a stage wrote is looked for before it counts as done
+    assert "sweep l2: done before" not in command(digits, *arguments, "--data", "digits.npz")
+    assert sweep.exists()
+
+    (digits / "another.py").write_text(CODE, encoding="utf-8")
+    refused = command(digits, "audit", "--model", "another:net", "--data", "digits.npz", fails=True)
+    assert "--out audit/net: holds an audit of mine:net; give another folder, or remove this one" in refused
+
+    written = sweep.stat().st_mtime_ns
     other = command(digits, *arguments, "--data", "digits.npz", "--steps", "0", "--images", "200")
     assert "done before" not in other
     assert sweep.stat().st_mtime_ns != written

@@ -11,6 +11,7 @@ from advlaw.config.section import ParamsError, read_section, read_yaml
 from advlaw.config.study import load_study
 
 ROOT = Path(__file__).parents[1]
+OWN = {"dataset": "digits", "arch": "own_file", "file": "x.pt2", "mean": [0.0], "std": [255.0]}
 ROBUST = {
     "dataset": "digits",
     "arch": "linear",
@@ -121,6 +122,9 @@ def test_the_default_study_is_valid(study):
         ({"models.fc.watched": 10, "models.fc.snapshots": [0.5]}, "watched = 10: leave it out where accuracies end"),
         ({"robustness.protocol.weak": "one_step.fgsm"}, "'one_step.fgsm' makes what is no image"),
         ({"robustness.nets.fc.source": "fc"}, "robustness.nets.fc.source = 'fc': must be another net"),
+        ({"study": "summary"}, "study = 'summary': must be none of datasets, downloads, summary"),
+        ({"robustness.nets.fc.baseline": "fc"}, "robustness.nets.fc.baseline = 'fc': must be another net"),
+        ({"pretrained_models.x": OWN}, "pretrained_models.x.file = 'x.pt2': no such file from the root"),
         ({"robustness.nets.fc.baseline": "cnn"}, "baseline = 'cnn': not among the robustness.nets"),
         ({"attacks.one_step.fast_entropy.gradient": "margin"}, "gradient = 'margin': entropy is no label"),
         ({"params": "elsewhere.yaml"}, "params = 'elsewhere.yaml': must be the path of this file from the root"),

@@ -101,7 +101,10 @@ def main() -> None:
     if not values.pop("audited", False):
         commands.print_help()
         return
-    audit(Audit(**values))
+    try:
+        audit(Audit(**values))
+    except OSError as error:
+        raise ValueError(f"{error.filename}: {error.strerror}; give another path or mend this one") from error
 
 
 if __name__ == "__main__":

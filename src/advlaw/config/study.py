@@ -18,6 +18,8 @@ from advlaw.config.section import Name, ParamsError, Section, read_yaml, validat
 from advlaw.config.sweep import Sweep, curve_name
 from advlaw.config.theory import Net, OrderStatistics, Response, Theory
 
+RESERVED = ("datasets", "downloads", "summary")
+
 
 class Study(Section):
     """params.yaml of one study."""
@@ -62,6 +64,8 @@ def load_study(path: Path, datasets_path: Path) -> Study:
 
 
 def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
+    if study.study in RESERVED:
+        yield f"study = {study.study!r}: must be none of {', '.join(RESERVED)}, whose folders are not a study's"
     if Path(study.params) != path:
         yield f"params = {study.params!r}: must be the path of this file from the root, {path.as_posix()!r}"
     if (path.parent / study.root).resolve() != Path.cwd():
@@ -70,6 +74,7 @@ def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
     for section in ("models", "robust_models", "pretrained_models"):
         for name, model in getattr(study, section).items():
             yield from _model_mistakes(f"{section}.{name}", model, datasets)
+    yield from _own_mistakes(study)
     yield from _names_used_twice(study)
     for name, model in study.robust_models.items():
         yield from _training_attack_mistakes(
@@ -91,6 +96,15 @@ def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
         yield from _unknown("theory.compared", name, study.response.nets, "response.nets")
     yield from _population_mistakes(study.population, study, datasets)
     yield from _robustness_mistakes(study.robustness, study)
+
+
+def _own_mistakes(study: Study) -> Iterator[str]:
+    """Files that entries of a person's own models name, as paths from the root."""
+    for name, model in study.pretrained_models.items():
+        for key in ("file", "weights"):
+            path = getattr(model, key, None)
+            if isinstance(path, str) and not Path(path).is_file():
+                yield f"pretrained_models.{name}.{key} = {path!r}: no such file from the root, {Path.cwd()}"
 
 
 def _dataset_mistakes(study: Study, datasets: Datasets) -> Iterator[str]:
@@ -150,7 +164,9 @@ def _stressed_mistakes(key: str, name: str, net: Stressed, study: Study) -> Iter
         yield from _other_dataset(key, net.dataset, model, study)
     if net.source == name:
         yield f"{key}.source = {name!r}: must be another net, trained independently"
-    if net.baseline is not None:
+    if net.baseline == name:
+        yield f"{key}.baseline = {name!r}: must be another net"
+    elif net.baseline is not None:
         yield from _unknown(f"{key}.baseline", net.baseline, study.robustness.nets, "robustness.nets")
 
 

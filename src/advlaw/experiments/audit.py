@@ -31,6 +31,7 @@ from advlaw.experiments.audit_params import DATASET, audit_params
 ROOT = Path(__file__).resolve().parents[3]
 IMAGENET = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
 DONE = Path(".done")
+HEADER = "# Written by `python -m advlaw audit`; the keys are explained in docs/params.md.\n"
 FEWEST_IMAGES, FEWEST_RIGHT = 20, 10
 START = 6.0  # seconds that a stage takes to begin
 REFINED = 12  # forward passes for the exact thresholds, about
@@ -64,13 +65,15 @@ class Audit:
     def name(self) -> str:
         """The net's name in tables and figures: of its factory or file."""
         last = self.model.rpartition(":")[2] if ":" in self.model else Path(self.model).stem
-        return re.sub(r"[^A-Za-z0-9_-]", "_", last).lstrip("-") or "model"
+        return re.sub(r"[^A-Za-z0-9_-]", "_", last).lstrip("-_") or "model"
 
 
 def audit(settings: Audit) -> None:
     """Run all of it, and print a summary. Raises ValueError for what cannot be used, before any work if it can be."""
     _check(settings)
     model = _model_entry(settings)
+    folder = settings.out or Path("audit") / settings.name
+    _check_folder(folder, model)
     source = Source(
         settings.data,
         settings.classes,
@@ -93,7 +96,6 @@ def audit(settings: Audit) -> None:
         n_images,
         {"seed": settings.seed, "threads": settings.threads, "device": settings.device},
     )
-    folder = settings.out or Path("audit") / settings.name
     validate(params, Study, folder / "params.yaml")
     print(f"{folder}: {n_images} images {dataset.images.shape[1:]}, {n_classes} classes; (pixels - {mean}) / {std}")
     write_text(folder / "params.yaml", _yaml(params))
@@ -114,6 +116,21 @@ def _check(settings: Audit) -> None:
         raise ValueError(f"--steps {settings.steps}: must be at least 0")
     if settings.resize is not None and settings.resize < settings.size:
         raise ValueError(f"--resize {settings.resize}: must be at least --size {settings.size}, which is cut from it")
+
+
+def _check_folder(folder: Path, model: dict[str, Any]) -> None:
+    """It must be new, empty, or of an earlier audit of this model: nothing of a person's own is written over."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    params = folder / "params.yaml"
+    text = params.read_text(encoding="utf-8") if params.is_file() else ""
+    if not text.startswith(HEADER):
+        raise ValueError(f"--out {folder}: exists and holds no audit; give a new or an empty folder")
+    (earlier,) = YAML(typ="safe", pure=True).load(text)["pretrained_models"].values()
+    for key in ("module", "file"):
+        if earlier.get(key) != model.get(key):
+            found = earlier.get("module") or earlier.get("file")
+            raise ValueError(f"--out {folder}: holds an audit of {found}; give another folder, or remove this one")
 
 
 def _model_entry(settings: Audit) -> dict[str, Any]:
@@ -150,15 +167,15 @@ def _statistics(settings: Audit, n_channels: int) -> tuple[list[float], list[flo
 def _yaml(params: dict[str, Any]) -> str:
     text = io.StringIO()
     YAML().dump(params, text)
-    return "# Written by `python -m advlaw audit`; the keys are explained in docs/params.md.\n" + text.getvalue()
+    return HEADER + text.getvalue()
 
 
 def _write_placeholders(folder: Path, name: str, n_images: int) -> None:
     """What the report reads and an audit does not make: judged claims, benchmarks; and what the images are."""
     entry = {"source": "own", "train": 0, "validation": 0, "test": n_images}
     write_text(folder / "datasets/params.yaml", _yaml({"seed": 0, "datasets": {DATASET: entry}}))
-    for file in ("requirements.txt", "benchmarks/results.json"):
-        write_text(folder / file, (ROOT / file).read_text(encoding="utf-8"))
+    write_text(folder / "requirements.txt", (ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    write_json(folder / "benchmarks/results.json", {})
     plots = folder / "plots" / name
     columns = "claim,paper,where,statement,numbers,verdict,analogue,least_squares,measured,n_parts,reason\n"
     write_text(plots / "claims.csv", columns)
@@ -188,44 +205,64 @@ def _run_stages(settings: Audit, folder: Path, state: str, n_images: int) -> Non
     name = settings.name
     _run(folder, ["pretrained", name])
     taken = folder / "models" / name / name
-    _check_accuracy(json.loads((taken / "row.json").read_text(encoding="utf-8"))["test_accuracy"], n_images)
+    _check_accuracy(settings, json.loads((taken / "row.json").read_text(encoding="utf-8"))["test_accuracy"], n_images)
     state = _sha256(state.encode(), *(path.read_bytes() for path in sorted(taken.iterdir())))
     sweeps = [["sweep", attack] for attack in ("fgsm", "l2", "step_ll", *(("pgd",) if settings.steps else ()))]
     others = ("theory", "order_statistics", "population_train", "population_sweep", "robustness", "fit", "figures")
     plan = [["provenance", DATASET], *sweeps, ["response", name], *([stage] for stage in (*others, "report"))]
     for stage in plan:
         marker = folder / DONE / f"{'_'.join(stage)}.json"
-        if marker.exists() and json.loads(marker.read_text(encoding="utf-8")) == {"state": state}:
+        if _is_done(folder, marker, state):
             print(f"{' '.join(stage)}: done before", flush=True)
             continue
-        start = time.monotonic()
+        start = time.time()
         _run(folder, stage)
-        write_json(marker, {"state": state})
+        write_json(marker, {"state": state, "files": _written(folder, start)})
         if stage == ["sweep", "fgsm"]:
-            _print_estimate(settings, time.monotonic() - start - START)
+            _print_estimate(settings, time.time() - start - START)
 
 
-def _check_accuracy(accuracy: float, n_images: int) -> None:
+def _is_done(folder: Path, marker: Path, state: str) -> bool:
+    """Whether a stage has finished in this state, and what it wrote is still there."""
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+        return found["state"] == state and all((folder / file).exists() for file in found["files"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return False
+
+
+def _written(folder: Path, start: float) -> list[str]:
+    """The files of data/ and plots/ that were written since, a second of the clock's coarseness allowed for."""
+    files = [path for part in ("data", "plots") for path in sorted((folder / part).rglob("*")) if path.is_file()]
+    return [path.relative_to(folder).as_posix() for path in files if path.stat().st_mtime >= start - 1.0]
+
+
+def _check_accuracy(settings: Audit, accuracy: float, n_images: int) -> None:
     n_right = round(accuracy * n_images)
     if n_right < FEWEST_RIGHT:
+        forgotten = "" if settings.weights else "--weights (none were given), "
         raise ValueError(
             f"{n_right} of {n_images} images are classified as labelled, and only they can be made wrong; compare "
-            "--classes (the order of classes), --mean, --std, --size and --resize with how the model was trained"
+            f"{forgotten}--classes (the order of classes), --mean, --std, --size and --resize with how the model was "
+            "trained"
         )
 
 
 def _run(folder: Path, stage: list[str]) -> None:
     """One stage with the audit's folder as its root; ends the audit where it fails, with its own message."""
-    path = [str(ROOT / "src"), os.environ.get("PYTHONPATH", ""), str(Path.cwd())]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(part for part in path if part),
-        "OMP_WAIT_POLICY": "PASSIVE",
-    }
+    given = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    path = [str(ROOT / "src"), *(str(Path(part).resolve()) for part in given), str(Path.cwd())]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OMP_WAIT_POLICY": "PASSIVE"}
     command = [sys.executable, str(ROOT / "stages" / f"{stage[0]}.py"), *stage[1:], "--params", "params.yaml"]
-    done = subprocess.run(command, cwd=folder, env=environment, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+    running = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+    try:
+        code = running.wait()
+    except KeyboardInterrupt:  # the stage, in a session of its own, has not seen it
+        running.terminate()
+        running.wait()
+        raise
+    if code:
+        sys.exit(code)
 
 
 def _print_estimate(settings: Audit, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """The images of an audit: from a folder with a folder for each class, or from an npz file."""
 
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from advlaw.data.dataset import Dataset
 SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"}
 USUAL_CROP = 0.875  # of ImageNet's classifiers: 224 of 256
 SHOWN = 3
+HIDDEN = (".", "__")  # how folders begin that hold no class: .git, __MACOSX
+MOST_CLASSES = 100_000
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def read_images(source: Source) -> tuple[Dataset, int]:
 
 def _of_folder(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
     """Shorter side to `resize`, bilinear, and the central `size` x `size` pixels."""
-    folders = sorted(path.name for path in source.data.iterdir() if path.is_dir())
+    folders = sorted(path.name for path in source.data.iterdir() if path.is_dir() and not path.name.startswith(HIDDEN))
     classes = folders if source.classes is None else _listed(source, folders)
     files = [
         (file, label)
@@ -72,7 +75,10 @@ def _listed(source: Source, folders: list[str]) -> list[str]:
     path = Path(source.classes or "")
     if not path.is_file():
         raise ValueError(f"--classes {path}: no such file; give one with a folder's name in each line")
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        raise ValueError(f"--classes {path}: is no text in UTF-8; give one with a folder's name in each line") from None
     names = list(_names(lines))
     unknown = sorted(set(folders) - set(names))
     if unknown:
@@ -97,8 +103,10 @@ def _pixels(file: Path, source: Source) -> np.ndarray:
     """(C, size, size) uint8."""
     try:
         with Image.open(file) as opened:
+            if opened.mode[0] in "IF":
+                raise ValueError(f"{file}: has more than 8 bits a channel ({opened.mode}); convert it to 8")
             image = opened.convert("RGB" if source.channels == 3 else "L")
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise ValueError(f"{file}: cannot be read as an image: {error}; mend or remove it") from None
     shorter = source.resize or round(source.size / USUAL_CROP)
     scale = shorter / min(image.size)
@@ -111,13 +119,15 @@ def _pixels(file: Path, source: Source) -> np.ndarray:
 
 def _of_npz(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
     try:
+        if not zipfile.is_zipfile(source.data):
+            raise ValueError("is no npz file, or a part of one")
         with np.load(source.data, allow_pickle=False) as file:
             missing = [name for name in ("images", "labels") if name not in file.files]
             if missing:
                 raise ValueError(f"has no array {missing[0]!r} among {', '.join(file.files)}")
             images, labels = file["images"], file["labels"]
         _check_arrays(images, labels)
-    except (OSError, ValueError, AttributeError) as error:  # np.load of another kind of file raises any of them
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"--data {source.data}: {error}; give an npz file with images (N, C, H, W) or (N, H, W, C) uint8 and "
             "labels (N,)"
@@ -141,8 +151,8 @@ def _check_arrays(images: np.ndarray, labels: np.ndarray) -> None:
         raise ValueError(f"images are {images.dtype} {images.shape}")
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != len(images):
         raise ValueError(f"labels are {labels.dtype} {labels.shape} for {len(images)} images")
-    if len(labels) == 0 or labels.min() < 0:
-        raise ValueError("labels must be at least one, none of them negative")
+    if len(labels) == 0 or labels.min() < 0 or labels.max() >= MOST_CLASSES:
+        raise ValueError(f"labels must be at least one, and from 0 to {MOST_CLASSES - 1}")
 
 
 def _drawn(n_images: int, source: Source) -> list[int]:

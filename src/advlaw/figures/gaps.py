@@ -1,7 +1,7 @@
 """Why nets fitted to shuffled labels have other exponents (Cubuk Fig. 2b): how many images are close to a decision.
 
 P(Delta_12 <= d) against d over its median, for each state of such a net on its training images, and for the nets
-fitted to the true labels of the same data on test images. A slope of 1 is a positive density at zero.
+fitted to the true labels of the same data, undefended, on test images. A slope of 1 is a positive density at zero.
 """
 
 import itertools
@@ -30,9 +30,8 @@ def draw_gaps(points: list[Row], folder: Path) -> list[str]:
         for ax, model in zip(axes[0], shuffled, strict=True):
             own = [row for row in fitted if row["model"] == model]
             same_data = [row for row in points if all(row[key] == own[0][key] for key in ("dataset", "arch"))]
-            ordinary = [
-                row for row in same_data if (row["labels"], row["split"], row["snapshot"]) == ("original", "test", "")
-            ]
+            wanted = {"labels": "original", "split": "test", "snapshot": "", "defence": ""}
+            ordinary = [row for row in same_data if wanted.items() <= row.items()]
             draw_gap_distributions(ax, {**_curves(own), **_curves(ordinary)})
             ax.set_title(f"{model}: distance to a decision")
         axes[0][0].set_ylabel("share of images right when clean")

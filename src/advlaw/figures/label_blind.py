@@ -17,7 +17,7 @@ from advlaw.figures.style import (
 
 Row = dict[str, str]
 SHOWN = ("fgsm_predicted", "step_ll")
-STYLES = {"measured": ("o", "measured"), "linear": ("-", "each its own speed"), "constant": (":", "one speed for all")}
+STYLES = {"measured": ("o", "measured"), "linear": ("-", "own speeds"), "constant": (":", "one speed")}
 SMALLEST_SHOWN = 3e-4
 
 
@@ -47,7 +47,7 @@ def draw_chances(ax: Axes, rows: list[Row]) -> None:
         ax.plot(gap, share, "o-", color=colour, markerfacecolor="none", label=label)
     ax.axhline(0.5, color="#777777", linestyle=":")
     ax.set(xscale="log", xlabel="Δ₁₂", ylabel="probability of being right", ylim=(-0.02, 1.02))
-    ax.legend(loc="upper left")
+    ax.legend(loc="best")
 
 
 def draw_speeds(ax: Axes, rows: list[Row]) -> None:
@@ -71,6 +71,6 @@ def draw_errors(ax: Axes, rows: list[Row]) -> None:
             ax.plot(eps[shown], error[shown], style, color=colour, markerfacecolor="none", label=label)
     ax.set(xscale="log", yscale="log", xlabel="ε (pixel units, 0–255)")
     labels = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    legend = ax.legend(labels.values(), labels.keys(), loc="upper left")
+    legend = ax.legend(labels.values(), labels.keys(), loc="best")
     for line in legend.get_lines():
         line.set_color("#777777")

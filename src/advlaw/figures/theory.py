@@ -68,7 +68,7 @@ def draw_logits(ax: Axes, rows: list[Row]) -> None:
         ax.plot(eps[shown], linear[shown], color=colour, linestyle="--", linewidth=0.8)
     for style, label in (("-", "logits"), ("--", "linear response")):
         ax.plot([], [], style, color="#777777", label=label)
-    ax.legend(loc="upper right")
+    ax.legend(loc="best")
     ax.set(xlabel="ε (L2, pixel units)", ylabel="logit")
 
 

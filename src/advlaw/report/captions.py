@@ -107,7 +107,9 @@ def _densities(words: str) -> Callable[[str, Tables], str]:
         final = [row for row in rows if not row["epoch"] and row["exponent"]]
         smallest = min((float(row["share"]) for row in final), default=0.0)
         found = (f"{row['net']} {interval(row)}" for row in final if float(row["share"]) == smallest)
-        lead = f"Exponent of the density of Δ₁₂ for every net, smallest {100 * smallest:g} % of the gaps"
+        lead = (
+            f"Exponent of the density of Δ₁₂ of all nets that were followed, smallest {100 * smallest:g} % of the gaps"
+        )
         return _joined(_listed(lead, found), words)
 
     return seen

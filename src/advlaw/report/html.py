@@ -150,7 +150,9 @@ def _setup(study: Study) -> dict[str, Any]:
         "device asked for": params["device"],
         "ε": f"{grid['count']} values from {grid['eps_min']:g} to {grid['eps_max']:g}, log-spaced",
         "nets": ", ".join(row["model"] for row in study.tables["models"]),
-        "trained on": ", ".join(dict.fromkeys(row["device"] for row in study.tables["models"] if row["device"])),
+        "trained on": ", ".join(
+            dict.fromkeys(row["device"] for row in study.tables["models"] if row["epochs"] and row["device"])
+        ),
     }
     nets = params["pretrained_models"].items()
     weights = {name: net["weights"] for name, net in nets if isinstance(net.get("weights"), dict)}  # published ones
@@ -180,6 +182,9 @@ def _contents(files: list[Row]) -> str:
 
 
 def _benchmarks(results: dict[str, Any]) -> dict[str, Any]:
+    """Where our code was measured, and the table; nothing in an audit, whose folder has no results."""
+    if not results:
+        return {}
     markdown = benchmarks_table(results)
     where = markdown.partition("\n")[0]
     return {"where": where, "table": html_table(markdown, "Time of advlaw and of other libraries for the same work")}

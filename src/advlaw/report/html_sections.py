@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from advlaw.report.captions import Caption, Tables, caption
-from advlaw.report.html_svg import aspect, inline_svg
+from advlaw.report.html_svg import inline_svg, width
 from advlaw.report.html_table import html_table, n_rows
 from advlaw.report.markdown import BLOCKS
 
@@ -90,7 +90,7 @@ PLANS = {
         ("population",),
     ),
 }
-WIDE = 1.3  # width over height
+WIDE = 400.0  # in 1/72 inch: half a page of a paper is 243
 OTHERS = Plan("Other figures", "", ("*",), ())
 MAIN = {"figure_2a", "figure_2b", "figure_2c", "figure_3_fc", "figure_4", "figure_5", "figure_6"}
 MAIN |= {"figure_10", "figure_11", "figure_12"}
@@ -147,7 +147,7 @@ def _matching(pattern: str, names: dict[str, str]) -> list[str]:
 def _figure(key: str, name: str, text: str, tables: Tables) -> ShownFigure:
     words = caption(name, tables)
     svg = inline_svg(text, key, words.title)
-    return ShownFigure(key, name, words, Markup(svg), aspect(svg) > WIDE)
+    return ShownFigure(key, name, words, Markup(svg), width(svg) > WIDE)
 
 
 def _table(key: str, name: str, tables: Tables) -> ShownTable | None:

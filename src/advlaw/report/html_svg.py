@@ -4,7 +4,7 @@ import hashlib
 import re
 import xml.etree.ElementTree as ET
 
-VIEW_BOX = re.compile(r'viewBox="\S+ \S+ (\S+) (\S+)"')
+VIEW_BOX = re.compile(r'viewBox="\S+ \S+ (\S+) \S+"')
 DROPPED = {"metadata", "style"}
 LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}")
 PLACED = {"d", "x", "y", "transform"}  # in 1/72 inch, of which a tenth is less than a reader can see
@@ -42,11 +42,11 @@ def inline_svg(text: str, name: str, title: str) -> str:
     return ET.tostring(root, encoding="unicode", short_empty_elements=True)
 
 
-def aspect(svg: str) -> float:
-    """Width over height of an SVG's viewBox."""
+def width(svg: str) -> float:
+    """Of an SVG's viewBox, in 1/72 inch."""
     found = VIEW_BOX.search(svg)
     assert found, "inline_svg has seen to it"
-    return float(found[1]) / float(found[2])
+    return float(found[1])
 
 
 def _local(name: str) -> str:
