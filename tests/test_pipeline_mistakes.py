@@ -42,6 +42,7 @@ def test_a_bad_mirror_is_a_clear_error_and_leaves_nothing(repository, monkeypatc
     folder.mkdir(parents=True)
     (folder / "train-images-idx3-ubyte.gz").write_bytes(b"corrupt")
     wanted = repository.folder.parent / mirror
+    repository.change("- digits\n", "- digits\n- mnist\n")  # of `datasets`
     repository.change("dataset: digits", "dataset: mnist")
     repository.change("model: linear\n    dataset: digits", "model: linear\n    dataset: mnist")
     monkeypatch.setattr(Repository, "environment", {**repository.environment, "ADVLAW_MIRROR": str(wanted)})

@@ -96,7 +96,7 @@ FIGURES = (
     ),
     FigureKind(
         "defended",
-        "FGSM on defended nets",
+        "FGSM, defended nets",
         lambda row: bool(row["defence"]) and row["attack"] == "fgsm" and not row["snapshot"],
         lambda row: row["model"],
     ),
