@@ -14,6 +14,7 @@ from claim_tables import (
     exponents,
     model,
     point,
+    population,
     residuals,
     robustness,
     shuffled,
@@ -205,6 +206,13 @@ def test_a_curve_with_too_few_errors_leaves_its_claim_open():
     found = CHECKS["C01"](a_study(exponents(row)))
     assert found.verdict == "inconclusive"
     assert "too few" in sentence(found.parts)
+
+
+def test_sampled_nets_of_too_few_errors_leave_their_claim_open():
+    tables = population(0.95, 1.15)
+    for row in tables["population/nets"]:
+        row |= {"gross_exponent": "", "net_ls_exponent": ""}
+    assert CHECKS["C10"](a_study(tables)).verdict == "inconclusive"
 
 
 def test_transferred_attacks_are_compared_from_one_source_alone():

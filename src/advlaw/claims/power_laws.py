@@ -103,7 +103,8 @@ def sampled_architectures(study: Study) -> Finding:
     if drawn and (is_smaller or study.population_dataset == "mnist"):
         for share in (0.05, 0.95):
             for column, name in (("gross_exponent", EXPONENT), ("net_ls_exponent", STRAIGHT)):
-                found = quantile([number(row, column) for row in drawn if row.get(column)], share)
+                values = [number(row, column) for row in drawn if row.get(column)]
+                found = quantile(values, share) if values else Estimate(math.nan)
                 subject = f"sampled nets, {share:.0%} quantile"
                 part = exponent_in(subject, f"{name} of sampled nets", found, allowed)
                 parts.append(part if name == EXPONENT else papers_way(part))
