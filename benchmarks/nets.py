@@ -22,7 +22,7 @@ ARCHITECTURES = {
     "FC 1000-1000": {"arch": "fc", "widths": [1000, 1000]},
     "CNN 32-64": {"arch": "cnn", "channels": [32, 64], "dropout": 0.25},
 }
-RECIPE = Recipe(Path(), PopulationTraining(epochs=1, learning_rate=0.001, batch_size=128), seed=0)
+RECIPE = Recipe(Path(), PopulationTraining(epochs=1, learning_rate=0.001, batch_size=128), seed=0, portable=False)
 
 
 @cache

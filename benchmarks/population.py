@@ -29,7 +29,7 @@ GROUPS = {  # which kinds, how many nets, how many images
     "fully connected": (("fc",), 8, 12_000),
     "convolutional": (("cnn",), 3, 2560),
 }
-RECIPE = Recipe(Path(), PopulationTraining(epochs=1, learning_rate=0.001, batch_size=128), seed=0)
+RECIPE = Recipe(Path(), PopulationTraining(epochs=1, learning_rate=0.001, batch_size=128), seed=0, portable=False)
 Train = Callable[[nn.Module, Sampled, Examples], float]
 
 

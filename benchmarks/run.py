@@ -48,7 +48,7 @@ def main() -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     start = time.monotonic()
-    setting = Setting(configure(threads=1, device=arguments.device), arguments.rounds)
+    setting = Setting(configure(threads=1, device=arguments.device, portable=False), arguments.rounds)
     parts = [part for part in arguments.only if arguments.device == "cpu" or part not in ON_CPU_ALONE]
     rows = [line.as_row() for part in parts for line in PARTS[part](setting)]
     print(f"{time.monotonic() - start:.0f} s")

@@ -17,8 +17,10 @@ from advlaw.experiments.iid_logits import order_statistics
 def main() -> None:
     params = stage_arguments(__doc__).params
     settings = read_section(params, "order_statistics", OrderStatistics)
-    study, seed, threads, device_name = read_sections(params, study=str, seed=int, threads=int, device=str)
-    device = configure(threads, device_name)
+    study, seed, threads, device_name, portable = read_sections(
+        params, study=str, seed=int, threads=int, device=str, portable=bool
+    )
+    device = configure(threads, device_name, portable)
     tables: tuple[list, list, list] = ([], [], [])
     for law in settings.laws:
         for table, rows in zip(tables, order_statistics(law, settings, seed, device), strict=True):

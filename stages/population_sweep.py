@@ -26,19 +26,18 @@ from advlaw.experiments.population_table import Protocol, Trained, columns, meas
 
 def main() -> None:
     params = stage_arguments(__doc__).params
-    study, seed, device_name, eps, fit, settings = read_sections(
-        params, study=str, seed=int, device=str, attack=Grid, fit=Fit, population_sweep=PopulationSweep
-    )
+    study, seed, device_name, portable = read_sections(params, study=str, seed=int, device=str, portable=bool)
+    eps, fit, settings = read_sections(params, attack=Grid, fit=Fit, population_sweep=PopulationSweep)
     workers = read_section(params, "population.workers", Workers)
     dataset = Path("data/datasets") / f"{read_section(params, 'population.dataset', str)}.npz"
     attacks = read_section(params, "attacks.one_step", dict[str, OneStepAttack])
-    device = configure(1, device_name)
+    device = configure(1, device_name, portable)
     if device.type == "cuda":
         workers = Workers(backend="loky", processes=1)  # in this process, which has the GPU
     folder = Path("data") / study / "population"
     nets = json.loads((folder / "nets.json").read_text("utf-8"))["nets"]
     protocols = [
-        Protocol(dataset.absolute(), name, attacks[name], eps, tuple(settings.reference_eps), fit, seed)
+        Protocol(dataset.absolute(), name, attacks[name], eps, tuple(settings.reference_eps), fit, seed, portable)
         for name in settings.attacks
     ]
     common = {"data": sha256(dataset), "device": device.type}

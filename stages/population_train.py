@@ -22,9 +22,9 @@ from advlaw.experiments.together import train_group, train_together
 
 def main() -> None:
     params = stage_arguments(__doc__).params
-    study, seed, device_name = read_sections(params, study=str, seed=int, device=str)
+    study, seed, device_name, portable = read_sections(params, study=str, seed=int, device=str, portable=bool)
     settings = read_section(params, "population", Population)
-    device = configure(1, device_name)
+    device = configure(1, device_name, portable)
     path = Path("data/datasets") / f"{settings.dataset}.npz"
     dataset = read_dataset(path)
     nets = population(settings, seed, list(dataset.images.shape[1:]), dataset.n_classes)
@@ -35,6 +35,7 @@ def main() -> None:
         "training": settings.training.model_dump(),
         "data": sha256(path),
         "device": device.type,
+        "portable": portable,
     }
     trainer = train_group if device.type == "cuda" else train_alone
     code = {arch: code_sha256(trainer, f"advlaw.models.{arch}") for arch in ("fc", "cnn")}
@@ -42,7 +43,7 @@ def main() -> None:
         net.name: cache_path("nets", {**common, "net": net.name, "spec": net.spec, "code": code[net.spec["arch"]]})
         for net in nets
     }
-    recipe = Recipe(path.absolute(), settings.training, seed)
+    recipe = Recipe(path.absolute(), settings.training, seed, portable)
     if device.type == "cuda":
         train_together(nets, list(paths.values()), recipe, device)
     else:

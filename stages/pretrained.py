@@ -31,8 +31,8 @@ def main() -> None:
     arguments = stage_arguments(__doc__, "model")
     name, params = arguments.model, arguments.params
     settings = read_section(params, f"pretrained_models.{name}", PretrainedModel)
-    study, threads, device_name = read_sections(params, study=str, threads=int, device=str)
-    device = configure(threads, device_name)
+    study, threads, device_name, portable = read_sections(params, study=str, threads=int, device=str, portable=bool)
+    device = configure(threads, device_name, portable)
     dataset = read_dataset(Path("data/datasets") / f"{settings.dataset}.npz")
     pixels, labels = dataset.split("test")
     images = torch.from_numpy(pixels).to(device).float()

@@ -30,8 +30,10 @@ def main() -> None:
     net = read_section(params, f"response.nets.{name}", Net)
     rays = read_section(params, "response.rays", Rays)
     attacks = read_section(params, "attacks.one_step", dict[str, OneStepAttack])
-    study, seed, threads, device_name = read_sections(params, study=str, seed=int, threads=int, device=str)
-    device = configure(threads, device_name)
+    study, seed, threads, device_name, portable = read_sections(
+        params, study=str, seed=int, threads=int, device=str, portable=bool
+    )
+    device = configure(threads, device_name, portable)
     model_folder, folder = Path("models") / study / name, Path("data") / study / "responses" / name
     pixels, wanted = read_dataset(Path("data/datasets") / f"{net.dataset}.npz").split("test")
     images, labels = torch.from_numpy(pixels).to(device).float(), torch.from_numpy(wanted).to(device)

@@ -26,8 +26,10 @@ def main() -> None:
     protocol = read_section(params, "robustness.protocol", Protocol)
     net = read_section(params, f"robustness.nets.{name}", Stressed)
     attacks = read_section(params, "attacks", Attacks)
-    study, seed, threads, device_name = read_sections(params, study=str, seed=int, threads=int, device=str)
-    device = configure(threads, device_name)
+    study, seed, threads, device_name, portable = read_sections(
+        params, study=str, seed=int, threads=int, device=str, portable=bool
+    )
+    device = configure(threads, device_name, portable)
     model, source = (load_model(Path("models") / study / which, device) for which in (name, net.source))
     pixels, labels = read_dataset(Path("data/datasets") / f"{net.dataset}.npz").split("test")
     images = torch.from_numpy(pixels[: protocol.images]).to(device).float()

@@ -30,8 +30,10 @@ def main() -> None:
     params = arguments.params
     sweep = read_section(params, f"sweeps.{arguments.sweep}", Sweep)
     eps = read_section(params, "attack", Grid)
-    study, seed, threads, device_name = read_sections(params, study=str, seed=int, threads=int, device=str)
-    device = configure(threads, device_name)
+    study, seed, threads, device_name, portable = read_sections(
+        params, study=str, seed=int, threads=int, device=str, portable=bool
+    )
+    device = configure(threads, device_name, portable)
     model_folder = Path("models") / study / sweep.model
     pixels, labels = read_dataset(Path("data/datasets") / f"{sweep.dataset}.npz").split(sweep.split)
     shuffled = fitted_labels(model_folder) if sweep.split == "train" else None

@@ -19,8 +19,10 @@ def main() -> None:
     arguments = stage_arguments(__doc__, "model")
     name, params = arguments.model, arguments.params
     settings = read_section(params, f"models.{name}", Model)
-    study, seed, threads, device = read_sections(params, study=str, seed=int, threads=int, device=str)
-    train_net(name, settings, Place(study, seed, configure(threads, device)))
+    study, seed, threads, device, portable = read_sections(
+        params, study=str, seed=int, threads=int, device=str, portable=bool
+    )
+    train_net(name, settings, Place(study, seed, configure(threads, device, portable)))
 
 
 if __name__ == "__main__":

@@ -23,9 +23,11 @@ def main() -> None:
     settings = read_section(params, f"robust_models.{name}", RobustModel)
     adversarial = settings.adversarial
     attack = read_section(params, f"attacks.{adversarial.attack}", KINDS[adversarial.family])
-    study, seed, threads, device = read_sections(params, study=str, seed=int, threads=int, device=str)
+    study, seed, threads, device, portable = read_sections(
+        params, study=str, seed=int, threads=int, device=str, portable=bool
+    )
     defend = partial(adversarial_defence, adversarial, attack, settings.batch_size)
-    row = train_net(name, settings, Place(study, seed, configure(threads, device)), defend)
+    row = train_net(name, settings, Place(study, seed, configure(threads, device, portable)), defend)
     if row["overfitted_at"] is not None:
         print(f"warning: {name}: catastrophic overfitting: its accuracy under PGD fell in epoch {row['overfitted_at']}")
 

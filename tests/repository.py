@@ -15,6 +15,7 @@ params: params.yaml
 seed: 0
 threads: 2
 device: cpu
+portable: true
 datasets:
 - digits
 attack:

@@ -196,7 +196,7 @@ def test_the_params_of_an_audit_are_those_of_a_valid_study(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     model = {"arch": "own_file", "file": "net.pt2", "classes": 10, "mean": [0.0], "std": [255.0]}
     grid = {"eps_min": 0.01, "eps_max": 16.0, "count": 20}
-    params = audit_params("net", model, grid, steps, 30, {"seed": 0, "threads": 2, "device": "cpu"})
+    params = audit_params("net", model, grid, steps, 30, {"seed": 0, "threads": 2, "device": "cpu", "portable": False})
     write_text(tmp_path / "params.yaml", _yaml(params))
     write_text(tmp_path / "net.pt2", "a program")
     splits = {"source": "random", "train": 1, "validation": 1, "test": 1, "classes": 10, "channels": 1, "side": 8}

@@ -46,7 +46,7 @@ def recipe(tmp_path_factory):
     splits = dict(zip(("train", "validation", "test"), np.split(np.arange(1400), (600, 1000)), strict=True))
     path = tmp_path_factory.mktemp("data") / "patterns.npz"
     write_dataset(path, Dataset(images, labels, splits))
-    return Recipe(path, PopulationTraining(epochs=5, learning_rate=0.01, batch_size=32), seed=0)
+    return Recipe(path, PopulationTraining(epochs=5, learning_rate=0.01, batch_size=32), seed=0, portable=True)
 
 
 def fc(name: str, *widths: int) -> Sampled:
@@ -161,7 +161,9 @@ def test_groups_hold_every_net_once_and_pad_little():
 
 
 def test_a_net_that_diverges_is_marked_and_the_others_are_not(recipe, tmp_path):
-    wild = Recipe(recipe.dataset, PopulationTraining(epochs=2, learning_rate=1e38, batch_size=64), seed=0)
+    wild = Recipe(
+        recipe.dataset, PopulationTraining(epochs=2, learning_rate=1e38, batch_size=64), seed=0, portable=True
+    )
     path = tmp_path / "net"
     for content in (train_alone(wild, fc("a", 30, 30)), *train_group([fc("a", 30, 30), fc("b", 30, 30)], wild, CPU)):
         path.write_bytes(content)
@@ -199,7 +201,7 @@ def test_shares_in_the_paper_s_range_leave_out_inaccurate_and_unfitted_nets():
 def protocol(recipe):
     attack = OneStepAttack(direction="l2", target="true_label", clip=False)
     fit = Fit(min_errors=5, max_error=0.5, bootstrap=100, confidence=0.95, headline=[])
-    return Protocol(recipe.dataset, "l2", attack, Grid(eps_min=0.5, eps_max=64.0, count=12), (4.0, 16.0), fit, 0)
+    return Protocol(recipe.dataset, "l2", attack, Grid(eps_min=0.5, eps_max=64.0, count=12), (4.0, 16.0), fit, 0, True)
 
 
 def test_what_is_measured_of_a_net_is_what_a_sweep_of_it_gives(recipe, protocol, tmp_path):

@@ -34,7 +34,13 @@ def study(tmp_path, monkeypatch):
     server.files["/x.th"] = FORMATS["x.th"](published())
     sha256 = digest(read_tensors(server.files["/x.th"], Path("x.th")))
     settings = entry({"file": "set/x.safetensors", "url": server.url + "x.th", "sha256": sha256}, depth=8)
-    values = {"study": "small", "threads": 2, "device": "cpu", "pretrained_models": {"net": settings.model_dump()}}
+    values = {
+        "study": "small",
+        "threads": 2,
+        "device": "cpu",
+        "portable": True,
+        "pretrained_models": {"net": settings.model_dump()},
+    }
     write_json(tmp_path / "params.yaml", values)  # JSON is YAML
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["pretrained.py", "net"])

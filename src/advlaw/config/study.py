@@ -30,6 +30,7 @@ class Study(Section):
     seed: Annotated[int, Field(ge=0)]
     threads: Annotated[int, Field(ge=1, le=1024)]
     device: Literal["auto", "cpu", "cuda"]
+    portable: bool
     datasets: Annotated[list[Name], Field(min_length=1)]
     attack: Grid
     models: dict[Name, Model]

@@ -94,7 +94,7 @@ def audit(settings: Audit) -> None:
         {"eps_min": settings.eps_min, "eps_max": settings.eps_max, "count": settings.count},
         settings.steps,
         n_images,
-        {"seed": settings.seed, "threads": settings.threads, "device": settings.device},
+        {"seed": settings.seed, "threads": settings.threads, "device": settings.device, "portable": False},
     )
     validate(params, Study, folder / "params.yaml")
     print(f"{folder}: {n_images} images {dataset.images.shape[1:]}, {n_classes} classes; (pixels - {mean}) / {std}")

@@ -22,7 +22,7 @@ def audit_params(
 ) -> dict[str, Any]:
     """All sections of params.yaml; `model` is the entry of `pretrained_models`, `grid` the section `attack`.
 
-    `steps` are PGD's, 0 for none; `settings`: seed, threads and device.
+    `steps` are PGD's, 0 for none; `settings`: seed, threads, device and portable.
     """
     families = dict.fromkeys(ONE_STEP, "one_step") | ({"pgd": "iterative"} if steps else {})
     return {

@@ -44,6 +44,7 @@ class Recipe:
     dataset: Path
     training: PopulationTraining
     seed: int
+    portable: bool
 
 
 def untrained(net: Sampled, recipe: Recipe, pixels: Tensor) -> Classifier:
@@ -86,7 +87,7 @@ def learning_rate(training: PopulationTraining, made: float) -> float:
 
 def train_alone(recipe: Recipe, net: Sampled) -> bytes:
     """The trained net as `packed` gives it, computed on one thread of a CPU."""
-    device = configure(threads=1, device="cpu")
+    device = configure(1, "cpu", recipe.portable)
     fitted, validation = examples(recipe.dataset, "train", device), examples(recipe.dataset, "validation", device)
     model = in_fast_layout(untrained(net, recipe, fitted.images))
     loss = fit(model, net, fitted, recipe)

@@ -45,6 +45,7 @@ class Protocol:
     reference_eps: tuple[float, ...]
     fit: Fit
     seed: int
+    portable: bool
 
     def as_json(self) -> Row:
         """All of it that decides a net's rows, but for the data."""
@@ -55,6 +56,7 @@ class Protocol:
             "reference_eps": self.reference_eps,
             "fit": self.fit.model_dump(exclude={"headline"}),
             "seed": self.seed,
+            "portable": self.portable,
         }
 
 
@@ -95,7 +97,7 @@ def measured(device_name: str, protocol: Protocol, item: Trained) -> bytes:
 
     A net whose training diverged has a row that says no more than that.
     """
-    device = configure(threads=1, device=device_name)
+    device = configure(1, device_name, protocol.portable)
     attack = protocol.attack
     about = {"attack": protocol.name, "norm": attack.norm, "target": attack.target}
     if item.diverged:

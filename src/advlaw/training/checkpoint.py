@@ -42,7 +42,11 @@ class Checkpoint:
 
 def _key(settings: dict[str, Any], inputs: Sequence[Path]) -> str:
     """Hash of the settings, the input files and the project's code that is loaded."""
-    machine = {"torch": torch.__version__, "threads": torch.get_num_threads()}
+    machine = {
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+    }
     digest = hashlib.sha256(json.dumps([settings, machine], sort_keys=True).encode())
     loaded = [sys.modules[name].__file__ for name in sorted(sys.modules) if name.startswith("advlaw")]
     for path in [*inputs, *(Path(file) for file in loaded if file)]:
