@@ -46,7 +46,8 @@ def main() -> None:
         file = curve_name(attack, state)
         arrays = read_npz(Path("data") / study / "sweeps" / name / f"{file}.npz")
         kind = attacks.by_key(f"{sweep.family}.{attack}")
-        curve = Curve(name, attack, state, sweep, kind, int(arrays["zero_gradient"].sum()))
+        counts = {f"n_{what}": int(arrays[what].sum()) for what in ("zero_gradient", "not_finite")}
+        curve = Curve(name, attack, state, sweep, kind, counts)
         tables.add(curve, Fitted(outcomes(arrays), settings, generator(seed, "bootstrap", name, file)))
     tables.write(Path("plots") / study)
     print(f"plots/{study}: {len(curves)} curves fitted")

@@ -3,7 +3,8 @@
     python stages/response.py MODEL --params params.yaml      # a key of `response.nets`
 reads   models/<study>/MODEL/  ·  data/datasets/<dataset>.npz
 writes  data/<study>/responses/MODEL/:  logits.npz: logits (N, K), label (N,)  ·  epochs/<number>.npz: logits (N, K)
-        ·  <attack>.npz: gamma (N, K), threshold, threshold_class, recovery, zero_gradient (N,), scale ()
+        ·  <attack>.npz: gamma (N, K), threshold, threshold_class, recovery, zero_gradient, not_finite (N,)
+        and scale ()
         ·  rays.npz: eps (E,), image (n,), logits (E, n, K), gamma (n, K), residual_eps (R,), residual (R, m)
 """
 

@@ -3,7 +3,7 @@
     python stages/sweep.py SWEEP --params params.yaml      # a key of `sweeps`
 reads   models/<study>/<model>/  ·  data/datasets/<dataset>.npz
 writes  data/<study>/sweeps/SWEEP/<attack>.npz, on snapshots from training <attack>@<accuracy>.npz:  eps (E,)
-        ·  prediction, top5 (E, N)  ·  clean_prediction, clean_top5, clean_margin, label, zero_gradient (N,)
+        ·  prediction, top5 (E, N)  ·  clean_prediction, clean_top5, clean_margin, label, zero_gradient, not_finite (N,)
         ·  one-step: threshold, threshold_class, recovery, reflips (N,)  ·  others: bracket (N, 2)
 """
 
@@ -11,6 +11,7 @@ import importlib
 import itertools
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from advlaw.config.attack import KINDS, Grid, OneStepAttack
@@ -53,8 +54,21 @@ def main() -> None:
             arrays = sweep_each_eps(model, images, wanted, attack, perturb, points, randomness)
         curve = curve_name(name, state)
         write_npz(Path("data") / study / "sweeps" / arguments.sweep / f"{curve}.npz", arrays)
-        wrong = (arrays["prediction"][-1] != arrays["label"]).mean()
-        print(f"{arguments.sweep} {curve}: {len(wanted)} images, error {wrong:.4f} at eps {points[-1]:g}", flush=True)
+        print(f"{arguments.sweep} {curve}: {_said(arrays)} at eps {points[-1]:g}", flush=True)
+
+
+def _said(arrays: dict[str, np.ndarray]) -> str:
+    """How many images are wrong in the end, and how many are not judged; ValueError where none is."""
+    judged = ~arrays["not_finite"]
+    n_lost = int((~judged).sum())
+    if not judged.any():
+        raise ValueError(
+            f"every one of {n_lost} images has logits or a gradient that are no numbers at some eps, so nothing can be "
+            "judged; lower attack.eps_max, or see what the net divides by or takes a root of beyond [0, 255]"
+        )
+    wrong = (arrays["prediction"][-1] != arrays["label"])[judged].mean()
+    lost = f", {n_lost} more not judged (logits or gradients that are no numbers)" if n_lost else ""
+    return f"{judged.sum()} images{lost}, error {wrong:.4f}"
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ def planted(rng, n_images, a, b, clean=0.95, repaired=0.0, family="one_step"):
         "prediction": np.where(changed, 1 - clean_prediction, clean_prediction),
         "top5": np.ones((len(EPS), n_images), bool),
         "clean_margin": np.where(was_right, 1.0, -1.0) * rng.random(n_images),
+        "not_finite": np.zeros(n_images, bool),
     }
     if family == "one_step":
         arrays["threshold"] = np.where(was_right, event, np.nan)

@@ -111,7 +111,9 @@ def test_weights_are_read_from_a_file(folder, suffix):
     else:
         save_file(net.state_dict(), folder / "weights.safetensors")
     assert_is(stored(module("net", arguments={"width": 4}, weights=f"weights.{suffix}"), folder), net)
-    with pytest.raises(ValueError, match=r"these weights are not of this net:\n  of another shape in the file: conv"):
+    with pytest.raises(
+        ValueError, match=r"these weights are not of this net:\n  of another shape or type in the file: conv"
+    ):
         stored(module("net", weights=f"weights.{suffix}"), folder)
 
 
@@ -140,7 +142,7 @@ def assert_has_a_response(model):
     assert (found["gamma"] != 0).any()
 
 
-@pytest.mark.parametrize("name", ["attention", "single", "log_softmax"])
+@pytest.mark.parametrize("name", ["attention", "single"])
 def test_models_that_need_care_are_taken(folder, name):
     model = stored(module(name), folder)
     assert_has_a_response(model)

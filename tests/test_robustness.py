@@ -78,7 +78,9 @@ def test_every_family_can_be_named():
 def outcomes(weak, strong, moved, clean=None):
     arrays = {WEAK: weak, STRONG: strong, MOVED: moved}
     found = {name: np.array(values, dtype=bool) for name, values in arrays.items()}
-    return {"clean": np.ones(found[WEAK].shape[1], dtype=bool) if clean is None else np.array(clean), **found}
+    n_images = found[WEAK].shape[1]
+    found["not_finite"] = np.zeros(n_images, dtype=bool)
+    return {"clean": np.ones(n_images, dtype=bool) if clean is None else np.array(clean), **found}
 
 
 def test_the_worst_case_is_that_of_each_image_over_attacks_and_smaller_eps():

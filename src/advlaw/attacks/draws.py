@@ -61,7 +61,8 @@ def unit_ball(draws: Draws, shape: Shape, norm: Norm) -> Tensor:
         if norm == "linf":
             return rng.uniform(-1.0, 1.0, size=shape)
         gaussian = rng.standard_normal(shape)
-        return gaussian / np.linalg.norm(gaussian) * rng.uniform() ** (1.0 / gaussian.size)
+        length = np.sqrt(np.square(gaussian).sum())  # np.linalg.norm's bytes depend on the kind of CPU
+        return gaussian / length * rng.uniform() ** (1.0 / gaussian.size)
 
     return draws.pixels(draw)
 

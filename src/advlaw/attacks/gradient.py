@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from advlaw.attacks.norms import per_image
+
 ROUNDING = 1e-14
 LogitsFn = Callable[[Tensor], Tensor]
 ErrorFn = Callable[[Tensor, Tensor], Tensor]
@@ -127,10 +129,15 @@ def input_gradient(logits_fn: LogitsFn, images: Tensor, labels: Tensor, error: E
 def logits_and_gradient(
     logits_fn: LogitsFn, images: Tensor, labels: Tensor, error: ErrorFn = scale_free_error
 ) -> tuple[Tensor, Tensor]:
-    """The logits (B, K) and `input_gradient` (B, C, H, W), of the same pass through the net."""
+    """The logits (B, K) and `input_gradient` (B, C, H, W), of the same pass through the net.
+
+    Where an entry of an image's gradient or logits is not finite, all of its gradient is NaN, so that no attack takes
+    what is no number for a small one: it ends in pixels that are NaN, which are counted wherever outcomes are.
+    """
     pixels = images.detach().requires_grad_(True)
     with torch.enable_grad():
         logits = logits_fn(pixels)
         weights = error(logits.detach(), labels).to(logits.dtype)
         (gradient,) = torch.autograd.grad(logits, pixels, grad_outputs=weights)
-    return logits.detach(), gradient
+    is_number = gradient.flatten(1).sum(dim=1).isfinite() & logits.detach().sum(dim=1).isfinite()
+    return logits.detach(), gradient.where(per_image(is_number, gradient), torch.nan)

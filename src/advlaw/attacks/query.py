@@ -39,7 +39,7 @@ def perturbed(logits_fn: LogitsFn, images: Tensor, labels: Tensor, eps: float, a
                 candidate = _with_square(best[row], images[row], eps, corner, side, sign, attack.clip)
             logits, label = logits_fn(candidate), labels[row]
             margin = logit_gap(logits, label, runner_up(logits, label))
-            fooled = logits.argmax(dim=1) != label
+            fooled = (logits.argmax(dim=1) != label) | ~logits.isfinite().all(dim=1)  # both end the search
             better = fooled | (margin < lowest[row])
             best[row[better]], lowest[row[better]] = candidate[better], margin[better]
             row = row[~fooled]

@@ -20,7 +20,7 @@ class Weights(Section):
     """Where published weights are found, what they must be, and what their tensors are called here.
 
     `file` is looked for in ADVLAW_MIRROR, then `url` is downloaded. `sha256` is of the tensors, whatever the file's
-    format: see `advlaw.models.foreign.digest`. `keys` turns prefixes of their names into prefixes of ours (the longest
+    format: see `advlaw.models.store.digest`. `keys` turns prefixes of their names into prefixes of ours (the longest
     one counts, and dots end it); names that begin with none of them get `other_keys` put in front.
     """
 

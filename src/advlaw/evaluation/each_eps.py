@@ -10,7 +10,8 @@ from advlaw.attacks.draws import Draws
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.config.attack import AtEachEps, Gradient, OneStepAttack, Square
 from advlaw.evaluation.batches import in_batches
-from advlaw.evaluation.sweep import Arrays, Randomness, answers, in_top, joined
+from advlaw.evaluation.self_checks import FEW, check_batches, check_eps_zero
+from advlaw.evaluation.sweep import Arrays, Randomness, answers, in_top, is_finite, joined
 from advlaw.evaluation.threshold import margin
 from advlaw.models.classifier import Classifier
 
@@ -38,14 +39,20 @@ def sweep_each_eps(
     def work(batch: slice) -> Arrays:
         here, wanted = images[batch], labels[batch]
         draws = [randomness.draws(batch, str(restart)) for restart in range(attack.restarts)]
+        if batch.start == 0:
+            check_batches(model, here)
+            first = _unmoved(model, here[:FEW], wanted[:FEW], attack, perturb, randomness)
+            check_eps_zero(first, model, here)
         logits = [model(here), *(_worst(model, here, wanted, float(e), attack, perturb, draws) for e in eps)]
         predictions = torch.stack([found.argmax(dim=1) for found in logits])
         top5 = torch.stack([in_top(found, wanted) for found in logits])
-        right = predictions == wanted
+        not_finite = ~torch.stack([is_finite(found) for found in logits]).all(dim=0)
+        right = (predictions == wanted) | not_finite
         zero_gradient = _zero_gradient(model, here, wanted, attack, draws[0])
+        clean_margin, n_classes = margin(logits[0], wanted), logits[0].shape[1]
         return {
-            **answers(predictions, top5, margin(logits[0], wanted), zero_gradient),
-            "bracket": _brackets(~right[1:], right[0], eps),
+            **answers(predictions, top5, clean_margin, zero_gradient, not_finite, n_classes),
+            "bracket": _brackets(~right[1:], right[0] & ~not_finite, eps),
         }
 
     with torch.no_grad():
@@ -62,11 +69,27 @@ def _worst(
     draws: list[Draws],
 ) -> Tensor:
     """Logits (B, K) after the first restart that makes an image wrong, else after the last."""
-    logits = model(perturb(model, images, labels, eps, attack, draws[0]))
+    logits = _answer(model, perturb(model, images, labels, eps, attack, draws[0]))
     for restart in draws[1:]:
-        is_wrong = logits.argmax(dim=1) != labels
-        logits = torch.where(is_wrong[:, None], logits, model(perturb(model, images, labels, eps, attack, restart)))
+        is_decided = (logits.argmax(dim=1) != labels) | ~is_finite(logits)
+        again = _answer(model, perturb(model, images, labels, eps, attack, restart))
+        logits = torch.where(is_decided[:, None], logits, again)
     return logits
+
+
+def _answer(model: Classifier, images: Tensor) -> Tensor:
+    """Logits (B, K), none of them a number where the attack's pixels are none."""
+    return torch.where(is_finite(images)[:, None], model(images), torch.nan)
+
+
+def _unmoved(
+    model: Classifier, images: Tensor, labels: Tensor, attack: AtEachEps, perturb: Perturb, randomness: Randomness
+) -> Tensor:
+    """Logits (B, K) after two steps of the attack at eps = 0."""
+    short = attack.model_copy(
+        update={key: 2 for key in ("steps", "queries") if isinstance(getattr(attack, key, None), int)}
+    )
+    return model(perturb(model, images, labels, 0.0, short, randomness.draws(slice(0, len(images)), "0")))
 
 
 def _zero_gradient(model: Classifier, images: Tensor, labels: Tensor, attack: AtEachEps, draws: Draws) -> Tensor:

@@ -15,6 +15,7 @@ from advlaw.attacks.one_step import one_step_direction
 from advlaw.config.attack import OneStepAttack
 from advlaw.evaluation.batches import in_batches
 from advlaw.evaluation.rays import Ray
+from advlaw.evaluation.self_checks import FEW, check_batches, check_eps_zero, check_thresholds
 from advlaw.evaluation.threshold import first_crossings, margin
 from advlaw.models.classifier import Classifier
 
@@ -53,7 +54,8 @@ def sweep_one_step(
 
     The common arrays: eps (E,), label (N,), prediction (E, N), clean_prediction (N,), top5 (E, N) and clean_top5
     (N,): whether the label is among the five largest logits, clean_margin (N,): h_y minus the largest other logit,
-    and zero_gradient (N,). Adds threshold (N,), NaN where wrong when clean and inf where never wrong;
+    zero_gradient (N,), and not_finite (N,): whether a logit at any eps, or the gradient, is no number; such images are
+    counted and nothing is judged on them. Adds threshold (N,), NaN where wrong when clean and inf where never wrong;
     threshold_class (N,), -1 where there is none; recovery (N,), the same for images wrong when clean that become
     right; reflips (N,), further changes on the grid.
     """
@@ -62,7 +64,15 @@ def sweep_one_step(
     def work(batch: slice) -> Arrays:
         here, wanted, draws = images[batch], labels[batch], randomness.draws(batch)
         direction, zero_gradient = one_step_direction(model, here, wanted, attack, draws)
-        return _ray_outcomes(Ray(model, here, direction, attack.clip), wanted, points, zero_gradient)
+        ray = Ray(model, here, direction, attack.clip)
+        if batch.start == 0:
+            check_batches(model, here)
+            check_eps_zero(Ray(model, here[:FEW], direction[:FEW], attack.clip).logits(0.0), model, here)
+        found = _ray_outcomes(ray, wanted, points, zero_gradient)
+        if batch.start == 0:
+            flips = np.fmin(found["threshold"], found["recovery"])  # one of them is NaN
+            check_thresholds(model, here, wanted, direction, torch.from_numpy(flips).to(here.device), attack.clip)
+        return found
 
     with torch.no_grad():
         return joined(eps, labels, in_batches(len(images), batch_size, work, "sweep"))
@@ -70,22 +80,26 @@ def sweep_one_step(
 
 def _ray_outcomes(ray: Ray, labels: Tensor, points: Tensor, zero_gradient: Tensor) -> dict[str, np.ndarray]:
     predictions, margins, top5 = [], [], []
+    not_finite = ~is_finite(ray.direction)
     for point in points.tolist():
         logits = ray.logits(point)
+        not_finite |= ~is_finite(logits)
         predictions.append(logits.argmax(dim=1))
         margins.append(margin(logits, labels))
         top5.append(in_top(logits, labels))
-    right = torch.stack(margins) > 0
-    crossing, new_class = first_crossings(ray, labels, points, torch.stack(margins))
-    was_right = right[0]
+    n_classes = logits.shape[1]
+    known = torch.where(not_finite, 1.0, torch.stack(margins))  # what is no number does not change either
+    crossing, new_class = first_crossings(ray, labels, points, known)
+    right = known > 0
+    was_right = right[0] & ~not_finite
     n_changes = (right[1:] != right[:-1]).sum(dim=0)
     nan = torch.full_like(crossing, torch.nan)
     return {
-        **answers(torch.stack(predictions), torch.stack(top5), margins[0], zero_gradient),
+        **answers(torch.stack(predictions), torch.stack(top5), margins[0], zero_gradient, not_finite, n_classes),
         "threshold": torch.where(was_right, crossing, nan).cpu().numpy(),
-        "threshold_class": _int16(torch.where(was_right, new_class, -1)),
-        "recovery": torch.where(was_right, nan, crossing).cpu().numpy(),
-        "reflips": _int16((n_changes - 1).clamp_min(0)),
+        "threshold_class": _narrow(torch.where(was_right, new_class, -1), n_classes),
+        "recovery": torch.where(was_right | not_finite, nan, crossing).cpu().numpy(),
+        "reflips": _narrow((n_changes - 1).clamp_min(0), len(points)),
     }
 
 
@@ -94,20 +108,34 @@ def in_top(logits: Tensor, labels: Tensor, k: int = TOP) -> Tensor:
     return (logits > logits.gather(1, labels[:, None])).sum(dim=1) < k
 
 
-def answers(predictions: Tensor, top5: Tensor, clean_margin: Tensor, zero_gradient: Tensor) -> Arrays:
+def is_finite(values: Tensor) -> Tensor:
+    """Which images (B,) have numbers alone: of logits (B, K), of pixels (B, C, H, W)."""
+    return values.flatten(1).isfinite().all(dim=1)
+
+
+def answers(
+    predictions: Tensor,
+    top5: Tensor,
+    clean_margin: Tensor,
+    zero_gradient: Tensor,
+    not_finite: Tensor,
+    n_classes: int,
+) -> Arrays:
     """The arrays every attack has, of predictions and top-5 outcomes (1 + E, B) that begin with the clean images."""
     return {
-        "prediction": _int16(predictions[1:]),
-        "clean_prediction": _int16(predictions[0]),
+        "prediction": _narrow(predictions[1:], n_classes),
+        "clean_prediction": _narrow(predictions[0], n_classes),
         "top5": top5[1:].cpu().numpy(),
         "clean_top5": top5[0].cpu().numpy(),
         "clean_margin": clean_margin.float().cpu().numpy(),
         "zero_gradient": zero_gradient.cpu().numpy(),
+        "not_finite": not_finite.cpu().numpy(),
     }
 
 
-def _int16(values: Tensor) -> np.ndarray:
-    return values.cpu().numpy().astype(np.int16)
+def _narrow(values: Tensor, bound: int) -> np.ndarray:
+    """Whole numbers below `bound`: int16, or int32 where that is too narrow."""
+    return values.cpu().numpy().astype(np.int16 if bound <= 2**15 else np.int32)
 
 
 def joined(eps: np.ndarray, labels: Tensor, parts: list[Arrays]) -> Arrays:

@@ -10,14 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from advlaw.config.pretrained import OwnFile, OwnModel, OwnModule
+from advlaw.experiments.own_checks import CHECKED, agree, check, whole
 from advlaw.models.classifier import Classifier
-from advlaw.models.foreign import NAMES_SHOWN, digest, read_tensors
-from advlaw.models.own import Whole, contents, said, source_sha256
-from advlaw.models.store import Spec, build, in_fast_layout
-
-CHECKED = 6  # images that the model is tried on
-SAME = 1e-3  # of the spread of the logits: answers that differ less are the same but for rounding
-DYNAMIC = "torch.export.export(net, (images,), dynamic_shapes=({0: torch.export.Dim('batch')},))"
+from advlaw.models.foreign import NAMES_SHOWN, described, fits, is_counter, read_tensors
+from advlaw.models.own import contents, source_sha256
+from advlaw.models.store import Spec, build, digest, in_fast_layout
 
 
 def own_model(
@@ -39,16 +36,16 @@ def own_model(
         source = {"source": "own", "module": None, "file": settings.file}
     spec |= {"float64": True, "channels_last": False}
     model = _normalised(key, settings, build(spec))
+    _check_state(key, whole(model).net)
     if isinstance(settings, OwnModule) and settings.weights is not None:
-        _fill(key, _whole(model).net, settings.weights)
+        _fill(key, whole(model).net, settings.weights)
     model = model.to(images.device).eval().requires_grad_(False)
-    check(key, model, tried, n_classes)
+    check(key, model, images, n_classes)
     tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}  # tied ones are kept twice
     spec["float64"] = _is_same(lambda: _in_float64(model, tried), model, tried)
     spec["channels_last"] = _is_same(lambda: in_fast_layout(copy.deepcopy(model))(tried), model, tried)
     _check_rebuilt(key, spec, tensors, model, tried)
-    floats = {name: tensor.cpu() for name, tensor in tensors.items() if tensor.is_floating_point()}
-    return spec, tensors, {**source, "sha256": digest(floats)}
+    return spec, tensors, {**source, "sha256": digest(tensors)}
 
 
 def _n_classes(key: str, settings: OwnModel, n_labels: int) -> int:
@@ -72,26 +69,31 @@ def _normalised(key: str, settings: OwnModel, model: Classifier) -> Classifier:
     return model
 
 
-def _whole(model: Classifier) -> Whole:
-    assert isinstance(model.tail, Whole)
-    return model.tail
+def _check_state(key: str, net: nn.Module) -> None:
+    """A state dict may hold anything; here it must be tensors, which are kept and read without running code."""
+    for name, value in net.state_dict().items():
+        if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
+            raise ValueError(
+                f"{key}: its state_dict() holds {name!r}, which is no plain tensor and cannot be kept; "
+                "put what it computes with into parameters and buffers, or export the model with torch.export"
+            )
 
 
 def _fill(key: str, net: nn.Module, file: str) -> None:
-    """Copy the weights in a file into the net: each of its floating-point tensors, and no others."""
+    """Copy a file's tensors into the net: all that its state dict holds but for counters of batches, and no others."""
     path = Path(file)
     if not path.is_file():
         raise ValueError(f"{key}.weights = {file!r}: no such file from {Path.cwd()}; give the path of a state dict")
     tensors = read_tensors(path.read_bytes(), path)
-    wanted = {name: tensor for name, tensor in net.state_dict().items() if tensor.is_floating_point()}
-    shapes = {
-        name: f"{tuple(tensors[name].shape)}, not {tuple(wanted[name].shape)}" for name in tensors.keys() & wanted
-    }
+    wanted = {name: value for name, value in net.state_dict().items() if not is_counter(name)}
+    both = sorted(tensors.keys() & wanted.keys())
     problems = {
         "the net has, but the file does not": sorted(wanted.keys() - tensors.keys()),
         "the file has, but the net does not": sorted(tensors.keys() - wanted.keys()),
-        "of another shape in the file": [
-            f"{name} {shapes[name]}" for name in sorted(shapes) if tensors[name].shape != wanted[name].shape
+        "of another shape or type in the file": [
+            f"{name} {described(tensors[name])}, not {described(wanted[name])}"
+            for name in both
+            if not fits(tensors[name], wanted[name])
         ],
     }
     if any(problems.values()):
@@ -111,82 +113,6 @@ def _fill(key: str, net: nn.Module, file: str) -> None:
             tensor.copy_(tensors[name])
 
 
-def check(key: str, model: Classifier, images: Tensor, n_classes: int) -> None:
-    """Whether the model gives logits (B, n_classes) that attacks can be measured on, for a few images (B, C, H, W)."""
-    logits = _answer(key, model, images)
-    if logits.shape[1] != n_classes:
-        raise ValueError(
-            f"{key}: gives {logits.shape[1]} logits; the data set has {n_classes} classes; use a model of these, or, "
-            f"if it has more classes, of which labels are the numbers, say classes: {logits.shape[1]}"
-        )
-    if not logits.isfinite().all():
-        raise ValueError(f"{key}: logits of clean images are not finite; see its weights, and that mean and std fit it")
-    if bool((logits >= 0).all()) and bool(((logits.double().sum(dim=1) - 1).abs() < SAME).all()):
-        raise ValueError(
-            f"{key}: gives probabilities (no entry is negative, rows sum to 1), in which float32 loses small errors; "
-            "return logits: drop the last softmax"
-        )
-    if not _agree(logits, _answer(key, model, images)):
-        raise ValueError(
-            f"{key}: gives the same images different logits the second time, although eval() was called; take out what "
-            "is random, as dropout with training=True is, or export it after eval()"
-        )
-    alone = torch.cat([_answer(key, model, image[None]) for image in images])
-    if not _agree(logits, alone):
-        raise ValueError(
-            f"{key}: an image's logits depend on the other images of its batch; normalise with fixed statistics, as "
-            "batch normalisation does after eval(), or export it after eval()"
-        )
-    _check_gradient(key, model, images)
-
-
-def _answer(key: str, model: Classifier, images: Tensor) -> Tensor:
-    """Logits (B, K) float32, or a ValueError."""
-    shape = tuple(images.shape)
-    try:
-        with torch.no_grad():
-            logits: object = _whole(model).net(model.head(images))
-    except Exception as error:  # whatever the person's code raises
-        raise ValueError(
-            f"{key}: does not take images (B, C, H, W) = {shape}: {said(error)}; give it the data it is made for, and "
-            f"if it was exported for a fixed number of images, export it with a dynamic batch: {DYNAMIC}"
-        ) from error
-    if not isinstance(logits, Tensor):
-        raise ValueError(f"{key}: returns {type(logits).__name__}; return the tensor of logits (B, K) alone")
-    if logits.dtype != torch.float32:
-        raise ValueError(f"{key}: returns {logits.dtype} of float32 pixels; return float32: call .float() on the model")
-    if logits.ndim != 2 or len(logits) != len(images):
-        raise ValueError(
-            f"{key}: returns shape {tuple(logits.shape)} of images {shape}; return logits (B, K), a row for each image"
-        )
-    return logits
-
-
-def _check_gradient(key: str, model: Classifier, images: Tensor) -> None:
-    pixels = images.clone().requires_grad_(True)
-    with torch.enable_grad():
-        logits = model(pixels)
-    if not logits.requires_grad:
-        raise ValueError(
-            f"{key}: its logits have no gradient; take out detach(), no_grad(), inference_mode() and NumPy from forward"
-        )
-    top = logits.max(dim=1).values - logits.mean(dim=1)
-    (gradient,) = torch.autograd.grad(top.sum(), pixels, allow_unused=True)
-    if gradient is None or not bool((gradient != 0).any()):
-        raise ValueError(
-            f"{key}: its logits do not change with the pixels to first order, in any of {len(images)} images; take out "
-            "what rounds, quantises or detaches, since attacks follow the gradient"
-        )
-    if not bool(gradient.isfinite().all()):
-        raise ValueError(f"{key}: its gradient is not finite; see what divides by or takes a root of zero in forward")
-
-
-def _agree(one: Tensor, other: Tensor) -> bool:
-    """Whether logits (B, K) are the same but for rounding."""
-    spread = float(one.max() - one.min()) or 1.0
-    return float((one - other).abs().max()) <= SAME * spread
-
-
 def _is_same(answer: Callable[[], Tensor], model: Classifier, images: Tensor) -> bool:
     """Whether another way to compute the logits works, and gives the same."""
     with torch.no_grad():
@@ -194,7 +120,7 @@ def _is_same(answer: Callable[[], Tensor], model: Classifier, images: Tensor) ->
             found = answer()
         except Exception:  # whatever the person's code raises: then it is computed in the plain way
             return False
-        return _agree(model(images), found)
+        return agree(model(images), found)
 
 
 def _in_float64(model: Classifier, images: Tensor) -> Tensor:

@@ -88,6 +88,7 @@ def columns(reference_eps: Sequence[float]) -> tuple[str, ...]:
         "n_errors",
         "n_images",
         "n_zero_gradient",
+        "n_not_finite",
         *(f"error_at_{eps:g}" for eps in reference_eps),
     )
 
@@ -108,7 +109,7 @@ def measured(device_name: str, protocol: Protocol, item: Trained) -> bytes:
     eps = grid(points.eps_min, points.eps_max, points.count, attack.norm, n_pixels)
     randomness = Randomness(protocol.seed, ("population", item.net.name, protocol.name))
     arrays = sweep_one_step(model, test.images, test.labels, attack, eps, randomness, BATCH)
-    found = outcomes(arrays)
+    found, judged = outcomes(arrays), torch.from_numpy(~arrays["not_finite"]).to(device)
     bootstrap = generator(protocol.seed, "population", "bootstrap", item.net.name, protocol.name)
     fitted = Fitted(found, protocol.fit, bootstrap)
     scale = math.sqrt(n_pixels) if attack.norm == "l2" else 1.0
@@ -117,10 +118,14 @@ def measured(device_name: str, protocol: Protocol, item: Trained) -> bytes:
         "eps_scale": scale,
         "test_accuracy": float(found.was_right.mean()),
         **_gap_quantiles(found),
-        **gradient_norms(model, test.images, test.labels),
+        **gradient_norms(model, test.images[judged], test.labels[judged]),
         **_estimates(fitted),
         "n_zero_gradient": int(arrays["zero_gradient"].sum()),
-        **{f"error_at_{e:g}": _gross_error(arrays["threshold"], e * scale) for e in protocol.reference_eps},
+        "n_not_finite": int(arrays["not_finite"].sum()),
+        **{
+            f"error_at_{e:g}": _gross_error(arrays["threshold"][~arrays["not_finite"]], e * scale)
+            for e in protocol.reference_eps
+        },
     }
     errors = ("gross_error", "net_error")
     return _json(row, [{"grid_eps": p["eps"] / scale, **{name: p[name] for name in errors}} for p in fitted.curve()])

@@ -30,7 +30,10 @@ def measure_logits(model: Classifier, images: Tensor) -> np.ndarray:
 def measure_response(
     model: Classifier, images: Tensor, labels: Tensor, attack: OneStepAttack, eps: np.ndarray, randomness: Randomness
 ) -> Arrays:
-    """gamma (N, K), and zero_gradient, threshold, threshold_class, recovery (N,) as in a sweep on the grid eps (E,)."""
+    """gamma (N, K), and zero_gradient, not_finite, threshold, threshold_class, recovery (N,) as in a sweep.
+
+    Those on the grid eps (E,). An image whose gamma is no number is `not_finite` too.
+    """
 
     def work(batch: slice) -> Tensor:
         here = images[batch]
@@ -39,8 +42,10 @@ def measure_response(
 
     gamma = torch.cat(in_batches(len(images), BATCH, work, "response"))
     swept = sweep_one_step(model, images, labels, attack, eps, randomness, BATCH)
-    kept = ("zero_gradient", "threshold", "threshold_class", "recovery")
-    return {"gamma": gamma.cpu().numpy(), **{name: swept[name] for name in kept}}
+    kept = ("zero_gradient", "not_finite", "threshold", "threshold_class", "recovery")
+    found = {"gamma": gamma.cpu().numpy(), **{name: swept[name] for name in kept}}
+    found["not_finite"] |= ~np.isfinite(found["gamma"]).all(axis=1)
+    return found
 
 
 def follow_rays(

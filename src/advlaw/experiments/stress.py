@@ -12,6 +12,8 @@ from advlaw.attacks.draws import Draws
 from advlaw.config.attack import Attack, OneStepAttack
 from advlaw.core.progress import progress
 from advlaw.evaluation.batches import in_batches
+from advlaw.evaluation.self_checks import check_batches
+from advlaw.evaluation.sweep import is_finite
 from advlaw.models.classifier import Classifier
 
 BATCH = 250
@@ -40,6 +42,9 @@ def stressed(
 ) -> dict[str, np.ndarray]:
     """`clean` (N,), and for every method's label which images (E, N) are right, bool; images (N, C, H, W).
 
+    `not_finite` (N,): an attack ended, or the net answered, with what is no number; such an image counts as right, and
+    is left out where outcomes are judged.
+
     One-step attacks are measured as they are. For the others an image that is wrong at one eps stays wrong at the
     larger ones, whose balls hold the same adversarial image, and is not attacked there again.
     """
@@ -47,13 +52,19 @@ def stressed(
     def work(batch: slice) -> dict[str, np.ndarray]:
         here, wanted = images[batch], labels[batch]
         items = list(range(batch.start, batch.stop))
-        clean = model(here).argmax(dim=1) == wanted
-        found = {method.label: _right(model, here, wanted, method, eps, items, clean) for method in methods}
-        return {"clean": clean.cpu().numpy(), **found}
+        logits = model(here)
+        if batch.start == 0:
+            check_batches(model, here)
+        clean, not_finite = logits.argmax(dim=1) == wanted, ~is_finite(logits)
+        found = {method.label: _right(model, here, wanted, method, eps, items, clean, not_finite) for method in methods}
+        return {"clean": clean.cpu().numpy(), "not_finite": not_finite.cpu().numpy(), **found}
 
     with torch.no_grad():
         parts = in_batches(len(images), BATCH, work, "stress")
-    return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
+    outcomes = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
+    if outcomes["not_finite"].all():
+        raise ValueError("every image has logits or a gradient that are no numbers, so nothing can be judged")
+    return outcomes
 
 
 def _right(
@@ -64,8 +75,9 @@ def _right(
     eps: list[float],
     items: list[int],
     clean: Tensor,
+    not_finite: Tensor,
 ) -> np.ndarray:
-    """Which images (E, B) stay right under one method."""
+    """Which images (E, B) stay right under one method; adds to `not_finite` (B,)."""
     keeps_falling = not isinstance(method.attack, OneStepAttack)
     restarts = 1 if isinstance(method.attack, OneStepAttack) else method.attack.restarts
     right = clean.clone()
@@ -77,6 +89,9 @@ def _right(
             if len(rows) > 0:
                 chosen = [items[row] for row in rows.tolist()]
                 moved = method.perturbed(images[rows], labels[rows], size, chosen, restart)
-                right[rows] = model(moved).argmax(dim=1) == labels[rows]
+                logits = model(moved)
+                is_number = is_finite(moved) & is_finite(logits)
+                right[rows] = (logits.argmax(dim=1) == labels[rows]) | ~is_number
+                not_finite[rows] |= ~is_number
         found.append(right)
     return torch.stack(found).cpu().numpy()

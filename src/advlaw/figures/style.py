@@ -78,10 +78,19 @@ def legend_below(ax: Axes, n_columns: int = 1) -> None:
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> None:
-    """Write NAME.svg and NAME.png, byte for byte the same for the same figure."""
+    """Write NAME.svg and NAME.png, byte for byte the same for the same figure; a panel of nothing says so."""
+    for ax in figure.axes:
+        if ax.get_visible() and not np.isfinite(ax.dataLim.get_points()).all():
+            _say_that_it_is_empty(ax)
     figure.draw_without_rendering()  # lays the figure out, which takes as long as drawing it: once for both files
     figure.set_layout_engine("none")
     for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
         with replacing(folder / f"{name}.{kind}") as temporary:
             figure.savefig(temporary, format=kind, dpi=200, metadata=metadata)
     plt.close(figure)
+
+
+def _say_that_it_is_empty(ax: Axes) -> None:
+    """Nothing flips, or everything does before the first eps: there is no logarithm to draw, and no silent blank."""
+    ax.set(xscale="linear", yscale="linear", xticks=[], yticks=[])
+    ax.text(0.5, 0.5, "nothing to show:\nno point in range", ha="center", va="center", transform=ax.transAxes)

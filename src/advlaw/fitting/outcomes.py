@@ -1,8 +1,10 @@
-"""What one attack did to every image, in the form the estimators need."""
+"""What one attack did to every image, in the form the estimators need; what is no number is left out."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
+AT_EACH_EPS = ("prediction", "top5")  # arrays (E, N) of a sweep; the others begin with N
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,14 @@ class Outcomes:
 
 
 def outcomes(arrays: dict[str, np.ndarray]) -> Outcomes:
-    """The outcomes in the arrays of a sweep's file; raises ValueError if its grid is not geometric."""
+    """The outcomes in the arrays of a sweep's file; raises ValueError if its grid is not geometric.
+
+    Of images that are `not_finite` nothing is known: they are counted by who reads the file, and none is among these.
+    """
+    arrays = {
+        name: values if name == "eps" else _judged(name, values, ~arrays["not_finite"])
+        for name, values in arrays.items()
+    }
     eps = arrays["eps"]
     steps = np.diff(np.log(eps))
     if len(eps) < 2 or not np.allclose(steps, steps[0], rtol=1e-6):
@@ -50,3 +59,8 @@ def outcomes(arrays: dict[str, np.ndarray]) -> Outcomes:
         broken = was_right & (first_wrong <= eps[:, None])
     top5, gaps = arrays["top5"].mean(axis=1), arrays["clean_margin"][was_right].astype(float)
     return Outcomes(eps, was_right, net, broken, events, np.where(was_right, 1.0, -1.0), top5, gaps)
+
+
+def _judged(name: str, values: np.ndarray, judged: np.ndarray) -> np.ndarray:
+    """Those of the images (N,) that are to be judged."""
+    return values[:, judged] if name in AT_EACH_EPS else values[judged]

@@ -60,6 +60,7 @@ EXPONENT_COLUMNS = (
     "chi2_p_value",
     "bootstrap_without_fit",
     "n_zero_gradient",
+    "n_not_finite",
     "is_reported",
 )
 POINT_COLUMNS = (
@@ -88,14 +89,17 @@ GAP_POINT_COLUMNS = (*NET_COLUMNS, "share", "gap")
 
 @dataclass(frozen=True)
 class Curve:
-    """One attack of one sweep on one state of its net, and how many of its images had no gradient."""
+    """One attack of one sweep on one state of its net.
+
+    `counts`: of its images, n_zero_gradient have no gradient to follow and n_not_finite are not judged at all.
+    """
 
     sweep_name: str
     attack_name: str
     snapshot: float | None
     sweep: Sweep
     attack: Attack
-    n_zero_gradient: int
+    counts: dict[str, int]
 
     @property
     def key(self) -> str:
@@ -138,7 +142,7 @@ class Tables:
             self.gap_points += [{**net, **row} for row in gap_distribution(fitted.gaps)]
         exponents = fitted.exponents()
         for row in exponents:
-            row["n_zero_gradient"] = curve.n_zero_gradient
+            row |= curve.counts
             is_reported = (row["kind"], row["estimator"]) == (curve.kind_of_error, "maximum_likelihood")
             row["is_reported"] = str(is_reported).lower()
         self.exponents += [{**labels, **row} for row in exponents]

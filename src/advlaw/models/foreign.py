@@ -4,9 +4,7 @@ A published file is one of safetensors, or what `torch.save` wrote; the latter i
 opened with `weights_only=True` and in no other way.
 """
 
-import hashlib
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from torch import Tensor
 
 from advlaw.config.pretrained import Pretrained, Weights
 from advlaw.models.classifier import Classifier
-from advlaw.models.store import Spec, build
+from advlaw.models.store import Spec, build, digest
 
 DATA_PARALLEL = "module."
 NAMES_SHOWN = 3
@@ -47,11 +45,11 @@ def pretrained(spec: Spec, settings: Pretrained, path: Path) -> Classifier:
 
 
 def read_tensors(content: bytes, path: Path) -> dict[str, Tensor]:
-    """The floating-point tensors of a safetensors or torch file by name; `path` is for the message.
+    """The tensors of a safetensors or torch file by name, whatever their type; `path` is for the message.
 
-    Others, such as batch normalisation's counters of batches, are left out. Of a torch file it is the entry
-    `state_dict` where there is one; the prefix `module.` of a parallel training is dropped. Raises ValueError where
-    the file is neither, or holds more than tensors and plain values.
+    Only batch normalisation's counters of batches, which no net in evaluation mode uses, are left out. Of a torch file
+    it is the entry `state_dict` where there is one; the prefix `module.` of a parallel training is dropped. Raises
+    ValueError where the file is neither, or holds what is no plain tensor.
     """
     found: object
     try:
@@ -67,27 +65,32 @@ def read_tensors(content: bytes, path: Path) -> dict[str, Tensor]:
         ) from None
     if isinstance(found, dict):
         found = found.get("state_dict", found)
-    if not isinstance(found, dict) or not all(map(_is_named_tensor, found.keys(), found.values())):
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
         raise ValueError(f"{path}: holds no mapping of names to tensors; save the net's state_dict() and use that")
+    for name, value in found.items():
+        if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
+            what = f"a {value.layout} tensor" if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(
+                f"{path}: holds no mapping of names to tensors alone: {name!r} is {what}; save the net's state_dict() "
+                "of plain tensors and use that"
+            )
     prefix = DATA_PARALLEL if all(name.startswith(DATA_PARALLEL) for name in found) else ""
-    return {name.removeprefix(prefix): tensor.detach() for name, tensor in found.items() if tensor.is_floating_point()}
+    return {name.removeprefix(prefix): tensor.detach() for name, tensor in found.items() if not is_counter(name)}
 
 
-def _is_named_tensor(name: object, value: object) -> bool:
-    return isinstance(name, str) and isinstance(value, Tensor) and value.layout == torch.strided
+def fits(given: Tensor, place: Tensor) -> bool:
+    """Whether a file's tensor is what a net has there: of its shape, and of its type or floating point as it is."""
+    is_float = given.is_floating_point() and place.is_floating_point()
+    return given.shape == place.shape and (is_float or given.dtype == place.dtype)
 
 
-def digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of what a file says, whatever its format: names, types and shapes in JSON, then the values' bytes.
+def described(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)}{'' if tensor.is_floating_point() else f' {tensor.dtype}'}"
 
-    All in the order of the sorted names; values row by row and little-endian.
-    """
-    names = sorted(tensors)
-    header = [[name, str(tensors[name].dtype).removeprefix("torch."), list(tensors[name].shape)] for name in names]
-    total = hashlib.sha256(json.dumps(header).encode())
-    for name in names:
-        total.update(tensors[name].contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return total.hexdigest()
+
+def is_counter(name: str) -> bool:
+    """Whether it is batch normalisation's count of the batches it was trained on."""
+    return name.rpartition(".")[2] == "num_batches_tracked"
 
 
 def our_name(theirs: str, weights: Weights) -> str | None:
@@ -101,30 +104,30 @@ def our_name(theirs: str, weights: Weights) -> str | None:
 
 
 def fill(model: Classifier, tensors: Mapping[str, Tensor], weights: Weights, path: Path) -> None:
-    """Copy tensors into the net: every weight and every statistic of a batch normalisation, each once.
+    """Copy tensors into the net: all that its state dict holds but for counters of batches, each once.
 
     Raises ValueError with a line for what is missing, what has no place and what has another shape.
     """
     wanted = {
         name: value
         for name, value in model.state_dict().items()
-        if value.is_floating_point() and name not in ("head.mean", "head.std")  # these are the entry's own
+        if not is_counter(name) and name not in ("head.mean", "head.std")  # these are the entry's own
     }
     theirs = {our_name(name, weights): name for name in sorted(tensors)}  # of two with one name, the last
     missing = [name for name in wanted if name not in theirs]
     placed = {name for ours, name in theirs.items() if ours in wanted}
     homeless = [_without_place(name, our_name(name, weights)) for name in sorted(tensors.keys() - placed)]
     misshapen = [
-        f"{theirs[name]} {tuple(tensors[theirs[name]].shape)} -> {name} {tuple(value.shape)}"
+        f"{theirs[name]} {described(tensors[theirs[name]])} -> {name} {described(value)}"
         for name, value in wanted.items()
-        if name in theirs and tensors[theirs[name]].shape != value.shape
+        if name in theirs and not fits(tensors[theirs[name]], value)
     ]
     if missing or homeless or misshapen:
         raise ValueError(
             f"{path}: these weights are not of this net:\n"
             + _line("the net has, but the file does not", missing)
             + _line("the file has, but the net does not", homeless)
-            + _line("of another shape in the net", misshapen)
+            + _line("of another shape or type in the net", misshapen)
             + "  Next: compare arch, its sizes, dataset, keys and other_keys with where the file comes from"
         )
     for name, value in wanted.items():

@@ -63,7 +63,7 @@ class Whole(nn.Module):
 
     def _of_part(self, pixels: Tensor) -> Tensor:
         with sdpa_kernel(SDPBackend.MATH):  # the one kind of attention that is differentiable twice
-            return self.net(pixels)
+            return self.net(pixels.clone())  # what changes its input changes a copy
 
     def train(self, mode: bool = True) -> "Whole":
         super().train(mode)

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from advlaw.models.classifier import Classifier
 from advlaw.models.own import classifier, imported, said, source_sha256
@@ -26,7 +28,24 @@ def build(
             f"{module}: its code has changed since the model was taken (sha256 {sources[:12]}…, now {found[:12]}…); "
             "run the pretrained stage again, with `dvc repro -f -s pretrained@MODEL`, or `audit` anew"
         )
-    return classifier(made(module, arguments), image_shape[0], float64, channels_last)
+    net = made(module, arguments)
+    _fill_in_sizes(net, module, image_shape)
+    return classifier(net, image_shape[0], float64, channels_last)
+
+
+def _fill_in_sizes(net: nn.Module, module: str, image_shape: tuple[int, ...]) -> None:
+    """Have lazy layers, as nn.LazyLinear is, take their sizes from an image; their first weights are seeded."""
+    if not any(is_lazy(value) for value in [*net.parameters(), *net.buffers()]):
+        return
+    torch.manual_seed(0)
+    try:
+        with torch.no_grad():
+            net.eval()(torch.zeros(1, *image_shape))
+    except Exception as error:  # whatever the person's code raises
+        raise ValueError(
+            f"{module}: its lazy layers cannot take their sizes from an image {image_shape}: {said(error)}; give them "
+            "their sizes in the code"
+        ) from error
 
 
 def made(module: str, arguments: dict[str, Any]) -> nn.Module:

@@ -1,8 +1,10 @@
 """Nets built from a spec, and kept as models/<study>/<model>/: spec.json, weights.safetensors, labels.npy.
 
 Beside the final weights are those from training: snapshots/<accuracy>.safetensors and epochs/<number>.safetensors.
+Each file holds the digest of its weights, and a net is used only if what it has after loading is what was saved.
 """
 
+import hashlib
 import importlib
 import json
 from collections.abc import Mapping
@@ -11,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from advlaw.core.io import replacing, write_json
@@ -19,6 +22,7 @@ from advlaw.models.classifier import Classifier
 
 Spec = dict[str, Any]
 FINAL = "weights"
+DIGEST = "sha256"
 
 
 def build(spec: Spec) -> Classifier:
@@ -42,7 +46,7 @@ def save_model(
     for state, tensors in states.items():
         plain = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
         with replacing(_weights_path(folder, state)) as temporary:
-            temporary.write_bytes(save(plain))
+            temporary.write_bytes(save(plain, metadata={DIGEST: digest(plain)}))
     if labels is not None:
         with replacing(folder / "labels.npy") as temporary, temporary.open("wb") as file:
             np.save(file, labels)
@@ -73,10 +77,42 @@ def has_state(folder: Path, state: str) -> bool:
 
 
 def load_model(folder: Path, device: torch.device, state: str = FINAL) -> Classifier:
-    """The trained net, or a state from its training, in evaluation mode with frozen weights."""
+    """The trained net, or a state from its training, in evaluation mode with frozen weights.
+
+    Raises ValueError where the file is damaged, or the net's weights are not those that were saved.
+    """
+    path = _weights_path(folder, state)
     model = build(json.loads((folder / "spec.json").read_text(encoding="utf-8")))
-    model.load_state_dict(load(_weights_path(folder, state).read_bytes()))
+    saved = fill_from(model, path).get(DIGEST)
+    if digest(model.state_dict()) != saved:
+        raise ValueError(
+            f"self-check failed: weights loaded are the weights saved: {path}: the net has others after loading; make "
+            "it anew with `dvc repro --force`, and see what its code does with a state dict"
+        )
     return in_fast_layout(model.to(device)).eval().requires_grad_(False)
+
+
+def fill_from(model: nn.Module, path: Path) -> dict[str, str]:
+    """Load the weights in a safetensors file; returns the file's metadata. ValueError where it is damaged."""
+    try:
+        with safe_open(path, "pt") as file:
+            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118, it is no dict
+            return file.metadata() or {}
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{path}: cannot be loaded: {error}; make it anew with `dvc repro --force`") from error
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of what a file says, whatever its format: names, types and shapes in JSON, then the values' bytes.
+
+    All in the order of the sorted names; values row by row and little-endian.
+    """
+    names = sorted(tensors)
+    header = [[name, str(tensors[name].dtype).removeprefix("torch."), list(tensors[name].shape)] for name in names]
+    total = hashlib.sha256(json.dumps(header).encode())
+    for name in names:
+        total.update(tensors[name].cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return total.hexdigest()
 
 
 def in_fast_layout(model: Classifier) -> Classifier:

@@ -63,12 +63,15 @@ class Tables:
         self._add("residuals", predictions.residual_rows(eps, residual, last), {})
 
     def add_attack(self, attack: str, found: Arrays, is_label_blind: bool) -> None:
-        """One attack: gamma (N, K), threshold, threshold_class and recovery (N,), scale ()."""
-        kept = {name: found[name] for name in ("gamma", "threshold", "threshold_class")}
-        case = Case(self.clean["logits"], label=self.clean["label"], scale=float(found["scale"]), **kept)
+        """One attack: gamma (N, K), threshold, threshold_class, recovery and not_finite (N,), scale ()."""
+        judged = ~found["not_finite"]
+        kept = {name: found[name][judged] for name in ("gamma", "threshold", "threshold_class")}
+        clean = {name: self.clean[name][judged] for name in ("logits", "label")}
+        case = Case(**clean, scale=float(found["scale"]), **kept)
         confidence, labels = self.fit.confidence, {"attack": attack}
         curves = predictions.curves(case, self.grid, confidence)
-        self._add("predictions", [predictions.summary(case, confidence)], labels)
+        counted = {"n_not_finite": int(found["not_finite"].sum())}
+        self._add("predictions", [predictions.summary(case, confidence) | counted], labels)
         self._add("curves", curves, labels)
         self._add("agreement", predictions.agreement(curves, len(case.label), self.fit.min_errors), labels)
         self._add("deciles", predictions.deciles(case), labels)
@@ -79,7 +82,7 @@ class Tables:
             self._add("ties", label_blind.by_gap(case, confidence), labels)
             self._add("near_ties", [label_blind.near_ties(case)], labels)
             rng = generator(self.seed, "label_blind", self.net["net"], attack)
-            grid, recovery = self.grid, found["recovery"]
+            grid, recovery = self.grid, found["recovery"][judged]
             self._add("label_blind", label_blind.exponents(case, recovery, grid, self.fit, rng), labels)
             self._add("label_blind_curves", label_blind.error_counts(case, recovery, grid), labels)
 
