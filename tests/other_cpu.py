@@ -41,10 +41,10 @@ TOLD = ("claims", "claim_parts")  # follow from the others
 NOT_OF_NETS = ("figures/", "provenance/", "order_statistics/", "theory/ideal")
 
 
-def rewrite(folder: Path, seed: int = 0) -> list[Path]:
-    """Give the tables of a clone slightly other numbers; the files changed."""
+def rewrite(folder: Path, seed: int = 0, study: str = "*") -> list[Path]:
+    """Give the tables of a clone slightly other numbers, of every study or of one; the files changed."""
     changed = []
-    for models in sorted(folder.glob("plots/*/models.csv")):
+    for models in sorted(folder.glob(f"plots/{study}/models.csv")):
         plots = models.parent
         files = {path.relative_to(plots).with_suffix("").as_posix(): path for path in sorted(plots.rglob("*.csv"))}
         names = [name for name in files if name not in TOLD and not name.startswith(NOT_OF_NETS)]

@@ -9,12 +9,16 @@ from advlaw.comparison.sizes import Sizes
 from advlaw.comparison.tables import Table
 
 Key = tuple[str, ...]
+EPS = ("grid_eps", "eps")  # the last key of a table of curves
 VERDICT, EXPONENT, ACCURACY, NUMBER, ROWS = range(5)  # most important first
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that differs beyond its interval; `note` says what old -> new does not."""
+    """One thing that differs beyond its interval.
+
+    `note` says what old -> new does not; `curve` is the key but for eps, where a row is a point of a curve.
+    """
 
     study: str
     table: str
@@ -24,6 +28,7 @@ class Difference:
     new: str
     rank: int
     note: str = ""
+    curve: str = ""
 
 
 @dataclass
@@ -121,7 +126,7 @@ class _Pair:
         elif column in self.table.told or old is None or new is None:
             self._shown().words += 1
         elif any(math.isnan(a) != math.isnan(b) for a, b in ((old.value, new.value), (old.low, new.low))):
-            self._differs(_rank(column), _said(key), column, written(old), written(new))
+            self._differs(self._rank(column), _said(key), column, written(old), written(new), self._curve(key))
         elif not old.is_complete:
             shown = self._shown()
             shown.numbers += 1
@@ -129,7 +134,7 @@ class _Pair:
         elif agree(old, new):
             self.found.within += 1
         else:
-            self._differs(_rank(column), _said(key), column, written(old), written(new))
+            self._differs(self._rank(column), _said(key), column, written(old), written(new), self._curve(key))
 
     def miss_columns(self, old: list[str], new: list[str]) -> None:
         for column in old:
@@ -151,14 +156,16 @@ class _Pair:
                 rows = "1 row" if len(named) == 1 else f"{len(named)} rows"
                 self._differs(ROWS, "; ".join(named[:3]) + "; ..." * (len(named) > 3), rows, *sides)
 
-    def _differs(self, rank: int, key: str, column: str, old: str, new: str) -> None:
-        self.found.beyond.append(Difference(self.study, self.name, key, column, old, new, rank))
+    def _differs(self, rank: int, key: str, column: str, old: str, new: str, curve: str = "") -> None:
+        self.found.beyond.append(Difference(self.study, self.name, key, column, old, new, rank, curve=curve))
 
     def _shown(self) -> Shown:
         return self.found.shown.setdefault((self.study, self.name), Shown())
 
+    def _rank(self, column: str) -> int:
+        if column == "B" or "exponent" in column:
+            return EXPONENT
+        return ACCURACY if "accuracy" in column and self.table.key[-1] != "grid_eps" else NUMBER
 
-def _rank(column: str) -> int:
-    if column == "B" or "exponent" in column:
-        return EXPONENT
-    return ACCURACY if "accuracy" in column else NUMBER
+    def _curve(self, key: Key) -> str:
+        return _said(key[:-1]) if self.table.key[-1] in EPS else ""

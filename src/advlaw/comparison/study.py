@@ -121,9 +121,9 @@ def _is_derived(path: str) -> bool:
     return path.endswith(DRAWN) or is_derived(path.split("/", 2)[2])
 
 
-def _order(name: str) -> tuple[bool, str]:
-    """Claims first, then what is in no folder."""
-    return not name.startswith("claim"), name
+def _order(name: str) -> tuple[bool, bool, bool, str]:
+    """Claims first, then their parts, then what is in no folder."""
+    return name != "claims", name != "claim_parts", "/" in name, name
 
 
 def _rows(content: bytes) -> Rows:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from advlaw.comparison.cells import VERDICT, Difference, Found, Shown
+from advlaw.comparison.cells import ROWS, VERDICT, Difference, Found, Shown
 from advlaw.comparison.study import Bytes
 
 DIFFERENCES, NOT_JUDGED = 24, 8  # lines at most, unless all are asked for
@@ -16,19 +16,21 @@ def equal_line(revision: str, counts: dict[str, Bytes]) -> str:
 
 
 def difference_lines(found: Found, room: int | None) -> list[str]:
-    """One line a difference, the most important first; a number that stands in several tables is told once."""
-    ordered = sorted(found.beyond, key=lambda difference: difference.rank)
+    """One line a difference, the most important first, pairs before single numbers; `room` as in `shown_lines`.
+
+    The points of a curve are one line, and so is a number that stands in several tables.
+    """
     groups: dict[tuple[str, ...], list[Difference]] = {}
-    for i, one in enumerate(ordered):
-        same = (str(i),) if one.rank == VERDICT or one.note else (one.study, str(one.rank), one.old, one.new)
-        groups.setdefault(same, []).append(one)
-    lines = [_line(group) for group in groups.values()]
-    return _cut(lines, room)
+    for i, one in enumerate(sorted(found.beyond, key=lambda one: (one.rank, not one.note))):
+        group = (one.study, one.table, one.curve, one.column) if one.curve else (one.study, one.old, one.new)
+        groups.setdefault((str(i),) if one.rank in (VERDICT, ROWS) or one.note else group, []).append(one)
+    return _cut([_line(group) for group in groups.values()], room)
 
 
 def _line(group: list[Difference]) -> str:
-    one = group[0]
-    note = f"; {one.note}" if one.note else f" (and in {len(group) - 1} other places)" if len(group) > 1 else ""
+    one, others = group[0], len(group) - 1
+    more = f" (and at {others} more eps)" if one.curve else f" (and {others} times more)"
+    note = f"; {one.note}" if one.note else more * bool(others)
     return f"{one.study}  {one.table}  {one.key}  {one.column}: {one.old} -> {one.new}{note}"
 
 
@@ -64,11 +66,12 @@ def _cut(lines: list[str], room: int | None) -> list[str]:
 def _shown(shown: Shown) -> str:
     parts = []
     if shown.numbers:
-        parts.append(f"{shown.numbers} without an interval, at most {shown.largest:.0e} of themselves apart")
+        size = f"{shown.largest:.1%}" if shown.largest > 1e-3 else f"{shown.largest:.0e} of their size"
+        parts.append(f"{shown.numbers} numbers without an interval differ, by up to {size}")
     if shown.words:
-        parts.append(f"{shown.words} texts")
+        parts.append(f"{shown.words} texts differ")
     if shown.rows:
-        parts.append(f"{shown.rows} rows there on one side only, as outcomes have it")
+        parts.append(f"{shown.rows} rows are on one side alone, as the outcomes have it")
     return "; ".join(parts)
 
 
