@@ -17,10 +17,12 @@ from advlaw.comparison.study import both_sides, compare_study, count_bytes, stud
 from advlaw.comparison.wording import (
     DIFFERENCES,
     NOT_JUDGED,
+    PAIRS,
     derived_line,
     difference_lines,
     equal_line,
     note_lines,
+    pair_lines,
     shown_lines,
     summary_line,
 )
@@ -50,8 +52,9 @@ def compare(root: Path, rev: str, study: str, show_all: bool) -> bool:
     if not any(count.differing for count in counts.values()):
         print(equal_line(told, counts), derived_line(counts.values()), sep="\n")
         return False
-    room = (None, None) if show_all else (DIFFERENCES, NOT_JUDGED)
-    lines = [*difference_lines(found, room[0]), *note_lines(notes), *shown_lines(found, room[1])]
+    rooms = (None, None, None) if show_all else (DIFFERENCES, PAIRS, NOT_JUDGED)
+    lines = [*difference_lines(found, rooms[0]), *pair_lines(found, rooms[1])]
+    lines += [*note_lines(notes), *shown_lines(found, rooms[2])]
     print(*lines, derived_line(counts.values()), summary_line(told, counts.values(), found), sep="\n")
     return bool(found.beyond)
 

@@ -121,7 +121,7 @@ def test_an_error_of_none_agrees_with_one_of_up_to_three_images(tree, images, ag
 def test_a_verdict_agrees_if_it_is_the_same(tree, capsys):
     write(tree, "claims", {**CLAIM, "measured": "from 1.1 to 1.3"})
     assert compare(tree, "HEAD", "", False) is False
-    assert "not judged  small  claims: 1 texts differ" in capsys.readouterr().out
+    assert "not judged  small  claims: texts: 1" in capsys.readouterr().out
     write(tree, "claims", {**CLAIM, "verdict": "fails"})
     assert compare(tree, "HEAD", "", False) is True
     assert "small  claims  C01  verdict: holds -> fails" in capsys.readouterr().out
@@ -154,7 +154,7 @@ def test_a_number_that_becomes_empty_is_a_difference_with_an_interval_or_without
 def test_numbers_without_an_interval_are_listed_and_not_judged(tree, capsys):
     write(tree, "exponents", {**CURVE, "n_errors": 100}, {**CURVE, "curve": "fc/l2"})
     assert compare(tree, "HEAD", "", False) is False
-    line = "not judged  small  exponents: 1 numbers without an interval differ, by up to 10.0%"
+    line = "not judged  small  exponents: numbers without an interval: 1, by up to 10.0%"
     assert line in capsys.readouterr().out
 
 
@@ -165,7 +165,7 @@ def test_rows_that_the_outcomes_make_are_counted_and_not_judged(tree, capsys):
     git(tree, "commit", "-q", "-m", "an image")
     write(tree, "theory/followed", bins[0])
     assert compare(tree, "HEAD", "", False) is False
-    assert "theory/followed: 1 rows are on one side alone" in capsys.readouterr().out
+    assert "theory/followed: rows on one side alone, which follow from the outcomes: 1" in capsys.readouterr().out
 
 
 def test_a_net_trained_another_way_is_named_once(tree, capsys):
@@ -249,7 +249,7 @@ def test_what_is_not_judged_is_a_line_a_table_the_largest_first():
         ("small", "training/cnn"): Shown(numbers=3, largest=2e-6, rows=1),
     }
     assert shown_lines(Found(shown=shown), None) == [
-        "not judged  small  models: 1 numbers without an interval differ, by up to 50.0%",
-        "not judged  small  training: 5 numbers without an interval differ, by up to 2e-06 of their size; "
-        "1 rows are on one side alone, as the outcomes have it",
+        "not judged  small  models: numbers without an interval: 1, by up to 50.0%",
+        "not judged  small  training: numbers without an interval: 5, by up to 2e-06 of their size; "
+        "rows on one side alone, which follow from the outcomes: 1",
     ]

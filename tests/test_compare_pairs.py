@@ -9,10 +9,12 @@ from compared import MODEL, compare, git, make_tree, write
 
 from advlaw.comparison.cells import ACCURACY, EXPONENT, Found
 from advlaw.comparison.pairs import Pair, compare_pair
+from advlaw.comparison.wording import pair_lines
 from advlaw.config.fit import Fit
 from advlaw.core.io import write_npz
 
-FIT = Fit(min_errors=3, max_error=0.3, bootstrap=200, confidence=0.95, headline=[])
+FIT = Fit(min_errors=3, max_error=0.3, bootstrap=200, confidence=0.95, headline=["fc/fgsm"])
+THRESHOLDS = np.random.default_rng(3).uniform(0.1, 20.0, size=1000)
 
 
 @pytest.fixture
@@ -68,16 +70,18 @@ def test_rounding_of_thresholds_is_no_difference():
     thresholds = np.random.default_rng(5).uniform(0.1, 20, size=2000)
     old, new = (attacked(thresholds * factor, np.ones(2000, dtype=bool)) for factor in (1, 1 + 1e-7))
     found = Found()
-    compare_pair(Pair("small", "fc", "fgsm", "gross", old, new), FIT, 0, found)
+    compare_pair(Pair("small", "fc", "l2", "gross", old, new), FIT, 0, found)
     assert found.beyond == []
-    assert found.within >= 4
+    assert [one.column for one in found.paired] == ["accuracy", *[one.column for one in found.paired[1:-1]], "exponent"]
+    assert found.within == len(found.paired) >= 4
+    assert pair_lines(found, 9) == []  # no headline
+    assert len(pair_lines(found, None)) == found.within
 
 
 @pytest.fixture
 def kept(tree):
     """The tree with the outcomes of 900 right images of 1,000 in data/, and as committed in DVC's cache."""
-    thresholds = np.full(1000, 5.0)
-    arrays = attacked(thresholds, np.arange(1000) < 900)
+    arrays = attacked(THRESHOLDS, np.arange(1000) < 900)
     folder, file = tree / "data/small/sweeps/fc", "fgsm.npz"
     write_npz(folder / file, arrays)
     hashes = ("a1" + "0" * 30, "b2" + "0" * 30 + ".dir")
@@ -108,17 +112,18 @@ def write_curve(folder, arrays):
 
 
 def test_outcomes_in_data_and_in_the_cache_are_paired(kept, capsys):
-    arrays = attacked(np.full(1000, 5.0), np.arange(1000) < 885)
+    arrays = attacked(THRESHOLDS, np.arange(1000) < 885)
     write_npz(kept / "data/small/sweeps/fc/fgsm.npz", arrays)
     write_curve(kept, arrays)
     assert compare(kept, "HEAD", "", False) is True
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("small  paired  fc/fgsm  accuracy: 0.9 -> 0.885; difference -0.015 [-0.02")
+    assert any(line.startswith("within  small  paired  fc/fgsm  exponent: ") for line in lines)
     assert "small: paired: 1 curves on the same images, 0 more with equal outcomes" in lines
 
 
 def test_outcomes_that_are_not_those_of_the_tables_are_not_paired(kept, capsys):
-    write_npz(kept / "data/small/sweeps/fc/fgsm.npz", attacked(np.full(1000, 5.0), np.arange(1000) < 885))
+    write_npz(kept / "data/small/sweeps/fc/fgsm.npz", attacked(THRESHOLDS, np.arange(1000) < 885))
     write(kept, "models", {**MODEL, "learning_rate": 0.002})
     assert compare(kept, "HEAD", "", False) is False
     assert "small: unpaired: fc/fgsm: other images, another grid of eps, or outcomes" in capsys.readouterr().out

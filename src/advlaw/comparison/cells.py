@@ -15,9 +15,10 @@ VERDICT, EXPONENT, ACCURACY, NUMBER, ROWS = range(5)  # most important first
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that differs beyond its interval.
+    """One thing that differs.
 
-    `note` says what old -> new does not; `curve` is the key but for eps, where a row is a point of a curve.
+    `note` says what old -> new does not; `curve` is the key but for eps, where a row is a point of a curve;
+    `is_headline`: of an exponent that the params name as one of the study's few.
     """
 
     study: str
@@ -29,6 +30,7 @@ class Difference:
     rank: int
     note: str = ""
     curve: str = ""
+    is_headline: bool = False
 
 
 @dataclass
@@ -47,10 +49,11 @@ class Shown:
 
 @dataclass
 class Found:
-    """What a comparison found so far."""
+    """What differs beyond its interval, how much within, the pairs of the latter, and what is not judged."""
 
     beyond: list[Difference] = field(default_factory=list)
     within: int = 0
+    paired: list[Difference] = field(default_factory=list)
     shown: dict[tuple[str, str], Shown] = field(default_factory=dict)
 
 

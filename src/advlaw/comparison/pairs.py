@@ -43,27 +43,31 @@ class Pair:
 def same_images(old: Arrays, new: Arrays) -> bool:
     """Whether two files are about as many images with the same labels on the same grid of eps."""
     shared = [(old[name], new[name]) for name in ("label", "eps")]
-    return all(a.shape == b.shape and np.allclose(a, b, rtol=1e-9) for a, b in shared)
+    return old.keys() == new.keys() and all(a.shape == b.shape and np.allclose(a, b, rtol=1e-9) for a, b in shared)
 
 
 def is_told_by(arrays: Arrays, rows: list[dict[str, str]]) -> bool:
     """Whether a curve's rows of error_curves.csv come from these outcomes: the accuracies at every eps."""
     accuracy = _right(arrays).mean(axis=1)
-    told = np.array([float(row["accuracy"]) for row in rows])
+    told = np.array([float(row.get("accuracy") or "nan") for row in rows])
     return told.shape == accuracy.shape and bool(np.allclose(told, accuracy, atol=DIGITS))
 
 
 def compare_pair(pair: Pair, settings: Fit, seed: int, found: Found) -> None:
-    """Add the paired differences of one curve to `found`: those that leave 0 out, but for rounding, one by one."""
+    """Add the paired differences of one curve to `found`: beyond if the interval leaves 0 out, but for rounding."""
     for number in _numbers(pair, settings, seed):
+        old, new, low, high = (f"{value:.4g}" for value in (number.old, number.new, number.low, number.high))
+        note = f"difference {number.new - number.old:.4g} [{low}, {high}] on the same images"
+        is_headline = number.rank == EXPONENT and pair.curve in settings.headline
+        one = Difference(
+            pair.study, "paired", pair.curve, number.column, old, new, number.rank, note, is_headline=is_headline
+        )
         slack = ROUNDING * max(abs(number.old), abs(number.new))
         if number.low - slack <= 0 <= number.high + slack:
             found.within += 1
-            continue
-        difference = f"{number.new - number.old:.4g} [{number.low:.4g}, {number.high:.4g}]"
-        old, new = f"{number.old:.4g}", f"{number.new:.4g}"
-        note = f"difference {difference} on the same images"
-        found.beyond.append(Difference(pair.study, "paired", pair.curve, number.column, old, new, number.rank, note))
+            found.paired.append(one)
+        else:
+            found.beyond.append(one)
 
 
 class _Number(NamedTuple):

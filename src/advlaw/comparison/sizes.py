@@ -25,8 +25,8 @@ class Sizes:
     def images(self, row: Row, source: str) -> float:
         """How many images a share in this row is of; NaN where no file says. `source`: see `tables.Table.shares`."""
         if source == "net":
-            return self.nets.get(row["net"], math.nan)
+            return self.nets.get(row.get("net", ""), math.nan)
         if source in row and source != "split":
             return float(row[source] or "nan")
-        splits = row[source] if source == "split" else source
-        return sum(self.splits.get((row["dataset"], split), math.nan) for split in splits.split("+"))
+        splits = row.get("split", "") if source == "split" else source
+        return sum(self.splits.get((row.get("dataset", ""), split), math.nan) for split in splits.split("+"))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from advlaw.comparison.cells import ROWS, VERDICT, Difference, Found, Shown
 from advlaw.comparison.study import Bytes
 
-DIFFERENCES, NOT_JUDGED = 24, 8  # lines at most, unless all are asked for
+DIFFERENCES, PAIRS, NOT_JUDGED = 18, 6, 8  # lines at most, unless all are asked for
 
 
 def equal_line(revision: str, counts: dict[str, Bytes]) -> str:
@@ -32,6 +32,12 @@ def _line(group: list[Difference]) -> str:
     more = f" (and at {others} more eps)" if one.curve else f" (and {others} times more)"
     note = f"; {one.note}" if one.note else more * bool(others)
     return f"{one.study}  {one.table}  {one.key}  {one.column}: {one.old} -> {one.new}{note}"
+
+
+def pair_lines(found: Found, room: int | None) -> list[str]:
+    """The paired differences that are within their intervals: one line each, or those of headline exponents alone."""
+    kept = [one for one in found.paired if room is None or one.is_headline]
+    return _cut([f"within  {_line([one])}" for one in kept], room)
 
 
 def note_lines(notes: Mapping[str, list[str]]) -> list[str]:
@@ -67,11 +73,11 @@ def _shown(shown: Shown) -> str:
     parts = []
     if shown.numbers:
         size = f"{shown.largest:.1%}" if shown.largest > 1e-3 else f"{shown.largest:.0e} of their size"
-        parts.append(f"{shown.numbers} numbers without an interval differ, by up to {size}")
+        parts.append(f"numbers without an interval: {shown.numbers}, by up to {size}")
     if shown.words:
-        parts.append(f"{shown.words} texts differ")
+        parts.append(f"texts: {shown.words}")
     if shown.rows:
-        parts.append(f"{shown.rows} rows are on one side alone, as the outcomes have it")
+        parts.append(f"rows on one side alone, which follow from the outcomes: {shown.rows}")
     return "; ".join(parts)
 
 
