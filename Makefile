@@ -1,6 +1,7 @@
 # Needs Python 3.11+, git and make; everything else is installed into .venv.
 SHELL  := /bin/bash
 PYTHON ?= python3
+REV ?= HEAD
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would compile torch anew
@@ -8,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would comp
 # most tests wait for processes of their own, which start on one core; the longest files are not the last by name
 TESTS := pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: repro study studies summary report test lint check format readme bench clean-cache lock
+.PHONY: repro study studies summary report compare test lint check format readme bench clean-cache lock
 .DEFAULT_GOAL := repro
 
 repro: .venv/run.stamp            ## install, validate the params, run the default study
@@ -32,6 +33,9 @@ report: .venv/run.stamp           ## every study's claims, figures and report fr
 	done
 	$(MAKE) summary
 	python stages/stamp.py
+
+compare: .venv/run.stamp          ## are my numbers those that are committed, within their intervals? make compare REV=my-branch STUDY=mnist
+	@python stages/compare.py --rev "$(REV)" --study "$(STUDY)" $(if $(ALL),--all)
 
 test: .venv/test.stamp            ## every test, the ones that drive real DVC included
 	$(TESTS) -m "slow or not slow"

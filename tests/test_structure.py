@@ -20,6 +20,7 @@ ALLOWED = {
     "figures": BASE,
     "claims": BASE,
     "report": BASE | {"claims"},
+    "comparison": BASE | {"claims", "fitting"},
     "__main__.py": BASE | {"experiments"},
     "config": {"config"},
     "core": {"core"},
@@ -35,6 +36,7 @@ WITHOUT_TORCH = (
     "stages/report.py",
     "stages/stamp.py",
     "stages/readme.py",
+    "stages/compare.py",
 )
 
 

@@ -1,0 +1,125 @@
+"""The same images attacked in both versions: what differs between two numbers is less uncertain than either number.
+
+Read from the outcomes of every image, data/<study>/sweeps/<sweep>/<attack>.npz. Differences of accuracies have
+Agresti and Min's interval for pairs; those of exponents a bootstrap that draws the same images for both.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from advlaw.comparison.cells import ACCURACY, EXPONENT, NUMBER, Difference, Found
+from advlaw.comparison.numbers import ROUNDING
+from advlaw.config.fit import Fit
+from advlaw.core.rng import generator
+from advlaw.fitting.fit import Fitted
+from advlaw.fitting.outcomes import outcomes
+from advlaw.fitting.power_law import maximum_likelihood
+from advlaw.fitting.proportions import paired_difference
+
+Arrays = dict[str, np.ndarray]
+ERRORS = (0.05, 0.2, 0.5)  # errors are compared at the first eps where the old net error is as large
+DIGITS = 1e-6  # of a share in a table
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One curve in both versions; `kind` is of the errors that its exponent is about."""
+
+    study: str
+    sweep: str
+    file: str  # <attack>, or <attack>@<accuracy>
+    kind: str
+    old: Arrays
+    new: Arrays
+
+    @property
+    def curve(self) -> str:
+        return f"{self.sweep}/{self.file}"
+
+
+def same_images(old: Arrays, new: Arrays) -> bool:
+    """Whether two files are about as many images with the same labels on the same grid of eps."""
+    shared = [(old[name], new[name]) for name in ("label", "eps")]
+    return old.keys() == new.keys() and all(a.shape == b.shape and np.allclose(a, b, rtol=1e-9) for a, b in shared)
+
+
+def is_told_by(arrays: Arrays, rows: list[dict[str, str]]) -> bool:
+    """Whether a curve's rows of error_curves.csv come from these outcomes: the accuracies at every eps."""
+    accuracy = _right(arrays).mean(axis=1)
+    told = np.array([float(row.get("accuracy") or "nan") for row in rows])
+    return told.shape == accuracy.shape and bool(np.allclose(told, accuracy, atol=DIGITS))
+
+
+def compare_pair(pair: Pair, settings: Fit, seed: int, found: Found) -> None:
+    """Add the paired differences of one curve to `found`: beyond if the interval leaves 0 out, but for rounding."""
+    for number in _numbers(pair, settings, seed):
+        old, new, low, high = (f"{value:.4g}" for value in (number.old, number.new, number.low, number.high))
+        note = f"difference {number.new - number.old:.4g} [{low}, {high}] on the same images"
+        is_headline = number.rank == EXPONENT and pair.curve in settings.headline
+        one = Difference(
+            pair.study, "paired", pair.curve, number.column, old, new, number.rank, note, is_headline=is_headline
+        )
+        slack = ROUNDING * max(abs(number.old), abs(number.new))
+        if number.low - slack <= 0 <= number.high + slack:
+            found.within += 1
+            found.paired.append(one)
+        else:
+            found.beyond.append(one)
+
+
+class _Number(NamedTuple):
+    """A number in both versions, and the interval of new - old."""
+
+    column: str
+    rank: int
+    old: float
+    new: float
+    low: float
+    high: float
+
+
+def _numbers(pair: Pair, settings: Fit, seed: int) -> Iterator[_Number]:
+    """What is compared on a curve: its clean accuracy, a few errors and its exponent."""
+
+    def share(column: str, rank: int, old: np.ndarray, new: np.ndarray) -> _Number:
+        _, low, high = paired_difference(new, old, settings.confidence)
+        return _Number(column, rank, float(old.mean()), float(new.mean()), low, high)
+
+    clean = [arrays["clean_prediction"] == arrays["label"] for arrays in (pair.old, pair.new)]
+    old, new = _right(pair.old), _right(pair.new)
+    yield share("accuracy", ACCURACY, *clean)
+    for i in _places(clean[0].mean() - old.mean(axis=1)):
+        yield share(f"error at eps {pair.old['eps'][i]:.4g}", NUMBER, ~old[i], ~new[i])
+    exponents = _exponents(pair, settings, seed)
+    if exponents is not None:
+        yield _Number("exponent", EXPONENT, *exponents)
+
+
+def _right(arrays: Arrays) -> np.ndarray:
+    """Which images (E, N) are right at which eps."""
+    return arrays["prediction"] == arrays["label"]
+
+
+def _places(net_error: np.ndarray) -> list[int]:
+    """The grid points at which errors are compared."""
+    firsts = [np.flatnonzero(net_error >= error) for error in ERRORS]
+    return sorted({int(found[0]) for found in firsts if len(found)})
+
+
+def _exponents(pair: Pair, settings: Fit, seed: int) -> tuple[float, float, float, float] | None:
+    """Both exponents and the interval of new - old; None where one has none."""
+    points, replicates = [], []
+    for arrays in (pair.old, pair.new):  # one generator each, at the same start: the same images are drawn
+        fitted = Fitted(outcomes(arrays), settings, generator(seed, "bootstrap", pair.sweep, pair.file))
+        points.append(float(maximum_likelihood(fitted.sample, pair.kind, fitted.range).b[0]))
+        replicates.append(maximum_likelihood(fitted.replicates, pair.kind, fitted.replicate_range).b)
+    differences = replicates[1] - replicates[0]
+    known = ~np.isnan(differences)
+    if np.isnan(points).any() or known.mean() <= 0.5:
+        return None
+    tail = 0.5 * (1.0 - settings.confidence)
+    low, high = np.quantile(differences[known], [tail, 1.0 - tail])
+    return points[0], points[1], float(low), float(high)

@@ -1,0 +1,158 @@
+"""One study in two versions: its committed files, which of them differ, and its tables."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from advlaw.comparison.cells import ROWS, Difference, Found, Version, compare_tables
+from advlaw.comparison.numbers import ROUNDING
+from advlaw.comparison.revision import Revision
+from advlaw.comparison.sizes import Sizes
+from advlaw.comparison.tables import is_derived, table
+
+Rows = list[dict[str, str]]
+TABLES, DRAWN = (".csv", ".json"), (".svg", ".png", ".html")
+KINDS, DATASETS = ("metrics/", "plots/"), "datasets/params.yaml"
+
+
+@dataclass(frozen=True)
+class Files:
+    """A study's committed files on one side, by path, and the sizes of the data sets there."""
+
+    study: str
+    contents: Mapping[str, bytes]
+    datasets: bytes
+
+    @cached_property
+    def tables(self) -> dict[str, Rows]:
+        """Its tables by name; each part of summary.json is one."""
+        plots = f"plots/{self.study}/"
+        found = {
+            path.removeprefix(plots).removesuffix(".csv"): _rows(content)
+            for path, content in self.contents.items()
+            if path.endswith(".csv")
+        }
+        summary = self.contents.get(f"metrics/{self.study}/summary.json")
+        return found | (_summary(summary, found.get("models", [])) if summary else {})
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        return Sizes(self.datasets, self.tables.get("population/nets", []))
+
+    def version(self, name: str) -> Version:
+        return Version(self.tables[name], self.sizes)
+
+
+def study_names(root: Path, revision: Revision, wanted: str = "") -> list[str]:
+    """The studies that have tables on either side, or the one wanted; raises ValueError where there is no such one."""
+    here = [path.relative_to(root).as_posix() for kind in KINDS for path in (root / kind).glob("*/*")]
+    names = sorted({path.split("/")[1] for path in (*here, *revision.blobs) if path.startswith(KINDS)})
+    if wanted and wanted not in names:
+        raise ValueError(f"STUDY = {wanted!r}: no tables of such a study; allowed: {', '.join(names)}")
+    if not names:
+        raise ValueError(f"{root.resolve()}: no tables in metrics/ and plots/; run this in the project's folder")
+    return [wanted] if wanted else names
+
+
+def both_sides(root: Path, revision: Revision, study: str) -> tuple[Files, Files]:
+    """A study's files in the revision, and in the working tree."""
+    folders = tuple(f"{kind}{study}/" for kind in KINDS)
+    there = [path for path in revision.blobs if path.startswith(folders) and path.endswith(TABLES + DRAWN)]
+    paths = [path for folder in folders for path in (root / folder).rglob("*") if path.suffix in TABLES + DRAWN]
+    here = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    datasets = root / DATASETS
+    return (
+        Files(study, revision.read(there), revision.read([DATASETS]).get(DATASETS, b"")),
+        Files(study, here, datasets.read_bytes() if datasets.exists() else b""),
+    )
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """How many tables, and how many files that are drawn from them, are equal and differ."""
+
+    equal: int
+    differing: int
+    derived_equal: int
+    derived_differing: int
+
+
+def count_bytes(old: Files, new: Files) -> Bytes:
+    paths = sorted({*old.contents, *new.contents})
+    same = {path: old.contents.get(path) == new.contents.get(path) for path in paths}
+    derived = [same[path] for path in paths if _is_derived(path)]
+    tables = [same[path] for path in paths if not _is_derived(path)]
+    return Bytes(sum(tables), len(tables) - sum(tables), sum(derived), len(derived) - sum(derived))
+
+
+def compare_study(old: Files, new: Files, found: Found) -> None:
+    """Add what differs between the tables of a study to `found`; raises ValueError for a table nobody described."""
+    for name in sorted({*old.tables, *new.tables}, key=_order):
+        if is_derived(name):
+            continue
+        if name not in old.tables or name not in new.tables:
+            sides = ("none", "new") if name in new.tables else ("there", "gone")
+            found.beyond.append(Difference(new.study, name, "every row", "table", *sides, ROWS))
+        elif old.tables[name] != new.tables[name] or old.sizes.splits != new.sizes.splits:
+            compare_tables(new.study, name, table(new.study, name), old.version(name), new.version(name), found)
+
+
+def retrained(old: Files, new: Files) -> list[str]:
+    """The nets whose training went another way: their training curves differ by more than rounding."""
+    names = [name for name in sorted(new.tables) if name.startswith("training/") and name in old.tables]
+    return [Path(name).name for name in names if not _same_but_for_rounding(old.tables[name], new.tables[name])]
+
+
+def _same_but_for_rounding(old: Rows, new: Rows) -> bool:
+    cells = [[cell for row in rows for cell in row.values()] for rows in (old, new)]
+    return len(cells[0]) == len(cells[1]) and all(
+        a == b or bool(a and b and math.isclose(float(a), float(b), rel_tol=ROUNDING))
+        for a, b in zip(*cells, strict=True)
+    )
+
+
+def _is_derived(path: str) -> bool:
+    return path.endswith(DRAWN) or is_derived(path.split("/", 2)[2])
+
+
+def _order(name: str) -> tuple[bool, bool, bool, str]:
+    """Claims first, then their parts, then what is in no folder."""
+    return name != "claims", name != "claim_parts", "/" in name, name
+
+
+def _rows(content: bytes) -> Rows:
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
+
+
+def _summary(content: bytes, models: Rows) -> dict[str, Rows]:
+    """The parts of a summary.json as tables; an accuracy's row names the net's data set, which says of how many."""
+    summary, dataset = json.loads(content), {row["model"]: row["dataset"] for row in models}
+    readers: dict[str, Callable[[str, Any], dict[str, str]]] = {
+        "claims": lambda name, value: {"verdict": name, "claims": _cell(value)},
+        "exponent": lambda name, value: {"curve": name, **{end: _cell(number) for end, number in value.items()}},
+        "test_accuracy": lambda name, value: {
+            "model": name,
+            "test_accuracy": _cell(value),
+            "dataset": dataset.get(name, ""),
+        },
+    }
+    unknown = summary.keys() - readers.keys()
+    if unknown:
+        raise ValueError(
+            f"summary.json: unknown part {sorted(unknown)[0]!r}; describe it in src/advlaw/comparison/study.py and "
+            f"tables.py, which know: {', '.join(readers)}"
+        )
+    return {
+        f"summary/{part}": [readers[part](name, value) for name, value in entries.items()]
+        for part, entries in summary.items()
+    }
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
