@@ -9,11 +9,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import pytest
 import torch
-from repository import Repository
+from repository import Repository, clone_committed
+from skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401
 
 from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
 from advlaw.models.classifier import Classifier
 from advlaw.models.store import build
+
+collect_ignore = [] if os.environ.get("ADVLAW_MIRROR") else ["test_mirror.py"]
 
 SHAPE = (1, 8, 8)
 CLASSES = 10
@@ -52,6 +55,17 @@ def one_step(direction: str = "sign", target: str = "true_label", clip: bool = F
 def pgd_attack(norm: str = "linf", steps: int = 10, clip: bool = False, **more) -> IterativeAttack:
     settings = {"target": "true_label", "step_size": RelativeStep(relative=0.125), **more}
     return IterativeAttack(norm=norm, steps=steps, clip=clip, **settings)
+
+
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory):
+    """A clone of HEAD, for tests about what is committed: that tables, pages and reports are of one and the same run.
+
+    Read no file there that a person edits before committing, unless the tables in the commit were made from it.
+    The working tree and the index (DVC stages what it writes) may hold what `make repro` gave on another CPU. So a page
+    or table that was just made anew is judged once it is committed; the code that judges is the working tree's.
+    """
+    return clone_committed(tmp_path_factory.mktemp("committed") / "advlaw")
 
 
 @pytest.fixture(scope="session")
