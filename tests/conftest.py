@@ -59,11 +59,10 @@ def pgd_attack(norm: str = "linf", steps: int = 10, clip: bool = False, **more) 
 
 @pytest.fixture(scope="session")
 def committed(tmp_path_factory):
-    """A clone of HEAD, for tests about what is committed: that tables, pages and reports are of one and the same run.
+    """A clone of HEAD, where a test reads whatever follows from committed tables: those, pages, reports, their params.
 
-    Read no file there that a person edits before committing, unless the tables in the commit were made from it.
-    The working tree and the index (DVC stages what it writes) may hold what `make repro` gave on another CPU. So a page
-    or table that was just made anew is judged once it is committed; the code that judges is the working tree's.
+    The working tree's tables may be those of a `make repro` on another CPU, and so may the index's dvc.lock, which DVC
+    stages. So a table or page that was just made anew is judged once it is committed. The code is the working tree's.
     """
     return clone_committed(tmp_path_factory.mktemp("committed") / "advlaw")
 

@@ -40,7 +40,8 @@ def test_what_is_skipped_fails_where_ci_is_true(tmp_path, ci, counts):
         "no:cacheprovider",
         "--continue-on-collection-errors",
     ]
-    environment = {**os.environ, "CI": ci, "PYTHONPATH": str(Path(__file__).parent)}
+    found = {"CI": ci, "PYTHONPATH": str(Path(__file__).parent), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = {**os.environ, **found}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert counts in done.stdout
     assert (done.returncode != 0) == (ci == "true")
