@@ -64,7 +64,7 @@ def main() -> None:
             print(f"browser: {found}")
             return
         if all(map(can, commands)):
-            said.append(f"{name}: {run(commands) or 'installed'}")
+            said.append(f"{name}: {run(commands) or 'installed, but it does not start'}")
     found = find()
     print(f"browser: {found}" if found else f"no browser, so the tests that need one are skipped ({'; '.join(said)})")
 
