@@ -37,7 +37,7 @@ report: .venv/run.stamp           ## every study's claims, figures and report fr
 compare: .venv/run.stamp          ## are my numbers those that are committed, within their intervals? make compare REV=my-branch STUDY=mnist
 	@python stages/compare.py --rev "$(REV)" --study "$(STUDY)" $(if $(ALL),--all)
 
-test: .venv/test.stamp            ## every test, the ones that drive real DVC included
+test: .venv/browser.stamp         ## every test, the ones that drive real DVC included
 	$(TESTS) -m "slow or not slow"
 
 lint: .venv/test.stamp            ## format, lint, types
@@ -80,6 +80,10 @@ lock: .venv/uv.stamp              ## refresh the pinned requirements
 .venv/test.stamp: requirements.txt tests/requirements.txt | .venv/uv.stamp
 	uv pip install --quiet --python .venv/bin/python -r tests/requirements.txt
 	touch $@ .venv/run.stamp
+
+.venv/browser.stamp: tests/browser.py .venv/test.stamp # tried once: what was not found is told, and not needed
+	python tests/browser.py
+	touch $@
 
 .venv/bench.stamp: benchmarks/requirements.txt .venv/test.stamp # torchattacks asks for a requests that dvc cannot use
 	uv pip install --quiet --no-deps --python .venv/bin/python -r benchmarks/requirements.txt

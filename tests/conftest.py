@@ -9,7 +9,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import pytest
 import torch
-from repository import Repository
+from repository import Repository, clone_committed
+from skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401
 
 from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
 from advlaw.core.runtime import PORTABLE
@@ -17,6 +18,7 @@ from advlaw.models.classifier import Classifier
 from advlaw.models.store import build
 
 os.environ.update(PORTABLE)  # what tests and the stages that they start compute is the same on every x86-64 CPU
+collect_ignore = [] if os.environ.get("ADVLAW_MIRROR") else ["test_mirror.py"]
 
 SHAPE = (1, 8, 8)
 CLASSES = 10
@@ -55,6 +57,16 @@ def one_step(direction: str = "sign", target: str = "true_label", clip: bool = F
 def pgd_attack(norm: str = "linf", steps: int = 10, clip: bool = False, **more) -> IterativeAttack:
     settings = {"target": "true_label", "step_size": RelativeStep(relative=0.125), **more}
     return IterativeAttack(norm=norm, steps=steps, clip=clip, **settings)
+
+
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory):
+    """A clone of HEAD, where a test reads whatever follows from committed tables: those, pages, reports, their params.
+
+    The working tree's tables may be those of a `make repro` on another CPU, and so may the index's dvc.lock, which DVC
+    stages. So a table or page that was just made anew is judged once it is committed. The code is the working tree's.
+    """
+    return clone_committed(tmp_path_factory.mktemp("committed") / "advlaw")
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,10 @@
-"""A repository of its own with the small study, and what real DVC ran in it."""
+"""A repository of its own with the small study, and what real DVC ran in it; and what this one has committed."""
 
 import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 
 ROOT = Path(__file__).parents[1]
 
@@ -203,6 +203,25 @@ def environment() -> dict[str, str]:
     unset = ("PYTHONPATH", "ADVLAW_MIRROR", "DVC_ROOT", "PYTHONDONTWRITEBYTECODE")
     kept = {key: value for key, value in os.environ.items() if key not in unset}
     return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
+
+
+def committed_files(*patterns: str) -> list[str]:
+    """The files of HEAD that match one of the patterns, from this repository's root."""
+    listed = git_of_this_repository("ls-tree", "-r", "--name-only", "HEAD").splitlines()
+    return [name for name in listed if any(PurePath(name).match(pattern) for pattern in patterns)]
+
+
+def clone_committed(folder: Path) -> Path:
+    """What HEAD holds, as a repository of its own in `folder`."""
+    git_of_this_repository("clone", "-q", ".", str(folder))
+    return folder
+
+
+def git_of_this_repository(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{ROOT}: what is committed is tested: a git checkout is needed.\n{done.stderr.strip()}")
+    return done.stdout
 
 
 class Repository:

@@ -15,8 +15,8 @@ from advlaw.core.io import read_csv, write_csv
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_committed_studies_have_a_verdict_for_every_claim(name):
-    study = read_study(ROOT / STUDIES[name], ROOT / "plots", ROOT / "claims")
+def test_committed_studies_have_a_verdict_for_every_claim(committed, name):
+    study = read_study(committed / STUDIES[name], committed / "plots", ROOT / "claims")
     rows, parts = judge(study, CLAIMS)
     assert [row["claim"] for row in rows] == [claim["id"] for claim in CLAIMS]
     for row in rows:
@@ -37,7 +37,7 @@ def run_stage(monkeypatch, folder, stage, *arguments):
 
 
 @pytest.fixture
-def repository_of_tables(tmp_path):
+def repository_of_tables(committed, tmp_path):
     """What the stages read: params, claims and the committed tables of two studies."""
     for name in ("claims", "plots"):
         (tmp_path / name).mkdir()
@@ -45,18 +45,18 @@ def repository_of_tables(tmp_path):
         (tmp_path / "claims" / file.name).write_bytes(file.read_bytes())
     for name in ("digits", "cifar10"):
         (tmp_path / "plots" / name).symlink_to(tmp_path / f"tables_{name}")
-        for file in (ROOT / "plots" / name).rglob("*.csv"):
-            copy = tmp_path / f"tables_{name}" / file.relative_to(ROOT / "plots" / name)
+        for file in (committed / "plots" / name).rglob("*.csv"):
+            copy = tmp_path / f"tables_{name}" / file.relative_to(committed / "plots" / name)
             copy.parent.mkdir(parents=True, exist_ok=True)
             if not file.name.startswith("claim"):
                 copy.write_bytes(file.read_bytes())
         params = tmp_path / STUDIES[name]
         params.parent.mkdir(parents=True, exist_ok=True)
-        params.write_bytes((ROOT / STUDIES[name]).read_bytes())
+        params.write_bytes((committed / STUDIES[name]).read_bytes())
     return tmp_path
 
 
-def test_the_stages_write_the_same_bytes_again(repository_of_tables, monkeypatch, capsys):
+def test_the_stages_write_the_same_bytes_again(committed, repository_of_tables, monkeypatch, capsys):
     folder = repository_of_tables
     written = []
     for _ in range(2):
@@ -73,9 +73,8 @@ def test_the_stages_write_the_same_bytes_again(repository_of_tables, monkeypatch
     assert tuple(read_csv(folder / "plots" / "digits" / "claim_parts.csv")[0]) == PART_COLUMNS
     found = json.loads((folder / "metrics" / "digits" / "summary.json").read_text())
     assert found["claims"] == {name: sum(row["verdict"] == name for row in rows) for name in VERDICTS}
-    accuracies = {
-        row["model"]: float(row["test_accuracy"]) for row in read_csv(ROOT / "plots" / "digits" / "models.csv")
-    }
+    models = read_csv(committed / "plots/digits/models.csv")
+    accuracies = {row["model"]: float(row["test_accuracy"]) for row in models}
     assert found["test_accuracy"] == pytest.approx(accuracies, abs=1e-6)
 
 

@@ -3,19 +3,17 @@
 import subprocess
 
 import pytest
-from repository import ROOT, environment, ran
+from repository import clone_committed, committed_files, environment, ran
 
 pytestmark = pytest.mark.slow
 TOLD = ("claims", "figures", "report")
-STUDIES = [".", *(path.parent.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("studies/*/dvc.lock")))]
+STUDIES = [".", *(lock.removesuffix("/dvc.lock") for lock in committed_files("studies/*/dvc.lock"))]
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     """A fresh clone, whose cache is empty."""
-    folder = tmp_path_factory.mktemp("clone") / "advlaw"
-    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
-    return folder
+    return clone_committed(tmp_path_factory.mktemp("clone") / "advlaw")
 
 
 @pytest.mark.parametrize("pipeline", [*STUDIES, "summary"])

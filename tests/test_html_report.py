@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from browser import GET, find
+from playwright.sync_api import sync_playwright
 
 from advlaw.claims import finding
 from advlaw.claims.registry import CLAIM_COLUMNS, PART_COLUMNS
@@ -21,6 +23,7 @@ from advlaw.report.markdown import BLOCKS, shuffled_table
 
 ROOT = Path(__file__).parents[1]
 STUDIES = ("digits", "mnist", "cifar10")
+PATIENCE = 300_000  # ms, on a busy machine
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
@@ -73,15 +76,15 @@ def sample_claims() -> tuple[list[dict], list[dict]]:
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
+def root(committed, tmp_path_factory):
     """A checkout with the studies' committed tables and figures, and claims that are made up."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("datasets", "benchmarks", "studies", "params.yaml", "requirements.txt"):
-        (folder / name).symlink_to(ROOT / name)
+        (folder / name).symlink_to(committed / name)
     claims, parts = sample_claims()
     for study in STUDIES:
         plots = folder / "plots" / study
-        shutil.copytree(ROOT / "plots" / study, plots, ignore=shutil.ignore_patterns("*.png", "*.html"))
+        shutil.copytree(committed / "plots" / study, plots, ignore=shutil.ignore_patterns("*.png", "*.html"))
         write_csv(plots / "claims.csv", CLAIM_COLUMNS, claims)
         write_csv(plots / "claim_parts.csv", PART_COLUMNS, parts)
     files = [
@@ -189,9 +192,9 @@ def test_verdicts_are_those_that_claims_can_have():
     assert tuple(VERDICTS) == finding.VERDICTS
 
 
-def test_numbers_in_captions_are_the_tables(root, monkeypatch):
+def test_numbers_in_captions_are_the_tables(committed, root, monkeypatch):
     text = make(root, monkeypatch, *PAGES["mnist"]).read_text(encoding="utf-8")
-    exponents = read_csv(ROOT / "plots/mnist/exponents.csv")
+    exponents = read_csv(committed / "plots/mnist/exponents.csv")
     (row,) = (row for row in exponents if row["curve"] == "fc/step_ll" and row["is_reported"] == "true")
     low, high = (float(row[f"exponent_{end}"]) for end in ("low", "high"))
     assert f"step l.l. {float(row['exponent']):.2f} [{low:.2f}, {high:.2f}];" in text
@@ -208,17 +211,17 @@ def test_unknown_verdict_and_missing_claims_are_answered(root, tmp_path, monkeyp
         make(tmp_path / "copy", monkeypatch, *PAGES["cifar10"])
 
 
-def test_every_figure_of_the_studies_has_its_own_caption_and_every_table_a_title():
+def test_every_figure_of_the_studies_has_its_own_caption_and_every_table_a_title(committed):
     for study in STUDIES:
-        for path in (ROOT / "plots" / study / "figures").glob("*.svg"):
+        for path in (committed / "plots" / study / "figures").glob("*.svg"):
             assert path.stem in KNOWN or path.stem.startswith(tuple(OF_A_NET)), path
     assert TABLES.keys() == BLOCKS.keys()
     unknown = caption("my_new_figure", {})
     assert (unknown.title, unknown.paper, unknown.seen) == ("my new figure", "", "")
 
 
-def test_tables_of_nets_that_others_trained():
-    models = read_csv(ROOT / "plots/cifar10/models.csv")
+def test_tables_of_nets_that_others_trained(committed):
+    models = read_csv(committed / "plots/cifar10/models.csv")
     assert any(not row["learning_rate"] for row in models)
     assert len(shuffled_table([], [], models).splitlines()) == 2
 
@@ -238,14 +241,11 @@ def test_a_copy_is_stamped_and_the_page_is_not(root, monkeypatch):
 
 @pytest.fixture(scope="module")
 def browser():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    executable = next(filter(None, map(shutil.which, names)), None)
+    executable = find()
     if executable is None:
-        # make installs Python packages alone: a browser is the system's, and the fast tests read the same page
-        pytest.skip(f"no browser to open the report in: none of {', '.join(names)} is on the PATH")
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; it drives the browser")
-    with api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        pytest.skip(f"no browser to open the report in; `{GET}` gets one")  # the fast tests read the same page
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"], timeout=PATIENCE)
         yield launched
         launched.close()
 
@@ -254,6 +254,7 @@ def browser():
 @pytest.mark.parametrize("width", [360, 1280])
 def test_page_in_a_browser(browser, page, width):
     opened, complaints, requests = browser.new_page(viewport={"width": width, "height": 800}), [], []
+    opened.set_default_timeout(PATIENCE)
     opened.on("console", lambda message: complaints.append(message.text))
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     opened.on("request", lambda request: requests.append(request.url))
@@ -289,6 +290,7 @@ def test_page_in_a_browser(browser, page, width):
 @pytest.mark.slow
 def test_without_scripts_every_claim_is_shown_and_no_control(browser, page):
     context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(PATIENCE)
     opened = context.new_page()
     opened.goto(page.as_uri())
     rows = opened.locator("#claim-table > tbody > tr")

@@ -1,7 +1,6 @@
 """The pipeline through real DVC, on a small study in a repository of its own: what reruns, and to which bytes."""
 
 import json
-import time
 
 import pytest
 from repository import ran
@@ -17,9 +16,7 @@ STRESS = {"stress@fc", "stress@fc_robust"}
 
 def test_nothing_reruns_when_nothing_changed_and_the_tree_is_clean(finished):
     finished.dvc("repro")
-    start = time.monotonic()
     assert ran(finished.dvc("repro")) == set()
-    assert time.monotonic() - start < 15  # 3 s on a quiet machine: `make bench` measures it
     assert finished.git("status", "--porcelain") == ""
 
 

@@ -91,7 +91,7 @@ def kill_when(repository: Repository, n_kept: int) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while kept(repository.folder) < n_kept and running.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert running.poll() is None, "the run ended before it could be killed"

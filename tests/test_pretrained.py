@@ -1,7 +1,6 @@
-"""The stage that takes weights which others published; and that those of ResNet-32 are what they are said to be."""
+"""The stage that takes weights which others published."""
 
 import json
-import os
 import runpy
 import sys
 from pathlib import Path
@@ -11,14 +10,13 @@ import pytest
 import torch
 from safetensors.torch import save
 from test_download import Server
-from test_foreign import FORMATS, RESNET32, entry, make_spec, published
+from test_foreign import FORMATS, entry, published
 from test_resnet import CLASSES, SHAPE
 
 from advlaw.core.io import read_csv, write_json
-from advlaw.data.cifar10 import FOLDER, read_records
 from advlaw.data.dataset import Dataset, read_dataset, write_dataset
-from advlaw.models.foreign import digest, pretrained, read_tensors
-from advlaw.models.store import in_fast_layout, load_model
+from advlaw.models.foreign import digest, read_tensors
+from advlaw.models.store import load_model
 
 ROOT = Path(__file__).parents[1]
 
@@ -100,22 +98,7 @@ def test_the_stage_keeps_nothing_of_what_fails(study, tmp_path, monkeypatch):
     assert (tmp_path / "models/small/net/row.json").exists()
 
 
-def test_the_published_resnet32_got_its_test_images_right_in_the_committed_study():
-    (row,) = (row for row in read_csv(ROOT / "plots/cifar10/models.csv") if row["model"] == "resnet32")
+def test_the_published_resnet32_got_its_test_images_right_in_the_committed_study(committed):
+    (row,) = (row for row in read_csv(committed / "plots/cifar10/models.csv") if row["model"] == "resnet32")
     assert (row["n_parameters"], row["epochs"]) == ("464154", "")
     assert abs(10_000 * float(row["test_accuracy"]) - 9263) <= 2  # README of the weights: error 7.37 %
-
-
-@pytest.mark.slow
-def test_the_published_resnet32_gets_its_test_images_right():
-    """The same from the files, of a mirror that has to be named: no commit holds data, and no test downloads any."""
-    mirror = Path(os.environ.get("ADVLAW_MIRROR") or "nowhere")
-    weights, batch = mirror / RESNET32["weights"]["file"], mirror / FOLDER / "test_batch.bin"
-    if not (weights.is_file() and batch.is_file()):
-        pytest.skip(f"needs ADVLAW_MIRROR, a folder with {RESNET32['weights']['file']} and {FOLDER}/test_batch.bin")
-    settings = entry()
-    net = in_fast_layout(pretrained(make_spec(settings), settings, weights)).eval()
-    images, labels = (torch.from_numpy(array.copy()) for array in read_records(batch.read_bytes(), batch.name))
-    with torch.inference_mode():
-        predicted = torch.cat([net(part.float()).argmax(dim=1) for part in images.split(250)])
-    assert abs(int((predicted == labels).sum()) - 9263) <= 2  # README of the weights: error 7.37 %
