@@ -21,7 +21,7 @@ ALLOWED = {
     "claims": BASE,
     "report": BASE | {"claims"},
     "__main__.py": BASE | {"experiments"},
-    "config": {"config"},
+    "config": {"config", "core"},
     "core": {"core"},
 }
 WITHOUT_TORCH = (

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from advlaw.core.command import run
+from advlaw.core.command import heed_signals, run, said
 from advlaw.experiments.audit import Audit, audit
 
 AUDIT = """\
@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
         "--steps", type=int, default=10, metavar="N", help="of PGD; 0 leaves it out, most of the time (default 10)"
     )
     how = own.add_argument_group("how it is run")
-    how.add_argument("--out", type=Path, metavar="FOLDER", help="(default: audit/ and the model's name)")
+    how.add_argument("--out", type=Path, metavar="FOLDER", help="(default: audit/ and the net's name)")
     how.add_argument("--seed", type=int, default=0)
     how.add_argument(
         "--threads", type=_positive, default=2, help="of the CPU (default 2); results depend on it a little"
@@ -101,10 +101,13 @@ def main() -> None:
     if not values.pop("audited", False):
         commands.print_help()
         return
+    heed_signals()
     try:
         audit(Audit(**values))
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise ValueError(f"{error.filename}: {error.strerror}; give another path or mend this one") from error
+        raise ValueError(f"{said(error)}; give another path or mend this one") from error
 
 
 if __name__ == "__main__":
