@@ -3,7 +3,7 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from advlaw.core.command import heed_signals, run, said
 from advlaw.experiments.audit import Audit, audit
@@ -81,12 +81,16 @@ def parser() -> argparse.ArgumentParser:
 
 def _mapping(text: str) -> dict[str, Any]:
     try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
+        values = json.loads(text, parse_constant=_no_number)
+    except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: not JSON: {error}") from None
     if not isinstance(values, dict):
         raise argparse.ArgumentTypeError(f'{text!r}: must be a mapping, as {{"width": 3}} is')
     return values
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is none of its numbers")
 
 
 def _positive(text: str) -> int:

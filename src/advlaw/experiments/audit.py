@@ -23,6 +23,7 @@ from advlaw.config.study import Study
 from advlaw.core.io import write_json, write_text
 from advlaw.data.dataset import Dataset, write_dataset
 from advlaw.experiments.audit_data import Source, read_images
+from advlaw.experiments.audit_files import printable
 from advlaw.experiments.audit_folder import HEADER, check_folder, net_name
 from advlaw.experiments.audit_params import DATASET, audit_params
 from advlaw.experiments.audit_stages import ROOT, is_done, remember, run_stage, take_back
@@ -106,7 +107,7 @@ def audit(settings: Audit) -> None:
         print(f"{folder}: settings, images or code were others before; {outdated} files of that audit are removed")
     write_text(folder / "params.yaml", text)
     remember(folder, "prepared", state, _write_placeholders(folder, settings.name, n_images))
-    _write_images(folder, settings.data.name, dataset)
+    _write_images(folder, printable(settings.data.resolve().name), dataset)
     _run_stages(settings, folder, state, n_images, n_classes)
     print_summary(settings.name, folder)
 

@@ -17,7 +17,7 @@ class ClassFiles:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        entries = sorted(os.scandir(root), key=lambda entry: entry.name)
+        entries = _entries(root)
         names = [entry.name for entry in entries if _is_folder(entry)]
         self.folders = [name for name in names if not is_hidden(name)]
         self.hidden = [name for name in names if is_hidden(name)]
@@ -55,7 +55,9 @@ class ClassFiles:
             ("class folders without an image", self.empty),
         ):
             if names:
-                yield f"{what}: {', '.join(names[:SHOWN])}" + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
+                yield f"{what}: {printable(', '.join(names[:SHOWN]))}" + f" and {len(names) - SHOWN} more" * (
+                    len(names) > SHOWN
+                )
 
     def _walk(self, folder: Path, above: set[Path], seen: set[Path]) -> Iterator[Path]:
         """Images of a folder; each real folder once, and none of those `above` it."""
@@ -65,7 +67,7 @@ class ClassFiles:
         if real in above | seen:
             return
         seen.add(real)
-        for entry in os.scandir(folder):
+        for entry in _entries(folder):
             path = folder / entry.name
             if _is_folder(entry):
                 if is_hidden(entry.name):
@@ -82,8 +84,18 @@ def is_hidden(folder: str) -> bool:
     return folder.startswith(HIDDEN) or folder in OTHERS
 
 
+def printable(name: str) -> str:
+    """Also a name that is no UTF-8."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
