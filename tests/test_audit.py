@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -264,10 +265,15 @@ def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits):
     refused = command(digits, "audit", "--model", "another:net", "--data", "digits.npz", fails=True)
     assert "--out audit/net: holds an audit of mine:net; give another folder, or remove this one" in refused
 
-    written = sweep.stat().st_mtime_ns
+    started = time.time()
+    write_text(plots / "figures/notes.txt", "a person's own")
     other = command(digits, *arguments, "--data", "digits.npz", "--steps", "0", "--images", "200")
     assert "done before" not in other
-    assert sweep.stat().st_mtime_ns != written
+    assert "audit/net: settings, images or code were others before; " in other
+    kept = [path for part in ("data", "plots", "models") for path in (digits / "audit/net" / part).rglob("*.*")]
+    assert [path.name for path in kept if path.stat().st_mtime < started - 0.1] == []
+    assert [path for path in kept if "pgd" in path.as_posix()] == []
+    assert (plots / "figures/notes.txt").read_text("utf-8") == "a person's own"
 
 
 @pytest.mark.slow

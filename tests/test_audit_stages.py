@@ -15,7 +15,7 @@ from advlaw.core import command
 from advlaw.core.io import write_text
 from advlaw.experiments import audit_stages
 from advlaw.experiments.audit_folder import HEADER, check_folder, net_name
-from advlaw.experiments.audit_stages import is_done, outputs, remember, run_stage, take_back
+from advlaw.experiments.audit_stages import alone, is_done, outputs, remember, run_stage, take_back
 
 ROOT = Path(__file__).parents[1]
 
@@ -179,7 +179,8 @@ from advlaw.experiments import audit_stages
 audit_stages.ROOT = Path(sys.argv[1])
 def main():
     heed_signals()
-    audit_stages._run(Path(sys.argv[1]), ["slow"])
+    with audit_stages.alone(Path(sys.argv[1])):
+        audit_stages._run(Path(sys.argv[1]), ["slow"])
 run(main)
 """
 
@@ -215,6 +216,30 @@ def test_a_signal_ends_the_running_stage_too(tmp_path, number, status, word):
     while any(map(is_running, pids)) and time.monotonic() < end:
         time.sleep(0.05)
     assert [is_running(pid) for pid in pids] == [False, False]
+
+
+def test_a_folder_belongs_to_one_audit_and_the_stage_that_it_left(tmp_path):
+    write_text(tmp_path / "stages/slow.py", STAGE)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    with subprocess.Popen(
+        [sys.executable, "-c", AUDIT, str(tmp_path)], stdout=subprocess.PIPE, text=True, env=environment
+    ) as audit:
+        assert audit.stdout is not None
+        pids = [int(pid) for pid in audit.stdout.readline().split()[1:]]
+        refused = pytest.raises(ValueError, match="another audit, or a stage that it left, is running there")
+        with refused, alone(tmp_path):
+            pass
+        audit.kill()  # which it cannot see, so that the stage goes on
+        audit.wait()
+        with refused, alone(tmp_path):
+            pass
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGKILL)
+    end = time.monotonic() + 10
+    while any(map(is_running, pids)) and time.monotonic() < end:
+        time.sleep(0.05)
+    with alone(tmp_path):
+        pass
 
 
 def test_a_signal_that_is_ignored_stays_so(monkeypatch):

@@ -26,7 +26,7 @@ from advlaw.experiments.audit_data import Source, read_images
 from advlaw.experiments.audit_files import printable
 from advlaw.experiments.audit_folder import HEADER, check_folder, net_name
 from advlaw.experiments.audit_params import DATASET, audit_params
-from advlaw.experiments.audit_stages import ROOT, is_done, remember, run_stage, take_back
+from advlaw.experiments.audit_stages import ROOT, alone, is_done, remember, run_stage, take_back
 from advlaw.experiments.audit_summary import NEEDED, print_summary
 
 IMAGENET = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
@@ -103,13 +103,14 @@ def audit(settings: Audit) -> None:
         *(part for array in (dataset.images, dataset.labels) for part in (str(array.shape).encode(), array.data)),
         *(path.read_bytes() for path in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")])),
     )
-    if outdated := take_back(folder, state):
-        print(f"{folder}: settings, images or code were others before; {outdated} files of that audit are removed")
-    write_text(folder / "params.yaml", text)
-    remember(folder, "prepared", state, _write_placeholders(folder, settings.name, n_images))
-    _write_images(folder, printable(settings.data.resolve().name), dataset)
-    _run_stages(settings, folder, state, n_images, n_classes)
-    print_summary(settings.name, folder)
+    with alone(folder):
+        if outdated := take_back(folder, state):
+            print(f"{folder}: settings, images or code were others before; {outdated} files of that audit are removed")
+        write_text(folder / "params.yaml", text)
+        remember(folder, "prepared", state, _write_placeholders(folder, settings.name, n_images))
+        _write_images(folder, printable(settings.data.resolve().name), dataset)
+        _run_stages(settings, folder, state, n_images, n_classes)
+        print_summary(settings.name, folder)
 
 
 def _check(settings: Audit) -> None:

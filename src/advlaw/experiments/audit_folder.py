@@ -10,6 +10,7 @@ from ruamel.yaml.error import YAMLError
 
 from advlaw.config.section import ParamsError, read_yaml
 from advlaw.config.study import RESERVED
+from advlaw.experiments.audit_stages import DONE
 
 HEADER = "# Written by `python -m advlaw audit`; the keys are explained in docs/params.md.\n"
 LONGEST = 60  # characters of a name, which is part of many files' names
@@ -36,7 +37,7 @@ def check_folder(folder: Path, model: dict[str, Any], is_given: bool) -> None:
 
     A folder that `is_given` by --out may hold an audit of the model with other arguments, which is then replaced.
     """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not folder.exists() or (folder.is_dir() and all(path.name == DONE for path in folder.iterdir())):
         return
     params = folder / "params.yaml"
     if not (params.is_file() and params.read_bytes().startswith(HEADER.encode())):

@@ -4,13 +4,15 @@ What a stage wrote is removed before it runs anew, as DVC does, so that nothing 
 one's. Only what lies in the stage's outputs of dvc.yaml and was written while it ran counts as such.
 """
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,27 @@ COARSENESS = 1.0  # seconds by which a file system's clock may be behind
 PATIENCE = 10.0  # seconds that a stage has to end in
 
 Stage = list[str]  # its script and what it is run for, as ["sweep", "fgsm"]
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Refuses a folder that another audit works in, or a stage that one left behind when it was killed.
+
+    A stage inherits the lock, which lasts as long as any process that holds it.
+    """
+    path = folder / DONE / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        os.set_inheritable(lock.fileno(), True)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"--out {folder}: another audit, or a stage that it left, is running there; wait for it or end it"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
 
 
 def take_back(folder: Path, state: str) -> int:
@@ -129,7 +152,7 @@ def _run(folder: Path, stage: Stage) -> None:
     path = [str(ROOT / "src"), *(str(Path(part).resolve()) for part in given), str(Path.cwd())]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OMP_WAIT_POLICY": "PASSIVE"}
     command = [sys.executable, str(ROOT / "stages" / f"{stage[0]}.py"), *stage[1:], "--params", "params.yaml"]
-    running = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+    running = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, close_fds=False)
     try:
         code = running.wait()
     except BaseException:  # an interruption or a signal, which the stage has not seen
