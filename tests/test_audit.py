@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.datasets import load_digits
 from advlaw.config.study import load_study
 from advlaw.core.io import read_csv, write_json, write_text
 from advlaw.data.dataset import read_dataset
-from advlaw.experiments.audit import _print_summary, _yaml
+from advlaw.experiments.audit import _yaml
 from advlaw.experiments.audit_data import Source, read_images
 from advlaw.experiments.audit_params import audit_params
 
@@ -184,7 +185,7 @@ def test_classes_that_do_not_fit_are_named(digits):
     ):
         with pytest.raises(ValueError, match=message):
             read_images(source(digits / "pictures", classes=str(digits / classes)))
-    (digits / "bytes.txt").write_bytes(b"\xff\xfe")
+    (digits / "bytes.txt").write_bytes(b"\xff")
     with pytest.raises(ValueError, match=r"bytes\.txt: is no text in UTF-8"):
         read_images(source(digits / "pictures", classes=str(digits / "bytes.txt")))
     with pytest.raises(ValueError, match=r"--classes 3: .* has labels up to 9; give at least 10"):
@@ -205,18 +206,6 @@ def test_the_params_of_an_audit_are_those_of_a_valid_study(tmp_path, monkeypatch
     assert list(study.sweeps) == ["fgsm", "l2", "step_ll", *(["pgd"] if steps else [])]
 
 
-def test_an_exponent_without_an_interval_is_shown_without_one(tmp_path, capsys):
-    plots = tmp_path / "plots/net"
-    write_text(plots / "models.csv", "test_accuracy\n0.55\n")
-    columns = "is_reported,attack,kind,exponent,exponent_low,exponent_high\n"
-    write_text(plots / "exponents.csv", columns + "true,fgsm,gross,1.1,,\ntrue,l2,gross,1,0.9,1.2\ntrue,pgd,gross,,,\n")
-    _print_summary("net", tmp_path)
-    shown = capsys.readouterr().out
-    assert "B = 1.10\n" in shown
-    assert "B = 1.00 [0.90, 1.20]" in shown
-    assert "too few errors" in shown
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -224,7 +213,7 @@ def test_an_exponent_without_an_interval_is_shown_without_one(tmp_path, capsys):
         (["--model", "nothing"], r"error: --model nothing: no such file, and no package.module:factory"),
         (["--model", "mine:net", "--weights", "none"], "error: --weights none: no such file"),
         (["--model", "mine:net", "--eps-min", "20"], "eps_min = 20 must be below eps_max = 16"),
-        (["--model", "mine:net", "--images", "5"], "5 images; an exponent needs 20"),
+        (["--model", "mine:net", "--images", "5"], "error: --images 5: an exponent needs 20"),
         (["--model", "mine:net", "--mean", "1", "2"], "--mean: 2 values; the images have 1 channels"),
         (["--model", "mine:net", "--classes", "11"], "net: gives 10 logits; the data set has 11 classes"),
         (["--model", "mine:net", "--images", "24", "--arguments", '{"width": 4}'], "images are classified as labelled"),
@@ -276,10 +265,15 @@ def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits):
     refused = command(digits, "audit", "--model", "another:net", "--data", "digits.npz", fails=True)
     assert "--out audit/net: holds an audit of mine:net; give another folder, or remove this one" in refused
 
-    written = sweep.stat().st_mtime_ns
+    started = time.time()
+    write_text(plots / "figures/notes.txt", "a person's own")
     other = command(digits, *arguments, "--data", "digits.npz", "--steps", "0", "--images", "200")
     assert "done before" not in other
-    assert sweep.stat().st_mtime_ns != written
+    assert "audit/net: settings, images or code were others before; " in other
+    kept = [path for part in ("data", "plots", "models") for path in (digits / "audit/net" / part).rglob("*.*")]
+    assert [path.name for path in kept if path.stat().st_mtime < started - 0.1] == []
+    assert [path for path in kept if "pgd" in path.as_posix()] == []
+    assert (plots / "figures/notes.txt").read_text("utf-8") == "a person's own"
 
 
 @pytest.mark.slow

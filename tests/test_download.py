@@ -177,6 +177,29 @@ def test_a_mirrors_own_checksums_vouch_for_other_contents(server, tmp_path, by_u
     assert provenance["official"] is False
 
 
+@pytest.mark.parametrize(
+    ("line", "is_listed"),
+    [
+        (lambda digest: f"\ufeff{digest}  set/x.gz\r\n".encode(), True),  # saved on Windows
+        (lambda digest: f"{digest} *set/x.gz\r".encode(), True),  # sha256sum's mark of a binary file
+        (lambda digest: f"{digest.upper()}  .\\set\\x.gz\r\n".encode(), True),
+        (lambda digest: f"{digest}  set/y.gz\n".encode(), False),
+        (lambda digest: f"{digest[:-1]}  set/x.gz\n".encode(), False),
+    ],
+)
+def test_a_mirrors_checksums_are_read_as_any_system_writes_them(tmp_path, line, is_listed):
+    other = gzip.compress(b"other contents", mtime=0)
+    (tmp_path / "mirror/set").mkdir(parents=True)
+    (tmp_path / "mirror/set/x.gz").write_bytes(other)
+    (tmp_path / "mirror/SHA256SUMS").write_bytes(line(hashlib.sha256(other).hexdigest()))
+    place = Place(str(tmp_path / "mirror"), tmp_path / "downloads")
+    if is_listed:
+        assert fetch(a_file(), place)[0] == b"other contents"
+        return
+    with pytest.raises(DownloadError, match=r"x\.gz: contents are not"):
+        fetch(a_file(), place)
+
+
 def test_a_mirrors_checksums_are_read_anew(server, tmp_path):
     place = Place(server.url, tmp_path)
     for contents in (b"one", b"two"):

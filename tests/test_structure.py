@@ -22,7 +22,7 @@ ALLOWED = {
     "report": BASE | {"claims"},
     "comparison": BASE | {"claims", "fitting"},
     "__main__.py": BASE | {"experiments"},
-    "config": {"config"},
+    "config": {"config", "core"},
     "core": {"core"},
 }
 WITHOUT_TORCH = (

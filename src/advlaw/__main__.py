@@ -3,9 +3,9 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from advlaw.core.command import run
+from advlaw.core.command import heed_signals, run, said
 from advlaw.experiments.audit import Audit, audit
 
 AUDIT = """\
@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
         "--steps", type=int, default=10, metavar="N", help="of PGD; 0 leaves it out, most of the time (default 10)"
     )
     how = own.add_argument_group("how it is run")
-    how.add_argument("--out", type=Path, metavar="FOLDER", help="(default: audit/ and the model's name)")
+    how.add_argument("--out", type=Path, metavar="FOLDER", help="(default: audit/ and the net's name)")
     how.add_argument("--seed", type=int, default=0)
     how.add_argument(
         "--threads", type=_positive, default=2, help="of the CPU (default 2); results depend on it a little"
@@ -81,12 +81,16 @@ def parser() -> argparse.ArgumentParser:
 
 def _mapping(text: str) -> dict[str, Any]:
     try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
+        values = json.loads(text, parse_constant=_no_number)
+    except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: not JSON: {error}") from None
     if not isinstance(values, dict):
         raise argparse.ArgumentTypeError(f'{text!r}: must be a mapping, as {{"width": 3}} is')
     return values
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is none of its numbers")
 
 
 def _positive(text: str) -> int:
@@ -101,10 +105,13 @@ def main() -> None:
     if not values.pop("audited", False):
         commands.print_help()
         return
+    heed_signals()
     try:
         audit(Audit(**values))
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise ValueError(f"{error.filename}: {error.strerror}; give another path or mend this one") from error
+        raise ValueError(f"{said(error)}; give another path or mend this one") from error
 
 
 if __name__ == "__main__":

@@ -61,6 +61,29 @@ class Normalised(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _is_of_pixels_up_to_255(self) -> "Normalised":
+        """No pixels up to 255 that differ have a deviation below 1, and few a mean below it: both are of [0, 1]."""
+        is_small = max(self.std) < 1
+        pairs = list(zip(self.mean, self.std, strict=False))
+        if all(0 < mean < 1 for mean in self.mean):
+            is_small |= max(self.std) <= 1
+            is_small |= all(std**2 > mean * (255 - mean) for mean, std in pairs)  # no pixels have both
+        if is_small:
+            better = [self.mean, self.std] if max(self.std) <= 1 else [self.mean]
+            named = ", ".join(
+                f"{name} {_listed(values, 255)}" for name, values in zip(("mean", "std"), better, strict=False)
+            )
+            raise ValueError(
+                f"mean {_listed(self.mean)} and std {_listed(self.std)} look like statistics of pixels in [0, 1]; both "
+                f"are in pixel units [0, 255] here, so give 255 times as much: {named}"
+            )
+        return self
+
+
+def _listed(values: list[float], factor: float = 1.0) -> str:
+    return " ".join(f"{value * factor:.6g}" for value in values)
+
 
 class Pretrained(Normalised):
     """Published weights for an architecture of ours."""

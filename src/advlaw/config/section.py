@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from advlaw.core.io import read_text
 
 NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -56,14 +58,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises ParamsError where the file is missing, is not YAML or is not a mapping.
     """
     try:
-        values = _parsed(path.read_text(encoding="utf-8"))
+        text = read_text(path)
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such params file") from None
-    except (UnicodeDecodeError, IsADirectoryError) as error:
-        raise ParamsError(f"{path}: not a text file in UTF-8: {error}") from None
+    except IsADirectoryError:
+        raise ParamsError(f"{path}: is a folder; give a params file") from None
+    except ValueError as error:
+        raise ParamsError(str(error)) from None
+    try:
+        values = _parsed(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise ParamsError(f"{path}: line {line}: not valid YAML: {error.problem}") from None
+    except (YAMLError, ValueError, OverflowError, RecursionError) as error:  # of characters and values
+        raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise ParamsError(f"{path}: must be a mapping of sections, found {type(values).__name__}")
     return values

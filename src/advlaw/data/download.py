@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from advlaw.core.io import read_text
+
 CHUNK = 1 << 16
 TRIES_A_PLACE = 3
 TIMEOUT_SECONDS = 30
@@ -106,7 +108,7 @@ def fetch_from_mirror(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, 
     if folder is None:
         return None
     sums = folder / "SHA256SUMS"
-    listed = sums.read_text("utf-8") if sums.is_file() else ""
+    listed = read_text(sums) if sums.is_file() else ""
     return _verified(file, folder / relative, "mirror", folder != Path(str(place.mirror)), listed)
 
 
@@ -144,7 +146,7 @@ def _verified(file: RemoteFile, path: Path, source: str, ours: bool, sums: str =
     sha256 = hashlib.sha256(content).hexdigest()
     if found == file.checksum:
         return content, {"source": source, "sha256": sha256, "official": True}
-    listed = f"{hashlib.sha256(raw).hexdigest()}  {file.dataset}/{file.name}" in sums.splitlines()
+    listed = (hashlib.sha256(raw).hexdigest(), f"{file.dataset}/{file.name}") in _sums(sums)
     if listed and content:
         return content, {"source": source, "sha256": sha256, "official": False}
     if ours:
@@ -153,6 +155,12 @@ def _verified(file: RemoteFile, path: Path, source: str, ours: bool, sums: str =
         f"{path}: contents are not {file.dataset}/{file.name}: {file.algorithm} expected {file.checksum}, "
         f"found {found}; replace the file and run again"
     )
+
+
+def _sums(text: str) -> set[tuple[str, str]]:
+    """(checksum, path) of each line of a SHA256SUMS, which marks binary files with a star, and may write \\ for /."""
+    lines = (line.strip().partition(" ") for line in text.splitlines())
+    return {(digest.lower(), name.lstrip(" *").replace("\\", "/").removeprefix("./")) for digest, _, name in lines}
 
 
 def _transfer(url: str, target: Path, report: Progress) -> None:

@@ -9,30 +9,29 @@ import hashlib
 import io
 import json
 import math
-import os
-import re
-import subprocess
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from scipy.stats import binom
 
 from advlaw.config.attack import Grid
+from advlaw.config.pretrained import Normalised
 from advlaw.config.section import validate
 from advlaw.config.study import Study
-from advlaw.core.io import read_csv, write_json, write_text
+from advlaw.core.io import write_json, write_text
 from advlaw.data.dataset import Dataset, write_dataset
 from advlaw.experiments.audit_data import Source, read_images
+from advlaw.experiments.audit_files import printable
+from advlaw.experiments.audit_folder import HEADER, check_folder, net_name
 from advlaw.experiments.audit_params import DATASET, audit_params
+from advlaw.experiments.audit_stages import ROOT, alone, is_done, remember, run_stage, take_back
+from advlaw.experiments.audit_summary import NEEDED, print_summary
 
-ROOT = Path(__file__).resolve().parents[3]
 IMAGENET = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
-DONE = Path(".done")
-HEADER = "# Written by `python -m advlaw audit`; the keys are explained in docs/params.md.\n"
 FEWEST_IMAGES, FEWEST_RIGHT = 20, 10
+CHANCE = 0.001  # the probability below which an accuracy is more than chance
 START = 6.0  # seconds that a stage takes to begin
 REFINED = 12  # forward passes for the exact thresholds, about
 
@@ -63,9 +62,8 @@ class Audit:
 
     @property
     def name(self) -> str:
-        """The net's name in tables and figures: of its factory or file."""
-        last = self.model.rpartition(":")[2] if ":" in self.model else Path(self.model).stem
-        return re.sub(r"[^A-Za-z0-9_-]", "_", last).lstrip("-_") or "model"
+        """The net's name in tables and figures."""
+        return net_name(self.model, self.arguments)
 
 
 def audit(settings: Audit) -> None:
@@ -73,7 +71,7 @@ def audit(settings: Audit) -> None:
     _check(settings)
     model = _model_entry(settings)
     folder = settings.out or Path("audit") / settings.name
-    _check_folder(folder, model)
+    check_folder(folder, model, settings.out is not None)
     source = Source(
         settings.data,
         settings.classes,
@@ -86,7 +84,8 @@ def audit(settings: Audit) -> None:
     dataset, n_classes = read_images(source)
     n_images, n_channels = dataset.images.shape[:2]
     if n_images < FEWEST_IMAGES:
-        raise ValueError(f"--data {settings.data}: {n_images} images; an exponent needs {FEWEST_IMAGES}, better 1,000")
+        given = f"--images {n_images}" if n_images == settings.images else f"--data {settings.data}: {n_images} images"
+        raise ValueError(f"{given}: an exponent needs {FEWEST_IMAGES}, better 1,000")
     mean, std = _statistics(settings, n_channels)
     params = audit_params(
         settings.name,
@@ -98,15 +97,20 @@ def audit(settings: Audit) -> None:
     )
     validate(params, Study, folder / "params.yaml")
     print(f"{folder}: {n_images} images {dataset.images.shape[1:]}, {n_classes} classes; (pixels - {mean}) / {std}")
-    write_text(folder / "params.yaml", _yaml(params))
-    _write_placeholders(folder, settings.name, n_images)
+    text = _yaml(params)
     state = _sha256(
-        (folder / "params.yaml").read_bytes(),
-        _write_images(folder, settings.data.name, dataset).encode(),
+        text.encode(),
+        *(part for array in (dataset.images, dataset.labels) for part in (str(array.shape).encode(), array.data)),
         *(path.read_bytes() for path in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")])),
     )
-    _run_stages(settings, folder, state, n_images)
-    _print_summary(settings.name, folder)
+    with alone(folder):
+        if outdated := take_back(folder, state):
+            print(f"{folder}: settings, images or code were others before; {outdated} files of that audit are removed")
+        write_text(folder / "params.yaml", text)
+        remember(folder, "prepared", state, _write_placeholders(folder, settings.name, n_images))
+        _write_images(folder, printable(settings.data.resolve().name), dataset)
+        _run_stages(settings, folder, state, n_images, n_classes)
+        print_summary(settings.name, folder)
 
 
 def _check(settings: Audit) -> None:
@@ -114,23 +118,19 @@ def _check(settings: Audit) -> None:
     validate(grid, Grid, Path("--eps-min, --eps-max, --count"))
     if settings.steps < 0:
         raise ValueError(f"--steps {settings.steps}: must be at least 0")
+    _check_statistics(settings)
     if settings.resize is not None and settings.resize < settings.size:
         raise ValueError(f"--resize {settings.resize}: must be at least --size {settings.size}, which is cut from it")
 
 
-def _check_folder(folder: Path, model: dict[str, Any]) -> None:
-    """It must be new, empty, or of an earlier audit of this model: nothing of a person's own is written over."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+def _check_statistics(settings: Audit) -> None:
+    """Those that are given, whatever images they will be used on."""
+    given = settings.mean or settings.std
+    if given is None:
         return
-    params = folder / "params.yaml"
-    text = params.read_text(encoding="utf-8") if params.is_file() else ""
-    if not text.startswith(HEADER):
-        raise ValueError(f"--out {folder}: exists and holds no audit; give a new or an empty folder")
-    (earlier,) = YAML(typ="safe", pure=True).load(text)["pretrained_models"].values()
-    for key in ("module", "file"):
-        if earlier.get(key) != model.get(key):
-            found = earlier.get("module") or earlier.get("file")
-            raise ValueError(f"--out {folder}: holds an audit of {found}; give another folder, or remove this one")
+    usual = IMAGENET if len(given) == len(IMAGENET[0]) else ([0.0] * len(given), [255.0] * len(given))
+    entry = {"dataset": DATASET, "mean": settings.mean or usual[0], "std": settings.std or usual[1]}
+    validate(entry, Normalised, Path("--mean, --std"))
 
 
 def _model_entry(settings: Audit) -> dict[str, Any]:
@@ -170,99 +170,89 @@ def _yaml(params: dict[str, Any]) -> str:
     return HEADER + text.getvalue()
 
 
-def _write_placeholders(folder: Path, name: str, n_images: int) -> None:
-    """What the report reads and an audit does not make: judged claims, benchmarks; and what the images are."""
+def _write_placeholders(folder: Path, name: str, n_images: int) -> list[Path]:
+    """What the report reads and an audit does not make: judged claims, benchmarks; and what the images are.
+
+    Returns those that bear the net's name.
+    """
     entry = {"source": "own", "train": 0, "validation": 0, "test": n_images}
     write_text(folder / "datasets/params.yaml", _yaml({"seed": 0, "datasets": {DATASET: entry}}))
     write_text(folder / "requirements.txt", (ROOT / "requirements.txt").read_text(encoding="utf-8"))
     write_json(folder / "benchmarks/results.json", {})
-    plots = folder / "plots" / name
-    columns = "claim,paper,where,statement,numbers,verdict,analogue,least_squares,measured,n_parts,reason\n"
-    write_text(plots / "claims.csv", columns)
-    columns = "claim,subject,quantity,estimate,low,high,n,allowed_low,allowed_high,verdict\n"
-    write_text(plots / "claim_parts.csv", columns)
+    tables = {
+        "claims": "claim,paper,where,statement,numbers,verdict,analogue,least_squares,measured,n_parts,reason\n",
+        "claim_parts": "claim,subject,quantity,estimate,low,high,n,allowed_low,allowed_high,verdict\n",
+    }
+    files = {folder / "plots" / name / f"{table}.csv": columns for table, columns in tables.items()}
+    for file, columns in files.items():
+        write_text(file, columns)
+    return list(files)
 
 
-def _write_images(folder: Path, source: str, dataset: Dataset) -> str:
-    """The images as a data set of the audit's own, with their provenance; the SHA-256 of the file."""
+def _write_images(folder: Path, source: str, dataset: Dataset) -> None:
+    """The images as a data set of the audit's own, with their provenance."""
     path = folder / "data/datasets" / f"{DATASET}.npz"
     write_dataset(path, dataset)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     files = {path.name: {"sha256": digest, "official": None}}
     write_json(path.with_suffix(".json"), {"source": f"taken from {source}", "files": files})
-    return digest
 
 
-def _sha256(*contents: bytes) -> str:
+def _sha256(*contents: bytes | memoryview) -> str:
     total = hashlib.sha256()
     for content in contents:
-        total.update(len(content).to_bytes(8, "little") + content)
+        size = content.nbytes if isinstance(content, memoryview) else len(content)
+        total.update(size.to_bytes(8, "little"))
+        total.update(content)
     return total.hexdigest()
 
 
-def _run_stages(settings: Audit, folder: Path, state: str, n_images: int) -> None:
+def _run_stages(settings: Audit, folder: Path, state: str, n_images: int, n_classes: int) -> None:
     """The stages in order. The first one looks at the model anew each time, and what it finds counts for the others."""
     name = settings.name
-    _run(folder, ["pretrained", name])
+    run_stage(folder, name, ["pretrained", name], state)
     taken = folder / "models" / name / name
-    _check_accuracy(settings, json.loads((taken / "row.json").read_text(encoding="utf-8"))["test_accuracy"], n_images)
-    state = _sha256(state.encode(), *(path.read_bytes() for path in sorted(taken.iterdir())))
+    state += _sha256(*(path.read_bytes() for path in sorted(taken.iterdir())))
+    if outdated := take_back(folder, state):
+        print(f"{folder}: the model's code or weights were others before; {outdated} files of that audit are removed")
+    row = json.loads((taken / "row.json").read_text(encoding="utf-8"))
+    _check_accuracy(settings, row["test_accuracy"], n_images, n_classes)
     sweeps = [["sweep", attack] for attack in ("fgsm", "l2", "step_ll", *(("pgd",) if settings.steps else ()))]
     others = ("theory", "order_statistics", "population_train", "population_sweep", "robustness", "fit", "figures")
     plan = [["provenance", DATASET], *sweeps, ["response", name], *([stage] for stage in (*others, "report"))]
     for stage in plan:
-        marker = folder / DONE / f"{'_'.join(stage)}.json"
-        if _is_done(folder, marker, state):
+        if is_done(folder, stage, state):
             print(f"{' '.join(stage)}: done before", flush=True)
             continue
-        start = time.time()
-        _run(folder, stage)
-        write_json(marker, {"state": state, "files": _written(folder, start)})
+        seconds = run_stage(folder, name, stage, state)
         if stage == ["sweep", "fgsm"]:
-            _print_estimate(settings, time.time() - start - START)
+            _print_estimate(settings, seconds - START)
 
 
-def _is_done(folder: Path, marker: Path, state: str) -> bool:
-    """Whether a stage has finished in this state, and what it wrote is still there."""
-    try:
-        found = json.loads(marker.read_text(encoding="utf-8"))
-        return found["state"] == state and all((folder / file).exists() for file in found["files"])
-    except (FileNotFoundError, ValueError, KeyError):
-        return False
-
-
-def _written(folder: Path, start: float) -> list[str]:
-    """The files of data/ and plots/ that were written since, a second of the clock's coarseness allowed for."""
-    files = [path for part in ("data", "plots") for path in sorted((folder / part).rglob("*")) if path.is_file()]
-    return [path.relative_to(folder).as_posix() for path in files if path.stat().st_mtime >= start - 1.0]
-
-
-def _check_accuracy(settings: Audit, accuracy: float, n_images: int) -> None:
+def _check_accuracy(settings: Audit, accuracy: float, n_images: int, n_classes: int) -> None:
+    """Stops where too few images can be made wrong, and says whether the model or their number is to blame."""
     n_right = round(accuracy * n_images)
-    if n_right < FEWEST_RIGHT:
-        forgotten = "" if settings.weights else "--weights (none were given), "
+    found = f"{n_right} of {n_images} images are classified as labelled, and only they can be made wrong"
+    is_chance = binom.sf(n_right - 1, n_images, 1 / n_classes) > CHANCE
+    if n_right < FEWEST_RIGHT and is_chance:
         raise ValueError(
-            f"{n_right} of {n_images} images are classified as labelled, and only they can be made wrong; compare "
-            f"{forgotten}--classes (the order of classes), --mean, --std, --size and --resize with how the model was "
-            "trained"
+            f"{found}: no more than by chance; compare {_doubtful(settings)} with how the model was trained"
         )
+    if n_right < FEWEST_RIGHT:
+        raise ValueError(
+            f"{found}; an exponent needs {NEEDED} of them: give {math.ceil(NEEDED / accuracy)} images, or, if it "
+            f"should do better, compare {_doubtful(settings)} with how it was trained"
+        )
+    if n_right < NEEDED:
+        print(f"{found}; an exponent needs {NEEDED} of them", flush=True)
 
 
-def _run(folder: Path, stage: list[str]) -> None:
-    """One stage with the audit's folder as its root; ends the audit where it fails, with its own message."""
-    given = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
-    path = [str(ROOT / "src"), *(str(Path(part).resolve()) for part in given), str(Path.cwd())]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OMP_WAIT_POLICY": "PASSIVE"}
-    command = [sys.executable, str(ROOT / "stages" / f"{stage[0]}.py"), *stage[1:], "--params", "params.yaml"]
-    running = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
-    try:
-        code = running.wait()
-    except KeyboardInterrupt:  # the stage, in a session of its own, has not seen it
-        running.terminate()
-        running.wait()
-        raise
-    if code:
-        sys.exit(code)
+def _doubtful(settings: Audit) -> str:
+    """The arguments that may not be those of the model."""
+    weights = ["--weights (none were given)"] if ":" in settings.model and not settings.weights else []
+    if settings.data.is_file():
+        return ", ".join([*weights, "the labels, --mean and --std"])
+    return ", ".join([*weights, "--classes (the order of classes)", "--mean, --std, --size and --resize"])
 
 
 def _print_estimate(settings: Audit, seconds: float) -> None:
@@ -270,18 +260,3 @@ def _print_estimate(settings: Audit, seconds: float) -> None:
     one = max(seconds, 1.0) / (settings.count + REFINED)  # a forward pass over all images
     rest = one * (2 * (settings.count + REFINED) + 4 * settings.count * settings.steps + 4 * (20 + REFINED))
     print(f"the rest takes up to about {math.ceil(rest / 60)} minutes", flush=True)
-
-
-def _print_summary(name: str, folder: Path) -> None:
-    plots = folder / "plots" / name
-    (model,) = read_csv(plots / "models.csv")
-    print(f"\n{name}: clean accuracy {float(model['test_accuracy']):.4f}")
-    for row in read_csv(plots / "exponents.csv"):
-        if row["is_reported"] == "true":
-            exponent = "too few errors in range for an exponent; give more images"
-            if row["exponent"]:
-                exponent = f"B = {float(row['exponent']):.2f}"
-                if row["exponent_low"]:  # there is none where most bootstrap samples have no range to fit
-                    exponent += f" [{float(row['exponent_low']):.2f}, {float(row['exponent_high']):.2f}]"
-            print(f"  {row['attack']:8} ({row['kind']} error)  {exponent}")
-    print(f"tables and figures: {plots}; report: {plots / 'report.html'}")

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from advlaw.core.io import read_text
 from advlaw.core.progress import progress
 from advlaw.core.rng import generator
 from advlaw.data.dataset import Dataset
+from advlaw.experiments.audit_files import SHOWN, SUFFIXES, ClassFiles, composed
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"}
 USUAL_CROP = 0.875  # of ImageNet's classifiers: 224 of 256
-SHOWN = 3
-HIDDEN = (".", "__")  # how folders begin that hold no class: .git, __MACOSX
 MOST_CLASSES = 100_000
 
 
@@ -52,35 +51,34 @@ def read_images(source: Source) -> tuple[Dataset, int]:
 
 def _of_folder(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
     """Shorter side to `resize`, bilinear, and the central `size` x `size` pixels."""
-    folders = sorted(path.name for path in source.data.iterdir() if path.is_dir() and not path.name.startswith(HIDDEN))
-    classes = folders if source.classes is None else _listed(source, folders)
-    files = [
-        (file, label)
-        for label, name in enumerate(classes)
-        for file in sorted((source.data / name).rglob("*"))
-        if file.suffix.lower() in SUFFIXES
-    ]
+    found = ClassFiles(source.data)
+    classes = list(found.folders) if source.classes is None else _listed(source, found)
+    files = [(file, label) for label, name in enumerate(classes) if name for file in found.images(name)]
+    left_out = list(found.left_out())
     if not files:
+        told = "".join(f"; {line}" for line in left_out)
         raise ValueError(
-            f"--data {source.data}: has no folders with images ({', '.join(sorted(SUFFIXES))}); "
+            f"--data {source.data}: has no folders with images ({', '.join(sorted(SUFFIXES))}){told}; "
             "give a folder that has one for each class"
         )
+    for line in left_out:
+        print(f"{source.data}: {line}", flush=True)
     chosen = [files[i] for i in _drawn(len(files), source)]
     pixels = np.stack([_pixels(file, source) for file, _ in progress(chosen, "read images")])
     return pixels, np.array([label for _, label in chosen]), len(classes)
 
 
-def _listed(source: Source, folders: list[str]) -> list[str]:
-    """The folders' names in the order of a classes file: a line is a name, or its number, its name and more."""
+def _listed(source: Source, found: ClassFiles) -> list[str | None]:
+    """The folder of each class of a classes file, if it has one: a line is a name, or its number, its name and more."""
     path = Path(source.classes or "")
     if not path.is_file():
         raise ValueError(f"--classes {path}: no such file; give one with a folder's name in each line")
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except UnicodeDecodeError:
-        raise ValueError(f"--classes {path}: is no text in UTF-8; give one with a folder's name in each line") from None
-    names = list(_names(lines))
-    unknown = sorted(set(folders) - set(names))
+        lines = [line.strip() for line in read_text(path).split("\n") if line.strip()]
+    except ValueError as error:
+        raise ValueError(f"--classes {error}; give one with a folder's name in each line") from None
+    names = [composed(name) for name in _names(lines)]
+    unknown = sorted(folder for folder in found.folders if composed(folder) not in names)
     if unknown:
         more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
         raise ValueError(
@@ -90,7 +88,7 @@ def _listed(source: Source, folders: list[str]) -> list[str]:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"--classes {path}: lists {twice} twice; give every class one line")
-    return names
+    return [found.named(name) for name in names]
 
 
 def _names(lines: list[str]) -> Iterator[str]:
@@ -103,11 +101,18 @@ def _pixels(file: Path, source: Source) -> np.ndarray:
     """(C, size, size) uint8."""
     try:
         with Image.open(file) as opened:
-            if opened.mode[0] in "IF":
-                raise ValueError(f"{file}: has more than 8 bits a channel ({opened.mode}); convert it to 8")
+            mode = opened.mode
             image = opened.convert("RGB" if source.channels == 3 else "L")
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{file}: cannot be read as an image: {error}; mend or remove it") from None
+        if mode[0] not in "IF":
+            return _cut(image, source)
+    except Exception as error:  # PIL raises whatever a damaged file leads its decoders to
+        what = str(error) or type(error).__name__
+        raise ValueError(f"{file}: cannot be read as an image: {what}; mend or remove it") from None
+    raise ValueError(f"{file}: has more than 8 bits a channel ({mode}); convert it to 8")
+
+
+def _cut(image: Image.Image, source: Source) -> np.ndarray:
+    """The middle, after the shorter side is scaled."""
     shorter = source.resize or round(source.size / USUAL_CROP)
     scale = shorter / min(image.size)
     width, height = (max(shorter, int(side * scale)) for side in image.size)
@@ -127,9 +132,10 @@ def _of_npz(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
                 raise ValueError(f"has no array {missing[0]!r} among {', '.join(file.files)}")
             images, labels = file["images"], file["labels"]
         _check_arrays(images, labels)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged one leads zipfile, zlib and NumPy to whatever they raise
+        what = str(error) or type(error).__name__
         raise ValueError(
-            f"--data {source.data}: {error}; give an npz file with images (N, C, H, W) or (N, H, W, C) uint8 and "
+            f"--data {source.data}: {what}; give an npz file with images (N, C, H, W) or (N, H, W, C) uint8 and "
             "labels (N,)"
         ) from None
     if images.shape[1] not in (1, 3):

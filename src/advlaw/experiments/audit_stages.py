@@ -1,0 +1,179 @@
+"""The stages of an audit in its folder: run one by one, remembered when they have finished, taken back when outdated.
+
+What a stage wrote is removed before it runs anew, as DVC does, so that nothing of an earlier run is shown as this
+one's. Only what lies in the stage's outputs of dvc.yaml and was written while it ran counts as such.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from advlaw.config.section import read_yaml
+from advlaw.core.io import write_json
+
+ROOT = Path(__file__).resolve().parents[3]
+DONE = ".done"
+COARSENESS = 1.0  # seconds by which a file system's clock may be behind
+PATIENCE = 10.0  # seconds that a stage has to end in
+
+Stage = list[str]  # its script and what it is run for, as ["sweep", "fgsm"]
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Refuses a folder that another audit works in, or a stage that one left behind when it was killed.
+
+    A stage inherits the lock, which lasts as long as any process that holds it.
+    """
+    path = folder / DONE / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        os.set_inheritable(lock.fileno(), True)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"--out {folder}: another audit, or a stage that it left, is running there; wait for it or end it"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+
+
+def take_back(folder: Path, state: str) -> int:
+    """Remove what stages wrote in another state, or wrote before they were cut short; how many files of the former.
+
+    A state begins with the state that it follows from, so one that begins with `state`, or that `state` begins with,
+    is not another one.
+    """
+    outdated = 0
+    for path in sorted((folder / DONE).glob("*.json")):
+        marker = _read(path)
+        known = marker["state"]
+        if known is None or not (known.startswith(state) or state.startswith(known)):
+            n_files = _remove(folder, path, marker)
+            outdated += n_files if known is not None else 0
+    return outdated
+
+
+def remember(folder: Path, name: str, state: str, files: list[Path]) -> None:
+    """Note files that no stage writes, to be removed like theirs."""
+    listed = [file.relative_to(folder).as_posix() for file in files]
+    write_json(folder / DONE / f"{name}.json", {"state": state, "files": listed})
+
+
+def is_done(folder: Path, stage: Stage, state: str) -> bool:
+    """Whether a stage has finished in this state, and what it wrote is still there."""
+    marker = _read(_marker(folder, stage))
+    return marker["state"] == state and all((folder / file).exists() for file in marker["files"])
+
+
+def run_stage(folder: Path, study: str, stage: Stage, state: str) -> float:
+    """Run a stage anew, and how many seconds it took; ends the audit where it fails, with its own message."""
+    path = _marker(folder, stage)
+    _remove(folder, path, _read(path))
+    start = time.time()
+    begun = {"state": None, "places": outputs(stage, study), "start": start}
+    write_json(path, begun)  # so that what it leaves when it is cut short is known
+    _run(folder, stage)
+    write_json(path, {"state": state, "files": _written(folder, begun)})
+    return time.time() - start
+
+
+def outputs(stage: Stage, study: str) -> list[str]:
+    """Where a stage writes, by dvc.yaml: files and folders."""
+    entry = _pipeline()[stage[0]]
+    entry = entry.get("do", entry)
+    found = []
+    for out in (*entry.get("outs", []), *entry.get("plots", [])):
+        place = next(iter(out)) if isinstance(out, dict) else out
+        for variable, value in (("study", study), ("key", stage[-1]), ("item", stage[-1])):
+            place = place.replace(f"${{{variable}}}", value)
+        found.append(place)
+    return found
+
+
+@cache
+def _pipeline() -> dict[str, Any]:
+    stages: dict[str, Any] = read_yaml(ROOT / "dvc.yaml")["stages"]
+    return stages
+
+
+def _marker(folder: Path, stage: Stage) -> Path:
+    return folder / DONE / f"{'_'.join(stage)}.json"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A marker; one that is missing or damaged knows of no files."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {"state": None, "files": [], **found}
+    except (FileNotFoundError, ValueError, TypeError):
+        return {"state": None, "files": []}
+
+
+def _written(folder: Path, begun: dict[str, Any]) -> list[str]:
+    """The files in a stage's places that were written since it began."""
+    files: list[Path] = []
+    for place in (folder / place for place in begun["places"]):
+        files += sorted(place.rglob("*")) if place.is_dir() else [place]
+    earliest = begun["start"] - COARSENESS
+    return [
+        file.relative_to(folder).as_posix() for file in files if file.is_file() and file.stat().st_mtime >= earliest
+    ]
+
+
+def _remove(folder: Path, path: Path, marker: dict[str, Any]) -> int:
+    """Remove a marker after its files and the folders that this empties; how many files there were."""
+    removed = 0
+    for file in (folder / name for name in (_written(folder, marker) if "places" in marker else marker["files"])):
+        if file.is_file():
+            file.unlink()
+            removed += 1
+        for parent in file.relative_to(folder).parents[:-1]:
+            with suppress(OSError):  # it holds something else, or is gone
+                (folder / parent).rmdir()
+    path.unlink(missing_ok=True)
+    return removed
+
+
+def _run(folder: Path, stage: Stage) -> None:
+    """One stage with the audit's folder as its root, in a session of its own: it is ended by us alone."""
+    given = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    path = [str(ROOT / "src"), *(str(Path(part).resolve()) for part in given), str(Path.cwd())]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OMP_WAIT_POLICY": "PASSIVE"}
+    command = [sys.executable, str(ROOT / "stages" / f"{stage[0]}.py"), *stage[1:], "--params", "params.yaml"]
+    running = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, close_fds=False)
+    try:
+        code = running.wait()
+    except BaseException:  # an interruption or a signal, which the stage has not seen
+        _end(running)
+        raise
+    if code < 0:
+        memory = "memory may have run out, give fewer --images; " if code == -signal.SIGKILL else ""
+        name = signal.Signals(-code).name
+        sys.exit(f"error: {' '.join(stage)} was ended by {name}; {memory}run the same command again to go on")
+    if code:
+        sys.exit(code)
+
+
+def _end(running: "subprocess.Popen[bytes]") -> None:
+    """End a stage and what it has started, by force where it does not listen."""
+    try:
+        os.killpg(running.pid, signal.SIGTERM)
+        running.wait(PATIENCE)
+    except (ProcessLookupError, subprocess.TimeoutExpired):
+        pass
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
