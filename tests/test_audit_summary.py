@@ -28,6 +28,7 @@ def curve(errors: list[int], n_images: int = 200, gross: list[int] | None = None
 def row(n_right: int = 180, n_images: int = 200, n_points: int = 0, zero: int = 0) -> dict[str, str]:
     clean = f"{n_right / n_images:.7g}"
     counts = {"n_images": str(n_images), "n_points": str(n_points), "n_zero_gradient": str(zero)}
+    counts["n_not_finite"] = "0"
     return {"curve": "a/a", "kind": "gross", "exponent": "", "clean_accuracy": clean, **counts}
 
 
@@ -67,13 +68,14 @@ def test_exponents_are_shown_with_the_interval_they_have(tmp_path, capsys):
         {**row(), "is_reported": "true", "attack": attack, "exponent": b, "exponent_low": low, "exponent_high": high}
         for attack, b, low, high in (("fgsm", "1.1", "", ""), ("l2", "1", "0.9", "1.2"), ("pgd", "", "", ""))
     ]
+    exponents[1]["n_not_finite"] = "3"
     write_csv(plots / "exponents.csv", list(exponents[0]), [*exponents, {**exponents[0], "is_reported": "false"}])
     print_summary("net", tmp_path)
     _, clean, *shown, where = capsys.readouterr().out.splitlines()
     assert clean == "net: clean accuracy 0.5500"
     assert [line.split(")", 1)[1].strip() for line in shown] == [
         "B = 1.10",
-        "B = 1.00 [0.90, 1.20]",
+        "B = 1.00 [0.90, 1.20]; 3 more images not judged",
         "all 180 errors are below the first eps of the grid, 0.5: lower --eps-min",
     ]
     assert str(plots / "report.html") in where

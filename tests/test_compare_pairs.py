@@ -34,6 +34,7 @@ def attacked(thresholds, was_right):
         "clean_prediction": np.where(was_right, 0, 1),
         "threshold": np.where(was_right, thresholds, np.nan),
         "recovery": np.full(n_images, np.inf),
+        "not_finite": np.zeros(n_images, bool),
         "top5": np.ones((len(eps), n_images), dtype=bool),
         "clean_margin": np.ones(n_images),
     }

@@ -58,7 +58,10 @@ def tables(tmp_path):
     for name, attack, b in (("fgsm", one_step(), 1.0), ("step_ll", one_step(target="least_likely"), 2.0)):
         sample = outcomes(planted(np.random.default_rng(1), 5000, 0.02, b, repaired=0.0 if b == 1.0 else 0.3))
         sweep = Sweep(model="net", dataset="x", family="one_step", attacks=[name])
-        made.add(Curve("net", name, None, sweep, attack, 0), Fitted(sample, settings, np.random.default_rng(0)))
+        made.add(
+            Curve("net", name, None, sweep, attack, {"n_zero_gradient": 0, "n_not_finite": 0}),
+            Fitted(sample, settings, np.random.default_rng(0)),
+        )
     made.write(tmp_path / "plots")
     return tmp_path
 
@@ -100,7 +103,7 @@ def test_any_number_of_curves_is_drawn_and_none_needs_an_error(tables):
 
 
 def test_a_curve_without_a_fit_says_so():
-    assert exponent_text({"exponent": ""}) == "too few errors in range"
+    assert exponent_text({"exponent": ""}) == "no range to fit"
     assert (
         exponent_text({"exponent": "1.234", "exponent_low": "1.1", "exponent_high": "1.3"}) == "B = 1.23 [1.10, 1.30]"
     )

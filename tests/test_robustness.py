@@ -96,8 +96,8 @@ def test_the_worst_case_is_that_of_each_image_over_attacks_and_smaller_eps():
         "weak": 1.0, "strong": 0.75, "transferred": 1.0, "worst": 0.0,
     }  # fmt: skip
     assert rows[0] == {
-        "net": "net", "attack": "clean", "role": "clean", "eps": 0.0, "n_images": 4, "accuracy": 0.75,
-        "low": pytest.approx(wilson(3, 4, 0.95)[0]), "high": pytest.approx(wilson(3, 4, 0.95)[1]),
+        "net": "net", "attack": "clean", "role": "clean", "eps": 0.0, "n_images": 4, "n_not_finite": 0,
+        "accuracy": 0.75, "low": pytest.approx(wilson(3, 4, 0.95)[0]), "high": pytest.approx(wilson(3, 4, 0.95)[1]),
     }  # fmt: skip
 
 

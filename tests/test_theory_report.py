@@ -33,6 +33,7 @@ def attack(logits, label, order, rng):
         "threshold": np.where(right, exact, np.nan),
         "threshold_class": np.where(right, taken, -1),
         "recovery": np.where(right, np.nan, np.where(taken == label, exact, np.inf)),
+        "not_finite": np.zeros(len(label), bool),
         "scale": np.array(1.0),
     }
 
@@ -135,6 +136,7 @@ def test_a_net_that_nothing_flips_is_in_the_tables_and_breaks_no_figure(tmp_path
     rays = {"eps": np.arange(9.0), "image": np.zeros(0, int), "logits": nothing, "gamma": nothing[0]}
     made.add_rays({**rays, "residual_eps": np.geomspace(1e-3, 64, 9), "residual": np.zeros((9, 50))})
     never = {"threshold": np.full(50, np.inf), "threshold_class": np.full(50, -1), "recovery": np.full(50, np.nan)}
+    never["not_finite"] = np.zeros(50, bool)
     made.add_attack("l2", {"gamma": gamma, **never, "scale": np.array(8.0)}, False)
     made.write(tmp_path / "theory")
     theory = {path.stem: read_csv(path) for path in (tmp_path / "theory").glob("*.csv")}

@@ -83,7 +83,7 @@ TABLES = {
         ("curve", "kind", "estimator"),
         _ends("exponent", "amplitude"),
         {"clean_accuracy": "n_images"},
-        shown=(*STATE, *FIT, "eps_scale", "n_zero_gradient"),
+        shown=(*STATE, *FIT, "eps_scale", "n_zero_gradient", "n_not_finite"),
         told=(*CURVE, "is_reported"),
     ),
     "models": Table(
@@ -118,10 +118,17 @@ TABLES = {
         shown=_words("train_loss train_accuracy validation_accuracy attacked_accuracy pgd_accuracy"),
     ),
     "robustness/accuracy": Table(
-        ("net", "attack", "eps"), {"accuracy": LOW_HIGH}, {"accuracy": "n_images"}, shown=("n_images",), told=("role",)
+        ("net", "attack", "eps"),
+        {"accuracy": LOW_HIGH},
+        {"accuracy": "n_images"},
+        shown=("n_images", "n_not_finite"),
+        told=("role",),
     ),
     "robustness/gains": Table(
-        ("net", "baseline", "eps"), _ends("weak_gain", "worst_gain"), verdicts=("verdict",), shown=("n_images",)
+        ("net", "baseline", "eps"),
+        _ends("weak_gain", "worst_gain"),
+        verdicts=("verdict",),
+        shown=("n_images", "n_not_finite"),
     ),
     "order_statistics/constants": Table(("law", "rank"), shown=_words("constant n_bins chi2 chi2_p_value")),
     "order_statistics/densities": Table(
@@ -149,7 +156,8 @@ TABLES = {
         {"test_accuracy": "n_images", **{f"error_at_{eps}": "n_images" for eps in (1, 4, 16)}},
         shown=_words(
             "layers dense_units dropout n_parameters flops train_loss validation_accuracy eps_scale gap_0.01 gap_0.1 "
-            "gap_0.5 gap_0.9 gradient_l1 gradient_l2 eps_first eps_last n_points n_errors n_images n_zero_gradient"
+            "gap_0.5 gap_0.9 gradient_l1 gradient_l2 eps_first eps_last n_points n_errors n_images n_zero_gradient "
+            "n_not_finite"
         ),
         told=_words("arch sizes kernel_sizes diverged norm target"),
     ),
@@ -219,7 +227,7 @@ TABLES = {
         ("net", "attack"),
         _ends("second_first", "spearman_linear", "spearman_mean_field"),
         {"second_first": "n_succeeded"},
-        shown=_words("n_images n_right n_succeeded gamma_1 gamma_2 closing_speed n_below_50"),
+        shown=_words("n_images n_right n_succeeded gamma_1 gamma_2 closing_speed n_below_50 n_not_finite"),
         told=("dataset",),
     ),
     "theory/residuals": Table(

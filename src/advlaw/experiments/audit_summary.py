@@ -18,7 +18,8 @@ def print_summary(name: str, folder: Path) -> None:
     for row in read_csv(plots / "exponents.csv"):
         if row["is_reported"] == "true":
             curve = [point for point in points if point["curve"] == row["curve"]]
-            print(f"  {row['attack']:8} ({row['kind']} error)  {_exponent(row) or why_none(row, curve)}")
+            lost = f"; {row['n_not_finite']} more images not judged" if row["n_not_finite"] != "0" else ""
+            print(f"  {row['attack']:8} ({row['kind']} error)  {_exponent(row) or why_none(row, curve)}{lost}")
     print(f"tables and figures: {plots}; report: {plots / 'report.html'}")
 
 

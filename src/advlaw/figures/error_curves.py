@@ -226,6 +226,6 @@ def _draw_fit(ax: Axes, curve: Curve, colour: str) -> None:
 def exponent_text(row: Row) -> str:
     """`B = 1.09 [1.01, 1.17]`, or why there is none."""
     if not row["exponent"]:
-        return "too few errors in range"
+        return "no range to fit"
     interval = f"[{float(row['exponent_low']):.2f}, {float(row['exponent_high']):.2f}]" if row["exponent_low"] else ""
     return f"B = {float(row['exponent']):.2f} {interval}"
