@@ -53,3 +53,17 @@ def test_a_bad_mirror_is_a_clear_error_and_leaves_nothing(repository, monkeypatc
     assert not list((repository.folder / "data").rglob("*mnist*"))
     repository.git("checkout", "--", "params.yaml")
     assert ran(repository.dvc("repro")) == set()
+
+
+def test_a_person_s_own_modules_in_pythonpath_reach_every_stage(repository, monkeypatch):
+    """Beside the code of the tree, which goes before them: a module of theirs called advlaw is not taken."""
+    modules = repository.folder.parent / "modules"
+    (modules / "advlaw").mkdir(parents=True)
+    (modules / "advlaw/__init__.py").write_text("raise RuntimeError('not this one')\n", encoding="utf-8")
+    code = "from torch import nn\n\n\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
+    (modules / "theirs.py").write_text(code, encoding="utf-8")
+    entry = "  mine:\n    dataset: digits\n    arch: own_module\n    module: theirs:net\n    mean:\n    - 0.0\n"
+    repository.change("pretrained_models: {}\n", f"pretrained_models:\n{entry}    std:\n    - 255.0\n")
+    assert "theirs: no module 'theirs' is installed" in repository.dvc("repro", "pretrained@mine", fails=True)
+    monkeypatch.setattr(Repository, "environment", {**repository.environment, "PYTHONPATH": str(modules)})
+    assert ran(repository.dvc("repro", "pretrained@mine")) == {"pretrained@mine"}

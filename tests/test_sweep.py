@@ -206,3 +206,33 @@ def test_running_out_of_device_memory_halves_the_batch():
     done = in_batches(100, 64, work, "test")
     assert [item for part in done for item in part] == list(range(100))
     assert max(sizes) <= 30
+
+
+@pytest.mark.parametrize(("n_classes", "dtype"), [(2**15, np.int16), (2**15 + 40, np.int32), (70_000, np.int32)])
+def test_classes_are_kept_whole_however_many_there_are(n_classes, dtype):
+    """The last ten classes of a net whose others are never chosen; the label 32,767 is the last that int16 holds."""
+    small, images = make_net("linear"), make_images(40)
+
+    class Many(torch.nn.Module):
+        head = small.head
+
+        def tail(self, hidden):
+            logits = small.tail(hidden)
+            return torch.cat([logits.new_full((len(logits), n_classes - CLASSES), -1e4), logits], dim=1)
+
+        def forward(self, pixels):
+            return self.tail(self.head(pixels))
+
+    labels, offset = small(images).argmax(dim=1), n_classes - CLASSES
+    few = sweep_one_step(small, images, labels, one_step(), EPS[::8], RANDOM)
+    many = sweep_one_step(Many(), images, labels + offset, one_step(), EPS[::8], RANDOM)
+    for name in ("prediction", "clean_prediction"):
+        np.testing.assert_array_equal(many[name], few[name].astype(np.int64) + offset)
+        assert many[name].dtype == dtype
+    np.testing.assert_array_equal(
+        many["threshold_class"], np.where(few["threshold_class"] < 0, -1, few["threshold_class"].astype(int) + offset)
+    )
+    attack = pgd_attack(steps=3)
+    few = sweep_each_eps(small, images, labels, attack, perturbed, EPS[::16], RANDOM)
+    many = sweep_each_eps(Many(), images, labels + offset, attack, perturbed, EPS[::16], RANDOM)
+    np.testing.assert_array_equal(many["prediction"], few["prediction"].astype(np.int64) + offset)

@@ -140,4 +140,4 @@ def logits_and_gradient(
         weights = error(logits.detach(), labels).to(logits.dtype)
         (gradient,) = torch.autograd.grad(logits, pixels, grad_outputs=weights)
     is_number = gradient.flatten(1).sum(dim=1).isfinite() & logits.detach().sum(dim=1).isfinite()
-    return logits.detach(), gradient.where(per_image(is_number, gradient), torch.nan)
+    return logits.detach(), gradient if is_number.all() else gradient.where(per_image(is_number, gradient), torch.nan)

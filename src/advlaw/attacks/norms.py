@@ -36,7 +36,16 @@ def over_length(gradient: Tensor) -> Tensor:
     return scaled / per_image(length.where(length > 0, 1.0), gradient)
 
 
-DIRECTIONS: dict[str, Callable[[Tensor], Tensor]] = {"sign": Tensor.sign, "l2": over_length, "linf": over_largest}
+def signs(gradient: Tensor) -> Tensor:
+    """The sign of every entry; NaN for an image whose gradient is no number, of which torch makes 0."""
+    found = gradient.sign()
+    lost = gradient.flatten(1)[:, 0].isnan()  # `input_gradient` leaves no image with some entries NaN
+    if lost.any():
+        found[lost] = torch.nan
+    return found
+
+
+DIRECTIONS: dict[str, Callable[[Tensor], Tensor]] = {"sign": signs, "l2": over_length, "linf": over_largest}
 
 
 def steepest(gradient: Tensor, norm: Norm) -> Tensor:
