@@ -94,6 +94,16 @@ def test_numbers_agree_if_each_lies_in_the_others_interval(tree, capsys, exponen
     assert f"{int(agrees)} within its interval, {int(not agrees)} beyond, 0 not judged" in output
 
 
+def test_an_interval_of_no_width_judges_nothing(tree, capsys):
+    """The slope of one fit, on two CPUs: no spread is known, and the verdict beside it tells whether it matters."""
+    write(tree, "exponents", {**CURVE, "exponent_low": 1.2, "exponent_high": 1.2}, {**CURVE, "curve": "fc/l2"})
+    git(tree, "commit", "-q", "-a", "-m", "without a spread")
+    new = {**CURVE, "exponent": 1.3, "exponent_low": 1.3, "exponent_high": 1.3}
+    write(tree, "exponents", new, {**CURVE, "curve": "fc/l2"})
+    assert compare(tree, "HEAD", "", False) is False
+    assert "not judged  small  exponents: numbers without an interval: 1, by up to 7.7%" in capsys.readouterr().out
+
+
 def test_an_accuracy_without_an_interval_has_wilsons_from_the_size_of_its_split(tree, capsys):
     """0.9 of 540 is in [0.872, 0.923] by Wilson's formula, 0.88 in [0.850, 0.905] and 0.87 in [0.839, 0.896]."""
     write(tree, "models", {**MODEL, "test_accuracy": 0.88})

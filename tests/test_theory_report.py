@@ -143,6 +143,11 @@ def test_a_net_that_nothing_flips_is_in_the_tables_and_breaks_no_figure(tmp_path
     assert theory["predictions"][0]["n_succeeded"] == "0"
     assert not {"takeovers", "histograms", "followed"} & theory.keys()
     assert draw_theory(theory, tmp_path) == ["error_predictions"]
+    made.add_attack("step_ll", {"gamma": gamma, **never, "scale": np.array(1.0)}, True)
+    made.write(tmp_path / "blind")
+    ties, curves = (read_csv(tmp_path / f"blind/{name}.csv") for name in ("ties", "label_blind_curves"))
+    assert draw_label_blind(ties, curves, tmp_path) == ["label_blind_firm"]
+    assert "nothing to show:" in (tmp_path / "label_blind_firm.svg").read_text("utf-8")
     shown = {f"theory/{name}": rows for name, rows in theory.items()} | {"order_statistics/exponents": []}
     assert lines(shown, "predictions")[0][4:] == ["too few"] * 2 + ["nowhere"] * 4 + ["none flips"]
     assert {len(row) for row in lines(shown, "gap-exponents")} == {6}

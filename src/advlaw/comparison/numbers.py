@@ -53,7 +53,7 @@ def estimate(table: Table, column: str, row: Row, sizes: Sizes) -> Estimate | No
         least = NORMAL**2 / (n_images + NORMAL**2)
         low, high = min(low, value - least), max(high, value + least)
         return Estimate(value, low if column.startswith("net_") else max(low, 0.0), min(high, 1.0))
-    if math.isnan(low) and math.isnan(high):
+    if (math.isnan(low) and math.isnan(high)) or low == high:  # an interval of no width is none: a fit's slope, say
         return Estimate(value)
     low, high = (-math.inf if math.isnan(low) else low), (math.inf if math.isnan(high) else high)
     return Estimate(value, min(low, value), max(high, value))  # a bootstrap's interval may leave its estimate out
