@@ -75,6 +75,9 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--threads", type=_positive, default=2, help="of the CPU (default 2); results depend on it a little"
     )
+    how.add_argument(
+        "--portable", action="store_true", help="the same bytes on every x86-64 CPU; matrix products are slower"
+    )
     how.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
     return commands
 

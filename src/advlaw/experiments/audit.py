@@ -58,6 +58,7 @@ class Audit:
     out: Path | None
     seed: int
     threads: int
+    portable: bool
     device: str
 
     @property
@@ -93,7 +94,7 @@ def audit(settings: Audit) -> None:
         {"eps_min": settings.eps_min, "eps_max": settings.eps_max, "count": settings.count},
         settings.steps,
         n_images,
-        {"seed": settings.seed, "threads": settings.threads, "device": settings.device, "portable": False},
+        {"seed": settings.seed, "threads": settings.threads, "device": settings.device, "portable": settings.portable},
     )
     validate(params, Study, folder / "params.yaml")
     print(f"{folder}: {n_images} images {dataset.images.shape[1:]}, {n_classes} classes; (pixels - {mean}) / {std}")

@@ -197,6 +197,8 @@ def _run_epoch(
         raise TrainingError(
             f"{key}: the training loss is {mean_loss} in epoch {epoch} at learning_rate = "
             f"{settings.learning_rate:g}; lower {key}.learning_rate"
+            + ", or, if it is so low already, see what the attack is given that has no gradient"
+            * (defence is not None)
         )
     return mean_loss
 
@@ -207,6 +209,10 @@ def accuracy(model: nn.Module, examples: Examples) -> float:
     model.eval()
     batches: Iterable[Tensor] = examples.images.split(EVALUATION_BATCH)
     logits = torch.cat([model(batch) for batch in batches])
-    if not logits.isfinite().all():
-        raise TrainingError("the net's logits are not finite: its weights have blown up; lower its learning_rate")
+    lost = int((~logits.isfinite()).any(dim=1).sum())
+    if lost:
+        raise TrainingError(
+            f"the net's logits are not finite for {lost} of {len(logits)} images: if it was trained here its weights have "
+            "blown up, so lower its learning_rate; if not, see its code, and that mean and std are those it is made for"
+        )
     return float((logits.argmax(dim=1) == examples.labels).double().mean())
