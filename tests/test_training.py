@@ -130,6 +130,7 @@ def test_training_learns_and_is_byte_identical_when_repeated(tmp_path, monkeypat
 def test_a_killed_training_resumes_to_the_same_bytes(tmp_path, monkeypatch):
     from advlaw.training import loop
 
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", float("inf"))  # however slow the machine is
     whole, history, _ = run(tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS, snapshot_epochs=[2, 5])
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     real = loop._run_epoch

@@ -212,7 +212,7 @@ def accuracy(model: nn.Module, examples: Examples) -> float:
     lost = int((~logits.isfinite()).any(dim=1).sum())
     if lost:
         raise TrainingError(
-            f"the net's logits are not finite for {lost} of {len(logits)} images: if it was trained here its weights have "
-            "blown up, so lower its learning_rate; if not, see its code, and that mean and std are those it is made for"
+            f"the net's logits are not finite for {lost} of {len(logits)} images: if it was trained here its weights "
+            "have blown up, so lower its learning_rate; if not, see its code, and that mean and std fit it"
         )
     return float((logits.argmax(dim=1) == examples.labels).double().mean())
