@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from repository import Repository, clone_committed
 from skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401
 
@@ -70,11 +71,18 @@ def committed(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """A repository in which the small study has been run and committed."""
-    repository = Repository(tmp_path_factory.mktemp("finished"))
-    repository.dvc("repro")
-    repository.commit("results")
+def finished(tmp_path_factory, worker_id):
+    """A repository in which the small study has been run and committed: one for all test processes, to be read only."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "finished"
+    done = folder.with_suffix(".done")
+    with FileLock(folder.with_suffix(".lock")):
+        if done.exists():
+            return Repository.at(folder)
+        repository = Repository(folder)
+        repository.dvc("repro")
+        repository.commit("results")
+        done.touch()
     return repository
 
 
@@ -82,6 +90,4 @@ def finished(tmp_path_factory):
 def repository(finished, tmp_path):
     """A copy of the finished repository, cache and all."""
     shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
-    copy = object.__new__(Repository)
-    copy.folder = tmp_path / "copy"
-    return copy
+    return Repository.at(tmp_path / "copy")

@@ -229,6 +229,8 @@ class Repository:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        shutil.rmtree(folder, ignore_errors=True)  # what another process began
+        folder.mkdir()
         for name in ("src", "stages", "datasets", "claims"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "dvc.lock"))
         files = ("dvc.yaml", "requirements.txt", "benchmarks/results.json", ".gitignore", ".dvcignore")
@@ -241,6 +243,13 @@ class Repository:
         self.git("config", "user.email", "test@example.org")
         self.git("config", "user.name", "test")
         self.commit("the small study")
+
+    @classmethod
+    def at(cls, folder: Path) -> "Repository":
+        """One that is there already."""
+        repository = object.__new__(cls)
+        repository.folder = folder
+        return repository
 
     @property
     def environment(self) -> dict[str, str]:

@@ -14,10 +14,10 @@ REST = {"fit"} | TOLD
 STRESS = {"stress@fc", "stress@fc_robust"}
 
 
-def test_nothing_reruns_when_nothing_changed_and_the_tree_is_clean(finished):
-    finished.dvc("repro")
-    assert ran(finished.dvc("repro")) == set()
-    assert finished.git("status", "--porcelain") == ""
+def test_nothing_reruns_when_nothing_changed_and_the_tree_is_clean(repository):
+    repository.dvc("repro")
+    assert ran(repository.dvc("repro")) == set()
+    assert repository.git("status", "--porcelain") == ""
 
 
 def test_eps_max_reruns_no_training_and_changes_one_line(repository):

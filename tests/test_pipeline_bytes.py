@@ -30,8 +30,7 @@ def test_experiments_in_a_snapshot_import_the_snapshot_s_code(repository):
 def test_a_training_killed_in_the_middle_resumes_to_the_same_bytes(repository):
     repository.change("widths:\n    - 16\n    epochs: 3", "widths:\n    - 64\n    - 64\n    epochs: 1500")
     shutil.copytree(repository.folder, repository.folder.parent / "whole", symlinks=True)
-    whole = object.__new__(Repository)
-    whole.folder = repository.folder.parent / "whole"
+    whole = Repository.at(repository.folder.parent / "whole")
     whole.dvc("repro", "train@fc")
 
     command = ["dvc", "repro", "train@fc"]

@@ -66,8 +66,7 @@ def test_every_backend_gives_the_same_bytes(repository, backend):
 def test_a_run_killed_three_times_ends_in_the_same_tables(repository):
     repository.change("nets: 3", "nets: 12")
     shutil.rmtree(repository.folder / ".ckpt", ignore_errors=True)
-    whole = object.__new__(Repository)
-    whole.folder = repository.folder.parent / "whole"
+    whole = Repository.at(repository.folder.parent / "whole")
     shutil.copytree(repository.folder, whole.folder, symlinks=True)
     whole.dvc("repro", *STAGES)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from conftest import CLASSES, SHAPE, SIZES, make_images, make_net
 from advlaw.config.model import Convolutional, FullyConnected, architecture
 from advlaw.data.clusters import clusters
 from advlaw.models.store import FINAL, at_accuracy, at_epoch, build, fitted_labels, load_model, save_model
+from advlaw.training import loop
 from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.loop import Examples, TrainingError, accuracy, learning_rate, train
 from advlaw.training.optimizer import Optimizer
@@ -37,8 +39,10 @@ def settings(**changes):
     return FullyConnected(**{**values, **changes})
 
 
-def run(tmp_path, monkeypatch, arch="fc", **changes):
+def run(tmp_path, monkeypatch, arch="fc", checkpoints=False, **changes):
+    """Train a small net; with a checkpoint after every epoch or none, as a slow machine is not to leave some behind."""
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", -1.0 if checkpoints else math.inf)
     torch.manual_seed(11)
     model = build({"arch": arch, "image_shape": SHAPE, "n_classes": CLASSES, **SIZES[arch]})
     chosen = settings(**changes)
@@ -128,11 +132,8 @@ def test_training_learns_and_is_byte_identical_when_repeated(tmp_path, monkeypat
 
 
 def test_a_killed_training_resumes_to_the_same_bytes(tmp_path, monkeypatch):
-    from advlaw.training import loop
-
-    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", float("inf"))  # however slow the machine is
-    whole, history, _ = run(tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS, snapshot_epochs=[2, 5])
-    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    kept = {"snapshots": SNAPSHOTS, "snapshot_epochs": [2, 5]}
+    whole, history, _ = run(tmp_path, monkeypatch, "cnn", **kept)
     real = loop._run_epoch
     ran = []
 
@@ -146,10 +147,8 @@ def test_a_killed_training_resumes_to_the_same_bytes(tmp_path, monkeypatch):
 
     monkeypatch.setattr(loop, "_run_epoch", killed)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS, snapshot_epochs=[2, 5])
-    resumed, resumed_history, checkpoint = run(
-        tmp_path, monkeypatch, "cnn", snapshots=SNAPSHOTS, snapshot_epochs=[2, 5]
-    )
+        run(tmp_path, monkeypatch, "cnn", checkpoints=True, **kept)
+    resumed, resumed_history, checkpoint = run(tmp_path, monkeypatch, "cnn", checkpoints=True, **kept)
     assert ran == [1, 2, 3, "killed", 4, 5, 6]
     assert fingerprint(resumed) == fingerprint(whole)
     assert resumed_history.rows == history.rows
