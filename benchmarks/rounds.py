@@ -3,10 +3,13 @@
 What is compared is the same work with the same result: every benchmark checks that before it times anything.
 """
 
+import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -123,3 +126,23 @@ def _flops(job: Job) -> int:
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
+
+
+def machine(setting: Setting, peers: Sequence[str]) -> dict[str, Any]:
+    """Where this was measured, and the versions of `peers`."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "processor": torch.cuda.get_device_name() if setting.device.type == "cuda" else processor(),
+        "threads": 1,
+        "matmul_gflops": round(matmul_rate(setting.device) / 1e9, 1),
+        "python": platform.python_version(),
+        "torch": torch.__version__.partition("+")[0],
+        "versions": {name: version(name) for name in peers},
+    }
+
+
+def processor() -> str:
+    """The processor's name as Linux gives it."""
+    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -5,22 +5,18 @@ writes  benchmarks/results.json (results_cuda.json): machine, versions, date and
 """
 
 import argparse
-import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import attacks
 import logits
 import pipeline
 import population
 import response
-import torch
 import training
-from rounds import Line, Setting, matmul_rate
+from rounds import Line, Setting, machine
 
 from advlaw.core.io import write_json
 from advlaw.core.runtime import configure
@@ -54,27 +50,7 @@ def main() -> None:
     print(f"{time.monotonic() - start:.0f} s")
     if arguments.only == list(PARTS):
         name = "results.json" if arguments.device == "cpu" else "results_cuda.json"
-        write_json(Path(__file__).parent / name, {"lines": rows, **machine(setting)})
-
-
-def machine(setting: Setting) -> dict[str, Any]:
-    """Where this was measured."""
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "processor": torch.cuda.get_device_name() if setting.device.type == "cuda" else processor(),
-        "threads": 1,
-        "matmul_gflops": round(matmul_rate(setting.device) / 1e9, 1),
-        "python": platform.python_version(),
-        "torch": torch.__version__.partition("+")[0],
-        "versions": {name: version(name) for name in PEERS},
-    }
-
-
-def processor() -> str:
-    """The processor's name as Linux gives it."""
-    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+        write_json(Path(__file__).parent / name, {"lines": rows, **machine(setting, PEERS)})
 
 
 if __name__ == "__main__":

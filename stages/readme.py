@@ -39,7 +39,10 @@ def shared_blocks(studies: dict[str, tuple[str, dict[str, list[Row]] | None]]) -
     return {
         "claims": counts_table({**claims, "each on its best study": on_best}) + least_squares_line(on_best),
         "claims one by one": claims_table(on_best),
-        "benchmarks": benchmarks_table(json.loads(Path("benchmarks/results.json").read_text(encoding="utf-8"))),
+        **{
+            name: benchmarks_table(json.loads(Path("benchmarks", file).read_text(encoding="utf-8")))
+            for name, file in (("benchmarks", "results.json"), ("portable", "portable.json"))
+        },
     }
 
 

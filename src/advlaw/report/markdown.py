@@ -1,6 +1,7 @@
 """The README and the pages of docs/, with tables made from the studies' committed tables."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from advlaw.claims.verdict import PAPER_RANGES, PAPER_VALUES, verdict
 from advlaw.report import population_tables, robustness_tables, theory_tables
@@ -84,7 +85,10 @@ def _defence(row: Row) -> str:
 
 
 def studies_table(studies: dict[str, tuple[str, list[Row] | None]]) -> str:
-    """A line per study: name -> the command that runs it and its exponents.csv, or None where it was not run here."""
+    """A line per study: name -> the command that runs it and its exponents.csv, or None where it was not run here.
+
+    A file studies/<name>/DUE says why what is committed lags behind the code.
+    """
     columns = ["study", "run it", "data", "nets attacked:", "curves:", "results"]
     rows = []
     for name, (command, exponents) in studies.items():
@@ -93,7 +97,9 @@ def studies_table(studies: dict[str, tuple[str, list[Row] | None]]) -> str:
             curves = list(_reported(exponents))
             data = ", ".join(dict.fromkeys(row["dataset"] for row in curves))
             nets = len({row["model"] for row in curves})
-            cells = [data, str(nets), str(len(curves)), f"[plots/{name}](plots/{name})"]
+            due = Path("studies", name, "DUE")
+            lags = f", [rerun due]({due.as_posix()})" if due.is_file() else ""
+            cells = [data, str(nets), str(len(curves)), f"[plots/{name}](plots/{name}){lags}"]
         rows.append([name, f"`{command}`", *cells])
     return table(columns, rows)
 

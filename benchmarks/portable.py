@@ -1,0 +1,132 @@
+"""What the same bytes on every CPU cost: `portable: true` against the fastest instructions of this CPU.
+
+    python benchmarks/portable.py
+writes  benchmarks/portable.json: machine, date and all lines; the default study's is of `dvc repro` in fresh clones
+
+Instructions are chosen once a process, so each side computes in a process of its own, and they take turns.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import torch
+from rounds import Job, Line, Setting, machine, seconds
+
+from advlaw.core.io import write_json
+from advlaw.core.runtime import PORTABLE, configure
+
+ROOT = Path(__file__).parents[1]
+CPU = torch.device("cpu")
+ROUNDS = 9
+SIDES = {"portable": True, "fastest": False}
+JOBS = {
+    "matrix product": ("–", "1024 x 1024 x 1024, float32"),
+    "convolution": ("–", "250 x 32 x 14 x 14 to 64 channels, 3 x 3"),
+    "gradient step": ("FC-200-200-200", "64 images of 8 x 8"),
+    "forward pass": ("FC-200-200-200", "500 images of 8 x 8"),
+}
+
+
+def jobs() -> dict[str, Job]:
+    """What a side computes, by the names of JOBS."""
+    from torch.nn.functional import conv2d, cross_entropy
+
+    from advlaw.models.store import build
+
+    torch.manual_seed(0)
+    square = torch.randn(1024, 1024)
+    pixels = torch.randn(250, 32, 14, 14).to(memory_format=torch.channels_last)
+    kernels = torch.randn(64, 32, 3, 3).to(memory_format=torch.channels_last)
+    net = build({"arch": "fc", "image_shape": [1, 8, 8], "n_classes": 10, "widths": [200, 200, 200]})
+    images, labels = torch.rand(500, 1, 8, 8) * 255, torch.arange(64) % 10
+
+    def gradient() -> object:
+        return torch.autograd.grad(cross_entropy(net(images[:64]), labels), list(net.parameters()))
+
+    def forward() -> object:
+        with torch.inference_mode():
+            return net(images)
+
+    return {
+        "matrix product": lambda: square @ square,
+        "convolution": lambda: conv2d(pixels, kernels, padding=1),
+        "gradient step": lambda: [gradient() for _ in range(20)],
+        "forward pass": lambda: [forward() for _ in range(20)],
+    }
+
+
+def serve(portable: bool) -> None:
+    """A side: reads a job's name, answers with the seconds that it took, until there are no more."""
+    configure(threads=1, device="cpu", portable=portable)
+    work = jobs()
+    for job in work.values():
+        job()  # the first time does not count
+    for line in sys.stdin:
+        print(seconds(work[line.strip()], CPU), flush=True)
+
+
+def lines() -> Iterator[Line]:
+    """The fastest instructions over the portable ones, for every job."""
+    clean = {name: value for name, value in os.environ.items() if name not in PORTABLE}
+    sides = {
+        side: subprocess.Popen(
+            [sys.executable, __file__, side], env=clean, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for side in SIDES
+    }
+    for what, (net, work) in JOBS.items():
+        times: dict[str, list[float]] = {side: [] for side in sides}
+        for _ in range(ROUNDS):
+            for side, process in sides.items():
+                assert process.stdin is not None
+                assert process.stdout is not None
+                print(what, file=process.stdin, flush=True)
+                times[side].append(float(process.stdout.readline()))
+        yield line(what, net, work, times)
+    for process in sides.values():
+        process.communicate()
+
+
+def study() -> Line:
+    """The default study from nothing, once each way; what is run of DVC and Python is the same on both sides."""
+    times: dict[str, list[float]] = {}
+    for side, portable in SIDES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["git", "clone", "-q", str(ROOT), folder], check=True)
+            params = Path(folder) / "params.yaml"
+            wanted = f"portable: {str(portable).lower()}"
+            params.write_text(params.read_text("utf-8").replace("portable: true", wanted), encoding="utf-8")
+            start = time.perf_counter()
+            subprocess.run(["dvc", "repro", "-q"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+            times[side] = [time.perf_counter() - start]
+    return line("dvc repro", "–", "the default study from nothing, 2 threads", times)
+
+
+def line(what: str, net: str, work: str, times: dict[str, list[float]]) -> Line:
+    ours, theirs = times["portable"], times["fastest"]
+    ratios = [their / our for their, our in zip(theirs, ours, strict=True)]
+    extremes = median(ratios), min(ratios), max(ratios)
+    found = Line(what, net, work, "fastest instructions", median(ours), median(theirs), *extremes, None, len(ours))
+    print(json.dumps(found.as_row(), ensure_ascii=False), flush=True)
+    return found
+
+
+def main() -> None:
+    rows = [found.as_row() for found in [*lines(), study()]]
+    write_json(
+        Path(__file__).parent / "portable.json", {"lines": rows, **machine(Setting(CPU, ROUNDS), ("dvc", "numpy"))}
+    )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        serve(SIDES[sys.argv[1]])
+    else:
+        main()
