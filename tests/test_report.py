@@ -14,7 +14,7 @@ from test_fitting import planted
 from advlaw.claims.verdict import PAPER_RANGES, verdict
 from advlaw.config.fit import Fit
 from advlaw.config.sweep import Sweep
-from advlaw.core.io import read_csv, write_csv, write_json
+from advlaw.core.io import read_csv, write_csv, write_json, write_text
 from advlaw.figures.error_curves import draw_figures, exponent_text
 from advlaw.figures.gaps import draw_gaps
 from advlaw.figures.methods import METHODS, draw_methods
@@ -153,6 +153,14 @@ def test_the_tables_of_a_page_are_the_pipeline_s(monkeypatch, committed, page):
         assert f"<!-- {name} -->" not in text or replace_block(text, name, shared[name]) == text
     known = {f"{name} {study}" for name in BLOCKS for study in studies} | {"studies", *shared}
     assert set(re.findall("<!-- ([^/].*?) -->", text)) <= known
+
+
+def test_a_study_whose_rerun_is_due_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    row = {"is_reported": "true", "labels": "original", "dataset": "mnist", "model": "fc"}
+    assert studies_table({"mnist": ("x", [row])}).endswith("| [plots/mnist](plots/mnist) |")
+    write_text(tmp_path / "studies/mnist/DUE", "New code.\n")
+    assert studies_table({"mnist": ("x", [row])}).endswith("| [plots/mnist](plots/mnist), [rerun due](studies/mnist/DUE) |")
 
 
 def test_a_study_that_was_not_run_says_so():
