@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from rounds import Line, Setting, compare
 
-from advlaw.experiments.iid_logits import sample_gaps
+from advlaw.theory.iid import sample_gaps
 
 SAMPLES, CLASSES, RANKS, CHUNK = 5_000_000, 10, 5, 1_000_000
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from advlaw.config.population import PopulationTraining
 from advlaw.data.clusters import clusters
-from advlaw.experiments.population import Recipe, Sampled, fit, untrained
 from advlaw.models.classifier import Classifier
 from advlaw.models.store import in_fast_layout
 from advlaw.training.loop import Examples
+from advlaw.trials.train import Recipe, Sampled, fit, untrained
 
 SHAPE, N_CLASSES = [1, 28, 28], 10
 ARCHITECTURES = {

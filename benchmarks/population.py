@@ -19,10 +19,10 @@ from torchvision.transforms import ToTensor
 from advlaw.config.population import Population, PopulationTraining
 from advlaw.config.section import read_section
 from advlaw.core.rng import derived_seed
-from advlaw.experiments.population import Recipe, Sampled, fit, learning_rate, order, population, untrained
-from advlaw.experiments.together import groups, train_stacked
 from advlaw.models.store import in_fast_layout
 from advlaw.training.loop import Examples
+from advlaw.trials.stacked import groups, train_stacked
+from advlaw.trials.train import Recipe, Sampled, fit, learning_rate, order, population, untrained
 
 GROUPS = {  # which kinds, how many nets, how many images
     "as drawn": (("fc", "cnn"), 10, 2560),

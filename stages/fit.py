@@ -20,7 +20,7 @@ from advlaw.core.progress import progress
 from advlaw.core.rng import generator
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
-from advlaw.fitting.tables import Curve, Tables
+from advlaw.tables.curves import Curve, Tables
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from advlaw.config.theory import OrderStatistics
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_csv
 from advlaw.core.runtime import configure
-from advlaw.experiments.iid_logits import order_statistics
+from advlaw.theory.iid import order_statistics
 
 
 def main() -> None:

@@ -11,17 +11,17 @@ import json
 from functools import partial
 from pathlib import Path
 
-from advlaw.claims.verdict import POPULATION_RANGES
 from advlaw.config.attack import Grid, OneStepAttack
 from advlaw.config.fit import Fit
 from advlaw.config.population import PopulationSweep, Workers
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
-from advlaw.experiments.fan_out import cache_path, code_sha256, fan_out, sha256
-from advlaw.experiments.population import Sampled
-from advlaw.experiments.population_summary import write_tables
-from advlaw.experiments.population_table import Protocol, Trained, columns, measured
+from advlaw.papers.ranges import POPULATION_RANGES
+from advlaw.tables.trials import write_tables
+from advlaw.trials.measure import Protocol, Trained, columns, measured
+from advlaw.trials.train import Sampled
+from advlaw.trials.workers import cache_path, code_sha256, fan_out, sha256
 
 
 def main() -> None:

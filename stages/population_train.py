@@ -15,9 +15,9 @@ from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_json
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
-from advlaw.experiments.fan_out import cache_path, code_sha256, collect, fan_out, sha256
-from advlaw.experiments.population import Recipe, flops, n_parameters, population, result, train_alone
-from advlaw.experiments.together import train_group, train_together
+from advlaw.trials.stacked import train_group, train_together
+from advlaw.trials.train import Recipe, flops, n_parameters, population, result, train_alone
+from advlaw.trials.workers import cache_path, code_sha256, collect, fan_out, sha256
 
 
 def main() -> None:

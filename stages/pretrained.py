@@ -21,8 +21,8 @@ from advlaw.core.progress import download_progress
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
 from advlaw.data.download import Place, fetch_for_verification, forget_downloads
-from advlaw.experiments.own import own_model
-from advlaw.models.foreign import pretrained
+from advlaw.foreign.taken import own_model
+from advlaw.foreign.weights import pretrained
 from advlaw.models.store import FINAL, Spec, in_fast_layout, load_model, save_model
 from advlaw.training.loop import Examples, accuracy
 

@@ -20,8 +20,8 @@ from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
+from advlaw.evaluation.response import L2, follow_rays, measure_logits, measure_response
 from advlaw.evaluation.sweep import Randomness, grid
-from advlaw.experiments.response import L2, follow_rays, measure_logits, measure_response
 from advlaw.models.store import at_epoch, kept_epochs, load_model
 
 

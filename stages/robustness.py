@@ -12,7 +12,7 @@ from advlaw.config.robustness import Robustness
 from advlaw.config.section import read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_npz, write_csv
-from advlaw.fitting.robustness import ACCURACY_COLUMNS, GAIN_COLUMNS, accuracy_rows, gain_rows
+from advlaw.tables.worst_case import ACCURACY_COLUMNS, GAIN_COLUMNS, accuracy_rows, gain_rows
 
 
 def main() -> None:

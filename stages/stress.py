@@ -17,7 +17,7 @@ from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
-from advlaw.experiments.stress import Method, stressed
+from advlaw.evaluation.worst_case import Method, stressed
 from advlaw.models.store import load_model
 
 

@@ -16,7 +16,7 @@ from advlaw.config.theory import Net, Rays, Theory
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_npz
 from advlaw.core.progress import progress
-from advlaw.theory.tables import Tables
+from advlaw.tables.theory import Tables
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from advlaw.config.model import Model
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
-from advlaw.experiments.training import Place, train_net
+from advlaw.trials.net import Place, train_net
 
 
 def main() -> None:

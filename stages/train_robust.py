@@ -13,8 +13,8 @@ from advlaw.config.robust import RobustModel
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
-from advlaw.experiments.defence import adversarial_defence
-from advlaw.experiments.training import Place, train_net
+from advlaw.trials.defence import adversarial_defence
+from advlaw.trials.net import Place, train_net
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ from advlaw.attacks.one_step import one_step_direction
 from advlaw.config.attack import AbsoluteStep, IterativeAttack, RelativeStep
 from advlaw.config.model import FullyConnected
 from advlaw.config.robust import Adversarial, FixedEps, RandomEps
-from advlaw.experiments.defence import adversarial_defence, perturbation
 from advlaw.models.store import build
 from advlaw.training.adversarial import AdversarialMinibatches, attacked_mode, drawn_eps
 from advlaw.training.augment import crop_and_flip
@@ -20,6 +19,7 @@ from advlaw.training.loop import learning_rate, train
 from advlaw.training.objective import entropy, minibatch_loss
 from advlaw.training.optimizer import Optimizer
 from advlaw.training.overfitting import overfitted_at
+from advlaw.trials.defence import adversarial_defence, perturbation
 
 KURAKIN = RandomEps(sigma=8.0, largest=16.0)
 STEP_LL = one_step(target="least_likely", clip=True)

@@ -14,12 +14,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
+from advlaw.audit.command import _yaml
+from advlaw.audit.images import Source, read_images
+from advlaw.audit.params import audit_params
 from advlaw.config.study import load_study
 from advlaw.core.io import read_csv, write_json, write_text
 from advlaw.data.dataset import read_dataset
-from advlaw.experiments.audit import _yaml
-from advlaw.experiments.audit_data import Source, read_images
-from advlaw.experiments.audit_params import audit_params
 
 ROOT = Path(__file__).parents[1]
 CODE = """

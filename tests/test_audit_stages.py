@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from advlaw.audit import stages as audit_stages
+from advlaw.audit.folder import HEADER, check_folder, net_name
+from advlaw.audit.stages import alone, is_done, outputs, remember, run_stage, take_back
 from advlaw.core import command
 from advlaw.core.io import write_text
-from advlaw.experiments import audit_stages
-from advlaw.experiments.audit_folder import HEADER, check_folder, net_name
-from advlaw.experiments.audit_stages import alone, is_done, outputs, remember, run_stage, take_back
 
 ROOT = Path(__file__).parents[1]
 
@@ -175,7 +175,7 @@ AUDIT = """
 import sys
 from pathlib import Path
 from advlaw.core.command import heed_signals, run
-from advlaw.experiments import audit_stages
+from advlaw.audit import stages as audit_stages
 audit_stages.ROOT = Path(sys.argv[1])
 def main():
     heed_signals()

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from advlaw.audit.command import _check_accuracy
+from advlaw.audit.summary import print_summary, why_none
 from advlaw.core.io import write_csv, write_text
-from advlaw.experiments.audit import _check_accuracy
-from advlaw.experiments.audit_summary import print_summary, why_none
 
 EPS = (0.5, 1.0, 2.0, 4.0)
 

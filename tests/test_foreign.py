@@ -13,7 +13,7 @@ from test_resnet import CLASSES, SHAPE, random_net
 
 from advlaw.config.pretrained import Pretrained, PretrainedModel
 from advlaw.config.section import ParamsError, validate
-from advlaw.models.foreign import digest, our_name, pretrained, read_tensors
+from advlaw.foreign.weights import digest, our_name, pretrained, read_tensors
 
 RESNET32 = {
     "dataset": "cifar10",

@@ -11,7 +11,7 @@ import torch
 from test_foreign import RESNET32, entry, make_spec
 
 from advlaw.data.cifar10 import FOLDER, read_records
-from advlaw.models.foreign import pretrained
+from advlaw.foreign.weights import pretrained
 from advlaw.models.store import in_fast_layout
 
 

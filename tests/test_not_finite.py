@@ -10,13 +10,13 @@ from advlaw.attacks import apgd, iterative, query
 from advlaw.config.attack import AutoPGD, Square
 from advlaw.config.fit import Fit
 from advlaw.evaluation.each_eps import sweep_each_eps
+from advlaw.evaluation.response import measure_response
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
-from advlaw.experiments.response import measure_response
-from advlaw.experiments.stress import Method, stressed
+from advlaw.evaluation.worst_case import Method, stressed
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
-from advlaw.fitting.robustness import judged
-from advlaw.models.own import classifier
+from advlaw.foreign.wrapped import classifier
+from advlaw.tables.worst_case import judged
 
 RANDOM = Randomness(0, ("x",))
 EPS = np.geomspace(0.5, 20.0, 8)

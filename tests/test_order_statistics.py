@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from advlaw.config.theory import OrderStatistics
-from advlaw.experiments.iid_logits import CHUNK, QUANTILES, order_statistics, sample_gaps
+from advlaw.theory.iid import CHUNK, QUANTILES, order_statistics, sample_gaps
 from advlaw.theory.order_statistics import (
     LAWS,
     gap_density,

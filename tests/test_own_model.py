@@ -19,10 +19,10 @@ from advlaw.config.pretrained import OwnFile, OwnModule, PretrainedModel
 from advlaw.config.section import ParamsError, validate
 from advlaw.core.io import read_npz, write_json
 from advlaw.data.dataset import Dataset, write_dataset
+from advlaw.evaluation.response import measure_response
 from advlaw.evaluation.sweep import Randomness
-from advlaw.experiments.own import own_model
-from advlaw.experiments.response import measure_response
-from advlaw.models import own
+from advlaw.foreign import wrapped as own
+from advlaw.foreign.taken import own_model
 from advlaw.models.store import FINAL, load_model, save_model
 
 ROOT = Path(__file__).parents[1]

@@ -7,7 +7,7 @@ from conftest import make_images
 from safetensors.torch import save_file
 from test_own_model import CPU, assert_is, folder, module, normalised, raw, stored  # noqa: F401, a fixture
 
-from advlaw.experiments.own import own_model
+from advlaw.foreign.taken import own_model
 from advlaw.models.store import FINAL, load_model, save_model
 
 NETS = '''

@@ -17,14 +17,14 @@ from advlaw.config.population import Architectures, PopulationTraining, Workers
 from advlaw.core.io import read_csv
 from advlaw.data.dataset import Dataset, write_dataset
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
-from advlaw.experiments import together
-from advlaw.experiments.fan_out import cache_path, code_sha256, fan_out, keep
-from advlaw.experiments.population import Recipe, Sampled, examples, flops, n_parameters, result, train_alone, trained
-from advlaw.experiments.population_summary import distributions, write_tables
-from advlaw.experiments.population_table import Protocol, Trained, columns, gradient_norms, measured
-from advlaw.experiments.together import MAX_PADDING, groups, largest_spec, train_group
 from advlaw.models.sampling import net_name, sampled_architecture
 from advlaw.models.store import build
+from advlaw.tables.trials import distributions, write_tables
+from advlaw.trials import stacked as together
+from advlaw.trials.measure import Protocol, Trained, columns, gradient_norms, measured
+from advlaw.trials.stacked import MAX_PADDING, groups, largest_spec, train_group
+from advlaw.trials.train import Recipe, Sampled, examples, flops, n_parameters, result, train_alone, trained
+from advlaw.trials.workers import cache_path, code_sha256, fan_out, keep
 
 ROOT = Path(__file__).parents[1]
 SHAPE = {"image_shape": [1, 8, 8], "n_classes": 10}

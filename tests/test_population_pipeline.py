@@ -11,7 +11,7 @@ import pytest
 from repository import Repository, ran
 
 from advlaw.config.population import Workers
-from advlaw.experiments.fan_out import fan_out
+from advlaw.trials.workers import fan_out
 
 pytestmark = pytest.mark.slow
 STAGES = ("population_train", "population_sweep")

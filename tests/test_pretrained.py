@@ -15,7 +15,7 @@ from test_resnet import CLASSES, SHAPE
 
 from advlaw.core.io import read_csv, write_json
 from advlaw.data.dataset import Dataset, read_dataset, write_dataset
-from advlaw.models.foreign import digest, read_tensors
+from advlaw.foreign.weights import digest, read_tensors
 from advlaw.models.store import load_model
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ from conftest import one_step
 from repository import committed_files
 from test_fitting import planted
 
-from advlaw.claims.verdict import PAPER_RANGES, verdict
+from advlaw.claims.verdict import verdict
 from advlaw.config.fit import Fit
 from advlaw.config.sweep import Sweep
 from advlaw.core.io import read_csv, write_csv, write_json, write_text
@@ -21,10 +21,11 @@ from advlaw.figures.methods import METHODS, draw_methods
 from advlaw.figures.population import draw_population
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
-from advlaw.fitting.tables import Curve, Tables
+from advlaw.papers.ranges import PAPER_RANGES
 from advlaw.report.benchmarks import benchmarks_table
 from advlaw.report.claims_tables import claims_table, least_squares_line
 from advlaw.report.markdown import BLOCKS, filled, replace_block, shuffled_table, studies_table
+from advlaw.tables.curves import Curve, Tables
 
 ROOT = Path(__file__).parents[1]
 

@@ -12,10 +12,10 @@ from advlaw.attacks.draws import Draws
 from advlaw.config.attack import AutoPGD, Square
 from advlaw.config.robustness import Protocol
 from advlaw.core.io import read_csv, write_csv
-from advlaw.experiments.stress import Method, stressed
+from advlaw.evaluation.worst_case import Method, stressed
 from advlaw.figures.defences import draw_defences, look_of
 from advlaw.fitting.proportions import paired_difference, wilson
-from advlaw.fitting.robustness import ACCURACY_COLUMNS, accuracy_rows, gain_rows, worst_case
+from advlaw.tables.worst_case import ACCURACY_COLUMNS, accuracy_rows, gain_rows, worst_case
 
 EPS = [1.0, 4.0, 16.0]
 WEAK, STRONG, MOVED = "one_step.fgsm", "iterative.pgd", "transferred:one_step.fgsm"

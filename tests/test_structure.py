@@ -14,14 +14,18 @@ BOTTOM = {"data", "models", "training", "attacks", "fitting"}
 BASE = {"config", "core"}
 ALLOWED = {
     **dict.fromkeys(BOTTOM, BASE),
-    "evaluation": BASE | {"attacks", "models"},
+    "evaluation": BASE | {"attacks", "models", "theory"},
     "theory": BASE | {"attacks", "fitting"},
-    "experiments": BASE | BOTTOM | {"evaluation", "theory"},
-    "figures": BASE,
-    "claims": BASE,
-    "report": BASE | {"claims"},
+    "foreign": BASE | {"models"},
+    "trials": BASE | BOTTOM | {"evaluation"},
+    "tables": BASE | {"fitting", "theory"},
+    "audit": BASE | {"data"},
+    "papers": set(),
+    "figures": BASE | {"papers"},
+    "claims": BASE | {"papers"},
+    "report": BASE | {"claims", "papers"},
     "comparison": BASE | {"claims", "fitting"},
-    "__main__.py": BASE | {"experiments"},
+    "__main__.py": BASE | {"audit"},
     "config": {"config", "core"},
     "core": {"core"},
 }
@@ -92,10 +96,13 @@ def stages(file: Path) -> dict[str, dict]:
     return {name: entry.get("do", entry) for name, entry in entries.items()}
 
 
+OWN = {"src/advlaw/foreign/module.py", "src/advlaw/foreign/program.py"}  # a person's own models
 BY_NAME = {  # what a stage imports by name, as its entry says
-    **{name: {"src/advlaw/models/${item.arch}.py"} for name in ("train", "train_robust", "pretrained")},
-    "sweep": {"src/advlaw/attacks/${item.family}.py"},
-    "stress": {f"src/advlaw/attacks/{family}.py" for family in ("one_step", "iterative", "apgd", "query")},
+    **{name: {"src/advlaw/models/${item.arch}.py"} for name in ("train", "train_robust")},
+    "pretrained": OWN,
+    "sweep": {"src/advlaw/attacks/${item.family}.py", *OWN},
+    "stress": {*(f"src/advlaw/attacks/{family}.py" for family in ("one_step", "iterative", "apgd", "query")), *OWN},
+    "response": OWN,
 }
 READ_IN = {"claims": "src/advlaw/claims/study.py"}  # where a stage's params are read, if not in its script
 STAGES = {**stages(ROOT / "dvc.yaml"), **stages(ROOT / "datasets" / "dvc.yaml")}

@@ -9,8 +9,8 @@ from scipy.stats import binom
 from advlaw.attacks.draws import Draws
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.config.theory import Rays
+from advlaw.evaluation.response import L2, at_quantiles, follow_rays, measure_logits, measure_response
 from advlaw.evaluation.sweep import Randomness, grid
-from advlaw.experiments.response import L2, at_quantiles, follow_rays, measure_logits, measure_response
 from advlaw.models.store import build
 from advlaw.theory import predictions
 from advlaw.theory.logit_gaps import bin_edges, density
@@ -139,7 +139,7 @@ def test_the_response_of_a_batch_is_that_of_its_images(monkeypatch):
     labels = net(images).argmax(dim=1)
     eps = grid(0.5, 64.0, 6, "linf", 64)
     whole = measure_response(net, images, labels, one_step(), eps, RANDOM)
-    monkeypatch.setattr("advlaw.experiments.response.BATCH", 7)
+    monkeypatch.setattr("advlaw.evaluation.response.BATCH", 7)
     parts = measure_response(net, images, labels, one_step(), eps, RANDOM)
     np.testing.assert_allclose(parts["gamma"], whole["gamma"], rtol=1e-10, atol=1e-14)
 

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
+from advlaw.audit.command import Audit, audit
 from advlaw.core.command import heed_signals, run, said
-from advlaw.experiments.audit import Audit, audit
 
 AUDIT = """\
 Attack one model on images of one's own and report how its adversarial error grows: FGSM, its L2 form, step l.l. and

@@ -17,7 +17,7 @@ from advlaw.claims.finding import (
     shown,
 )
 from advlaw.claims.study import Row, Study, by_curve, estimate, is_analogue, near, number, preferring
-from advlaw.claims.verdict import LEAST_LIKELY, PAPER_VALUES, POPULATION_RANGES, TRUE_LABEL
+from advlaw.papers.ranges import LEAST_LIKELY, PAPER_VALUES, POPULATION_RANGES, TRUE_LABEL
 
 EXPONENT, STRAIGHT = "exponent", "exponent by least squares"
 MNIST_BY_ATTACK = {attack: value for (_, labels, attack), value in PAPER_VALUES.items() if labels == "original"}

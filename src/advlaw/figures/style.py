@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advlaw.core.io import replacing
+from advlaw.papers import names
 
 Row = dict[str, str]
 TEXT_WIDTH_INCHES = 6.75
@@ -42,19 +43,8 @@ RC: Any = {
 }
 
 
-# as the two papers call them; L2 is drawn on the shared axis of root-mean-square perturbations
-ATTACK_NAMES = {
-    "fgsm": "FGSM",
-    "l2": "L2 (ε = ‖·‖₂ / √D)",
-    "fast_linf": "fast grad. L∞",
-    "fgsm_predicted": "FGSM-pred",
-    "fast_entropy": "fast entropy",
-    "step_ll": "step l.l.",
-    "step_rnd": "step rnd.",
-    "random_sign": "sign of random noise",
-    "truncated_normal": "truncated normal noise",
-    "pgd": "PGD",
-}
+# L2 is drawn on the shared axis of root-mean-square perturbations
+ATTACK_NAMES = {**names.ATTACK_NAMES, "l2": "L2 (ε = ‖·‖₂ / √D)"}
 
 
 def grouped(rows: list[Row], *names: str, only: Sequence[str] | None = None) -> dict[Any, list[Row]]:

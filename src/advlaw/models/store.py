@@ -21,14 +21,19 @@ from advlaw.core.io import replacing, write_json
 from advlaw.models.classifier import Classifier
 
 Spec = dict[str, Any]
+FOREIGN = {"own_module": "module", "own_file": "program"}  # arch -> file of advlaw.foreign; others are of this folder
 FINAL = "weights"
 DIGEST = "sha256"
 
 
 def build(spec: Spec) -> Classifier:
-    """The untrained net of a spec {arch, image_shape, n_classes, **sizes}; `arch` names a file of this folder."""
+    """The untrained net of a spec {arch, image_shape, n_classes, **sizes}; `arch` names a file of this folder.
+
+    Or, in FOREIGN, one of `advlaw.foreign`: a person's own model.
+    """
     sizes = {key: value for key, value in spec.items() if key not in ("arch", "image_shape", "n_classes")}
-    module = importlib.import_module(f"advlaw.models.{spec['arch']}")
+    arch = spec["arch"]
+    module = importlib.import_module(f"advlaw.foreign.{FOREIGN[arch]}" if arch in FOREIGN else f"advlaw.models.{arch}")
     return module.build(tuple(spec["image_shape"]), spec["n_classes"], **sizes)
 
 

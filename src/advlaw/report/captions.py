@@ -6,10 +6,10 @@ No number is written here: it is read from a table of the study, or the words ar
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from advlaw.papers.names import ATTACK_NAMES
 from advlaw.report.cells import Row, interval
 
 Tables = dict[str, list[Row]]
-ATTACKS = {"fgsm": "FGSM", "step_ll": "step l.l.", "fgsm_predicted": "FGSM-pred", "step_rnd": "step rnd."}
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _label_blind(net: str, tables: Tables) -> str:
     for row in tables.get("theory/label_blind", []):
         is_wanted = (row["net"], row["kind"], row["estimator"]) == (net, "net", "maximum_likelihood")
         if is_wanted and row["speeds"] == "measured" and row["exponent"]:
-            found.append(f"{ATTACKS.get(row['attack'], row['attack'])} {interval(row)}")
+            found.append(f"{ATTACK_NAMES.get(row['attack'], row['attack'])} {interval(row)}")
     return _joined(words, _listed("Net exponents as measured", found))
 
 
@@ -152,7 +152,7 @@ def _population(estimate: str) -> Callable[[str, Tables], str]:
             if (row["nets"], row["estimate"]) != ("all", estimate) or row["n_nets"] == "0":
                 continue
             middle, low, high = (float(row[f"quantile_{q}"]) for q in ("0.5", "0.05", "0.95"))
-            attack = ATTACKS.get(row["attack"], row["attack"])
+            attack = ATTACK_NAMES.get(row["attack"], row["attack"])
             found.append(f"{attack} {middle:.2f} [{low:.2f}, {high:.2f}] over {row['n_nets']} nets")
         return _listed("Median net exponent by least squares [5 %, 95 %]", found)
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from advlaw.claims.verdict import PAPER_RANGES, PAPER_VALUES, verdict
+from advlaw.claims.verdict import verdict
+from advlaw.papers.ranges import PAPER_RANGES, PAPER_VALUES
 from advlaw.report import population_tables, robustness_tables, theory_tables
 from advlaw.report.cells import Row, interval, table
 

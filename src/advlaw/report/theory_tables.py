@@ -1,9 +1,9 @@
 """The tables of docs/theory.md and docs/label_blind.md, from a study's committed tables."""
 
+from advlaw.papers.names import ATTACK_NAMES
 from advlaw.report.cells import Row, interval, table
 
 Tables = dict[str, list[Row]]
-ATTACKS = {"l2": "L2", "fgsm": "FGSM", "fgsm_predicted": "FGSM-pred", "step_ll": "step l.l.", "step_rnd": "step rnd."}
 SPEEDS = {"constant": "one speed for all", "linear": "its own linear response", "measured": "measured"}
 GAPS = ("Δ₁₂", "Δ₁₃", "Δ₁₄", "Δ₁₅")
 FEWEST_IMAGES, ALWAYS_RIGHT = 1000, 0.98
@@ -29,7 +29,7 @@ def predictions_table(tables: Tables) -> str:
             for found in tables["theory/agreement"]
             if (found["net"], found["attack"]) == (row["net"], row["attack"])
         }
-        cells = [row["dataset"], row["net"], ATTACKS[row["attack"]], f"{int(row['n_succeeded']):,}"]
+        cells = [row["dataset"], row["net"], ATTACK_NAMES[row["attack"]], f"{int(row['n_succeeded']):,}"]
         cells += [interval(row, "spearman_linear"), interval(row, "spearman_mean_field")]
         wanted = (("linear", "0.1"), ("mean_field", "0.1"), ("mean_field", "0.25"), ("mean_field_literal", "0.25"))
         cells += [agreed[key] for key in wanted]
@@ -111,7 +111,7 @@ def label_blind_table(tables: Tables) -> str:
     for (net, attack, speeds), group in _groups(found, "net", "attack", "speeds"):
         own = {(row["kind"], row["estimator"]): row for row in group}
         wanted = [("gross", "maximum_likelihood"), ("net", "maximum_likelihood"), ("net", "least_squares")]
-        rows.append([net, ATTACKS.get(attack, attack), SPEEDS[speeds], *(interval(own[key]) for key in wanted)])
+        rows.append([net, ATTACK_NAMES.get(attack, attack), SPEEDS[speeds], *(interval(own[key]) for key in wanted)])
     return table(["net", "attack", "gaps close at", "gross, ML", "net, ML", "net, LS"], rows)
 
 
@@ -144,7 +144,7 @@ def near_ties_table(tables: Tables) -> str:
         if not row["slope"]:  # too few images near a tie
             continue
         numbers = [f"{float(row[name]):.2g}" if row[name] else "–" for name in ("slope", "intercept", "floor", "pole")]
-        rows.append([row["net"], ATTACKS.get(row["attack"], row["attack"]), row["n_images"], *numbers])
+        rows.append([row["net"], ATTACK_NAMES.get(row["attack"], row["attack"]), row["n_images"], *numbers])
     return table(["net", "attack", "images with Δ₁₂ < 1:", "c:", "intercept:", "s:", "1 / c:"], rows)
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from advlaw.config.pretrained import OwnFile, OwnModel, OwnModule
-from advlaw.experiments.own_checks import CHECKED, agree, check, whole
+from advlaw.foreign.checks import CHECKED, agree, check, whole
+from advlaw.foreign.weights import NAMES_SHOWN, described, fits, is_counter, read_tensors
+from advlaw.foreign.wrapped import contents, source_sha256
 from advlaw.models.classifier import Classifier
-from advlaw.models.foreign import NAMES_SHOWN, described, fits, is_counter, read_tensors
-from advlaw.models.own import contents, source_sha256
 from advlaw.models.store import Spec, build, digest, in_fast_layout
 
 

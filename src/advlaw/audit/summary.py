@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from advlaw.audit.params import MAX_ERROR, MIN_ERRORS
 from advlaw.core.io import read_csv
-from advlaw.experiments.audit_params import MAX_ERROR, MIN_ERRORS
 
 FEWEST_POINTS = 2  # of the grid, for an exponent of counts
 NEEDED = round(MIN_ERRORS / MAX_ERROR)  # images classified as labelled, for a range that may hold an exponent

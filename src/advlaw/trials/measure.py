@@ -18,10 +18,10 @@ from advlaw.core.rng import generator
 from advlaw.core.runtime import configure
 from advlaw.evaluation.batches import in_batches
 from advlaw.evaluation.sweep import Randomness, grid, sweep_one_step
-from advlaw.experiments.population import Sampled, examples, trained
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import Outcomes, outcomes
 from advlaw.models.classifier import Classifier
+from advlaw.trials.train import Sampled, examples, trained
 
 Row = dict[str, Any]
 GAP_QUANTILES = (0.01, 0.1, 0.5, 0.9)

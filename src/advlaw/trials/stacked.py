@@ -15,8 +15,11 @@ from torch.func import functional_call, vmap
 
 from advlaw.core.progress import progress
 from advlaw.core.rng import derived_seed
-from advlaw.experiments.fan_out import keep
-from advlaw.experiments.population import (
+from advlaw.models.classifier import Classifier
+from advlaw.models.store import Spec, build, in_fast_layout
+from advlaw.training.loop import Examples
+from advlaw.training.optimizer import Optimizer
+from advlaw.trials.train import (
     Recipe,
     Sampled,
     examples,
@@ -26,10 +29,7 @@ from advlaw.experiments.population import (
     packed,
     untrained,
 )
-from advlaw.models.classifier import Classifier
-from advlaw.models.store import Spec, build, in_fast_layout
-from advlaw.training.loop import Examples
-from advlaw.training.optimizer import Optimizer
+from advlaw.trials.workers import keep
 
 MAX_PADDING = 4.0  # parameters of a group, padded over real: small nets keep a GPU waiting, not busy
 MAX_PARAMETERS = 500_000_000  # of a group: with gradients and Adam's two moments, 8 GB
