@@ -57,7 +57,7 @@ readme: .venv/run.stamp           ## copy the pipeline's tables into README.md
 
 bench: .venv/bench.stamp          ## our code against other libraries, into benchmarks/results.json and README.md
 	OMP_WAIT_POLICY=PASSIVE python benchmarks/run.py
-	OMP_WAIT_POLICY=PASSIVE python benchmarks/portable.py
+	OMP_WAIT_POLICY=PASSIVE python benchmarks/costs.py
 	python stages/readme.py
 
 clean-cache:                      ## half-done trainings, and the nets of populations one by one; finished results stay

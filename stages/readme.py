@@ -41,7 +41,7 @@ def shared_blocks(studies: dict[str, tuple[str, dict[str, list[Row]] | None]]) -
         "claims one by one": claims_table(on_best),
         **{
             name: benchmarks_table(json.loads(Path("benchmarks", file).read_text(encoding="utf-8")))
-            for name, file in (("benchmarks", "results.json"), ("portable", "portable.json"))
+            for name, file in (("benchmarks", "results.json"), ("costs", "costs.json"))
         },
     }
 

@@ -161,7 +161,9 @@ def test_a_study_whose_rerun_is_due_says_so(tmp_path, monkeypatch):
     row = {"is_reported": "true", "labels": "original", "dataset": "mnist", "model": "fc"}
     assert studies_table({"mnist": ("x", [row])}).endswith("| [plots/mnist](plots/mnist) |")
     write_text(tmp_path / "studies/mnist/DUE", "New code.\n")
-    assert studies_table({"mnist": ("x", [row])}).endswith("| [plots/mnist](plots/mnist), [rerun due](studies/mnist/DUE) |")
+    assert studies_table({"mnist": ("x", [row])}).endswith(
+        "| [plots/mnist](plots/mnist), [rerun due](studies/mnist/DUE) |"
+    )
 
 
 def test_a_study_that_was_not_run_says_so():

@@ -10,7 +10,7 @@ from advlaw.attacks.draws import Draws
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.config.attack import AtEachEps, Gradient, OneStepAttack, Square
 from advlaw.evaluation.batches import in_batches
-from advlaw.evaluation.self_checks import FEW, check_batches, check_eps_zero
+from advlaw.evaluation.self_checks import FEW, check_clean
 from advlaw.evaluation.sweep import Arrays, Randomness, answers, in_top, is_finite, joined
 from advlaw.evaluation.threshold import margin
 from advlaw.models.classifier import Classifier
@@ -40,9 +40,7 @@ def sweep_each_eps(
         here, wanted = images[batch], labels[batch]
         draws = [randomness.draws(batch, str(restart)) for restart in range(attack.restarts)]
         if batch.start == 0:
-            check_batches(model, here)
-            first = _unmoved(model, here[:FEW], wanted[:FEW], attack, perturb, randomness)
-            check_eps_zero(first, model, here)
+            check_clean(model, here, _unmoved(model, here[:FEW], wanted[:FEW], attack, perturb, randomness))
         logits = [model(here), *(_worst(model, here, wanted, float(e), attack, perturb, draws) for e in eps)]
         predictions = torch.stack([found.argmax(dim=1) for found in logits])
         top5 = torch.stack([in_top(found, wanted) for found in logits])

@@ -15,7 +15,7 @@ from advlaw.attacks.one_step import one_step_direction
 from advlaw.config.attack import OneStepAttack
 from advlaw.evaluation.batches import in_batches
 from advlaw.evaluation.rays import Ray
-from advlaw.evaluation.self_checks import FEW, check_batches, check_eps_zero, check_thresholds
+from advlaw.evaluation.self_checks import FEW, check_clean, check_thresholds
 from advlaw.evaluation.threshold import first_crossings, margin
 from advlaw.models.classifier import Classifier
 
@@ -66,8 +66,7 @@ def sweep_one_step(
         direction, zero_gradient = one_step_direction(model, here, wanted, attack, draws)
         ray = Ray(model, here, direction, attack.clip)
         if batch.start == 0:
-            check_batches(model, here)
-            check_eps_zero(Ray(model, here[:FEW], direction[:FEW], attack.clip).logits(0.0), model, here)
+            check_clean(model, here, ray.logits(0.0, torch.arange(min(FEW, len(here)), device=here.device)))
         found = _ray_outcomes(ray, wanted, points, zero_gradient)
         if batch.start == 0:
             flips = np.fmin(found["threshold"], found["recovery"])  # one of them is NaN

@@ -12,7 +12,7 @@ from advlaw.attacks.draws import Draws
 from advlaw.config.attack import Attack, OneStepAttack
 from advlaw.core.progress import progress
 from advlaw.evaluation.batches import in_batches
-from advlaw.evaluation.self_checks import check_batches
+from advlaw.evaluation.self_checks import FEW, check_clean
 from advlaw.evaluation.sweep import is_finite
 from advlaw.models.classifier import Classifier
 
@@ -54,7 +54,7 @@ def stressed(
         items = list(range(batch.start, batch.stop))
         logits = model(here)
         if batch.start == 0:
-            check_batches(model, here)
+            check_clean(model, here, logits[:FEW])
         clean, not_finite = logits.argmax(dim=1) == wanted, ~is_finite(logits)
         found = {method.label: _right(model, here, wanted, method, eps, items, clean, not_finite) for method in methods}
         return {"clean": clean.cpu().numpy(), "not_finite": not_finite.cpu().numpy(), **found}

@@ -1,9 +1,11 @@
-"""What the same bytes on every CPU cost: `portable: true` against the fastest instructions of this CPU.
+"""What it costs that results can be trusted: the same bytes on every CPU, and the self-checks of every sweep.
 
-    python benchmarks/portable.py
-writes  benchmarks/portable.json: machine, date and all lines; the default study's is of `dvc repro` in fresh clones
+    python benchmarks/costs.py
+writes  benchmarks/costs.json: machine, date and all lines
 
-Instructions are chosen once a process, so each side computes in a process of its own, and they take turns.
+`portable: true` is held against the fastest instructions of this CPU. They are chosen once a process, so each side
+computes in a process of its own, and they take turns; the default study is `dvc repro` in a fresh clone for each side.
+Self-checks are timed inside the sweeps that they belong to.
 """
 
 import json
@@ -12,9 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from rounds import Job, Line, Setting, machine, seconds
@@ -26,6 +30,14 @@ ROOT = Path(__file__).parents[1]
 CPU = torch.device("cpu")
 ROUNDS = 9
 SIDES = {"portable": True, "fastest": False}
+FASTEST = "fastest instructions"
+SWEEP_CHECKS = ("check_clean", "check_thresholds")
+EACH_EPS_CHECKS = ("check_clean", "_unmoved")
+SWEPT: dict[str, dict[str, Any]] = {
+    "linear": {},
+    "fc": {"widths": [200, 200, 200]},
+    "cnn": {"channels": [32, 64], "dropout": 0.25},
+}
 JOBS = {
     "matrix product": ("–", "1024 x 1024 x 1024, float32"),
     "convolution": ("–", "250 x 32 x 14 x 14 to 64 channels, 3 x 3"),
@@ -89,7 +101,7 @@ def lines() -> Iterator[Line]:
                 assert process.stdout is not None
                 print(what, file=process.stdin, flush=True)
                 times[side].append(float(process.stdout.readline()))
-        yield line(what, net, work, times)
+        yield line(what, net, work, FASTEST, *times.values())
     for process in sides.values():
         process.communicate()
 
@@ -106,23 +118,67 @@ def study() -> Line:
             start = time.perf_counter()
             subprocess.run(["dvc", "repro", "-q"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
             times[side] = [time.perf_counter() - start]
-    return line("dvc repro", "–", "the default study from nothing, 2 threads", times)
+    return line("dvc repro", "–", "the default study from nothing, 2 threads", FASTEST, *times.values())
 
 
-def line(what: str, net: str, work: str, times: dict[str, list[float]]) -> Line:
-    ours, theirs = times["portable"], times["fastest"]
+def self_checks() -> Iterator[Line]:
+    """The time of a sweep's self-checks over all of its time: of one-step and of iterative attacks."""
+    import numpy as np
+
+    from advlaw.attacks import iterative
+    from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
+    from advlaw.evaluation import each_eps, sweep
+    from advlaw.models.store import build
+
+    configure(threads=1, device="cpu", portable=True)
+    spent: list[float] = []
+
+    def timed(check: Callable[..., object]) -> Callable[..., object]:
+        def run(*arguments: object) -> object:
+            start = time.perf_counter()
+            found = check(*arguments)
+            spent.append(time.perf_counter() - start)
+            return found
+
+        return run
+
+    for module, names in ((sweep, SWEEP_CHECKS), (each_eps, EACH_EPS_CHECKS)):
+        for name in names:
+            setattr(module, name, timed(getattr(module, name)))
+    fgsm = OneStepAttack(direction="sign", target="true_label", clip=False)
+    step = RelativeStep(relative=0.125)
+    pgd = IterativeAttack(norm="linf", steps=20, step_size=step, target="true_label", clip=False)
+    images = torch.randint(0, 256, (540, 1, 8, 8), generator=torch.Generator().manual_seed(0)).float()
+    eps, randomness = np.geomspace(0.01, 64.0, 40), sweep.Randomness(0, ("x",))
+    for arch, sizes in SWEPT.items():
+        torch.manual_seed(0)
+        net = build({"arch": arch, "image_shape": [1, 8, 8], "n_classes": 10, **sizes}).eval().requires_grad_(False)
+        labels = net(images).argmax(dim=1)
+        sweeps: dict[str, Job] = {
+            "FGSM": partial(sweep.sweep_one_step, net, images, labels, fgsm, eps, randomness),
+            "PGD": partial(each_eps.sweep_each_eps, net, images, labels, pgd, iterative.perturbed, eps, randomness),
+        }
+        for name, job in sweeps.items():
+            times: dict[str, list[float]] = {"whole": [], "checks": []}
+            for _ in range(ROUNDS):
+                spent.clear()
+                times["whole"].append(seconds(job, CPU))
+                times["checks"].append(sum(spent))
+            work = f"540 images of 8 x 8, 40 ε, {name}"
+            yield line("sweep and, as its peer, its self-checks", arch, work, "self-checks", *times.values())
+
+
+def line(what: str, net: str, work: str, peer: str, ours: list[float], theirs: list[float]) -> Line:
     ratios = [their / our for their, our in zip(theirs, ours, strict=True)]
     extremes = median(ratios), min(ratios), max(ratios)
-    found = Line(what, net, work, "fastest instructions", median(ours), median(theirs), *extremes, None, len(ours))
+    found = Line(what, net, work, peer, median(ours), median(theirs), *extremes, None, len(ours))
     print(json.dumps(found.as_row(), ensure_ascii=False), flush=True)
     return found
 
 
 def main() -> None:
-    rows = [found.as_row() for found in [*lines(), study()]]
-    write_json(
-        Path(__file__).parent / "portable.json", {"lines": rows, **machine(Setting(CPU, ROUNDS), ("dvc", "numpy"))}
-    )
+    rows = [found.as_row() for found in [*lines(), study(), *self_checks()]]
+    write_json(Path(__file__).parent / "costs.json", {"lines": rows, **machine(Setting(CPU, ROUNDS), ("dvc", "numpy"))})
 
 
 if __name__ == "__main__":
