@@ -10,6 +10,7 @@ CHECKED = 6  # images that the model is tried on
 RANGED = 256  # images whose outputs are looked at for what they are
 FAR = (1.0, 10.0, 100.0)  # how far beyond [0, 255], in its widths, images are moved to see whether outputs are bounded
 SAME = 1e-3  # of the spread of the logits: answers that differ less are the same but for rounding
+LOST = "in which float32 loses small errors"
 SATURATED = 1.0 - 1e-3
 DYNAMIC = "torch.export.export(net, (images,), dynamic_shapes=({0: torch.export.Dim('batch')},))"
 
@@ -85,25 +86,26 @@ def _check_are_logits(key: str, model: Classifier, images: Tensor) -> None:
     """Refuse outputs behind a softmax, log-softmax, sigmoid or tanh, told by their ranges.
 
     Looked at on images and far from any image, where logits leave every range and what is squashed cannot: rounding to
-    its ends is what makes such a net look robust.
+    its ends is what makes such a net look robust. Where it takes nothing but images, the last two cannot be told.
     """
     near = torch.cat([_answer(key, model, part) for part in images.split(CHECKED)])
-    found = torch.cat([near, _far_outputs(model, images[:CHECKED])]).double()
-    found = found[found.isfinite().all(dim=1)]
+    near, far = (rows[rows.isfinite().all(dim=1)].double() for rows in (near, _far_outputs(model, images[:CHECKED])))
+    found, is_far = torch.cat([near, far]), len(far) > 0
     low, high = float(found.min()), float(found.max())
     layer = None
     if high <= 1.0 and bool((found.logsumexp(dim=1).abs() < SAME).all()):
-        layer, what = "log_softmax", "logarithms of probabilities (their exponentials sum to 1)"
-    elif low >= 0.0 and bool(((found.sum(dim=1) - 1).abs() < SAME).all()):
-        layer, what = "softmax", "probabilities (no entry is negative, rows sum to 1)"
-    elif low >= 0.0 and high <= 1.0 and high > low:
-        layer, what = "sigmoid", "numbers between 0 and 1, on images and far from any image"
-    elif -1.0 <= low < 0.0 and high <= 1.0 and float(found.abs().max()) > SATURATED:
-        layer, what = "tanh", "numbers between -1 and 1 that stop there, on images and far from any image"
-    if layer is not None:
-        raise ValueError(
-            f"{key}: gives {what}, in which float32 loses small errors; return logits: drop the last {layer}"
+        layer, what = (
+            "log_softmax",
+            "logarithms of probabilities, which respond to an attack in another way than logits",
         )
+    elif low >= 0.0 and bool(((found.sum(dim=1) - 1).abs() < SAME).all()):
+        layer, what = "softmax", f"probabilities (no entry is negative, rows sum to 1), {LOST}"
+    elif is_far and low >= 0.0 and high <= 1.0 and high > low:
+        layer, what = "sigmoid", f"numbers between 0 and 1, on images and far from any image, {LOST}"
+    elif is_far and -1.0 <= low < 0.0 and high <= 1.0 and float(found.abs().max()) > SATURATED:
+        layer, what = "tanh", f"numbers between -1 and 1 that stop there, on images and far from any image, {LOST}"
+    if layer is not None:
+        raise ValueError(f"{key}: gives {what}; return logits: drop the last {layer}")
 
 
 @torch.no_grad()
