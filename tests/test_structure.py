@@ -96,7 +96,7 @@ def stages(file: Path) -> dict[str, dict]:
     return {name: entry.get("do", entry) for name, entry in entries.items()}
 
 
-OWN = {"src/advlaw/foreign/module.py", "src/advlaw/foreign/program.py"}  # a person's own models
+OWN = {f"src/advlaw/foreign/{name}.py" for name in ("module", "program", "wrapped")}  # a person's own models
 BY_NAME = {  # what a stage imports by name, as its entry says
     **{name: {"src/advlaw/models/${item.arch}.py"} for name in ("train", "train_robust")},
     "pretrained": OWN,
