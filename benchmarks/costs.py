@@ -4,7 +4,7 @@
 writes  benchmarks/costs.json: machine, date and all lines
 
 `portable: true` is held against the fastest instructions of this CPU. They are chosen once a process, so each side
-computes in a process of its own, and they take turns; the default study is `dvc repro` in a fresh clone for each side.
+computes in processes of its own, and they take turns.
 Self-checks are timed inside the sweeps that they belong to.
 """
 
@@ -30,6 +30,8 @@ ROOT = Path(__file__).parents[1]
 CPU = torch.device("cpu")
 ROUNDS = 9
 SIDES = {"portable": True, "fastest": False}
+STAGES = (("train", "linear"), ("train", "fc"), ("train", "cnn"), ("sweep", "fc"), ("sweep", "clusters_fc"))
+STAGE_ROUNDS = 5
 FASTEST = "fastest instructions"
 SWEEP_CHECKS = ("check_clean", "check_thresholds")
 EACH_EPS_CHECKS = ("check_clean", "_unmoved")
@@ -86,7 +88,7 @@ def serve(portable: bool) -> None:
 
 def lines() -> Iterator[Line]:
     """The fastest instructions over the portable ones, for every job."""
-    clean = {name: value for name, value in os.environ.items() if name not in PORTABLE}
+    clean = {**_clean(), "PYTHONPATH": os.environ["PYTHONPATH"]}
     sides = {
         side: subprocess.Popen(
             [sys.executable, __file__, side], env=clean, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -106,19 +108,29 @@ def lines() -> Iterator[Line]:
         process.communicate()
 
 
-def study() -> Line:
-    """The default study from nothing, once each way; what is run of DVC and Python is the same on both sides."""
-    times: dict[str, list[float]] = {}
-    for side, portable in SIDES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            subprocess.run(["git", "clone", "-q", str(ROOT), folder], check=True)
-            params = Path(folder) / "params.yaml"
-            wanted = f"portable: {str(portable).lower()}"
-            params.write_text(params.read_text("utf-8").replace("portable: true", wanted), encoding="utf-8")
-            start = time.perf_counter()
-            subprocess.run(["dvc", "repro", "-q"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-            times[side] = [time.perf_counter() - start]
-    return line("dvc repro", "–", "the default study from nothing, 2 threads", FASTEST, *times.values())
+def stages() -> Iterator[Line]:
+    """Stages of the default study as DVC runs them, from the first import to the last file."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["git", "clone", "-q", str(ROOT), folder], check=True)
+        subprocess.run(["dvc", "repro", "-q", "dvc.yaml:train"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        text = Path(folder, "params.yaml").read_text("utf-8")
+        for side, portable in SIDES.items():
+            wanted = text.replace("portable: true", f"portable: {str(portable).lower()}")
+            (Path(folder) / f"{side}.yaml").write_text(wanted, encoding="utf-8")
+        for stage, key in STAGES:
+            times: dict[str, list[float]] = {side: [] for side in SIDES}
+            for _ in range(STAGE_ROUNDS):
+                for side, found in times.items():
+                    command = [sys.executable, f"stages/{stage}.py", key, "--params", f"{side}.yaml"]
+                    start = time.perf_counter()
+                    subprocess.run(command, cwd=folder, env=_clean(), check=True, stdout=subprocess.DEVNULL)
+                    found.append(time.perf_counter() - start)
+            yield line(f"stage {stage}", key, "whole, 2 threads", FASTEST, *times.values())
+
+
+def _clean() -> dict[str, str]:
+    """The environment without pinned instructions, for a stage of the folder where it runs."""
+    return {**{name: value for name, value in os.environ.items() if name not in PORTABLE}, "PYTHONPATH": "src"}
 
 
 def self_checks() -> Iterator[Line]:
@@ -177,7 +189,7 @@ def line(what: str, net: str, work: str, peer: str, ours: list[float], theirs: l
 
 
 def main() -> None:
-    rows = [found.as_row() for found in [*lines(), study(), *self_checks()]]
+    rows = [found.as_row() for found in [*lines(), *stages(), *self_checks()]]
     write_json(Path(__file__).parent / "costs.json", {"lines": rows, **machine(Setting(CPU, ROUNDS), ("dvc", "numpy"))})
 
 
