@@ -47,6 +47,11 @@ def main() -> None:
     for key, attack in {"l2": L2, **{key: attacks[key] for key in net.attacks}}.items():
         eps = grid(rays.eps_min, rays.eps_max, rays.count, attack.norm, images[0].numel())
         found = measure_response(model, images, labels, attack, eps, Randomness(seed, ("response", name, key)))
+        if found["not_finite"].all():
+            raise ValueError(
+                f"response.nets.{name}, {key}: every image has logits or a gradient that are no numbers up to "
+                f"response.rays.eps_max = {rays.eps_max:g}; lower it, or see what the net divides by or takes a root of"
+            )
         write_npz(folder / f"{key}.npz", {**found, "scale": np.array(eps[0] / rays.eps_min)})
         print(f"{name} {key}: {np.isfinite(found['threshold']).sum()} of {len(wanted)} images flip", flush=True)
         if attack is L2:

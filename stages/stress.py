@@ -2,8 +2,8 @@
 
     python stages/stress.py MODEL --params params.yaml      # a key of `robustness.nets`
 reads   models/<study>/MODEL/ and models/<study>/<source>/  ·  data/datasets/<dataset>.npz
-writes  data/<study>/stress/MODEL.npz:  clean and not_finite (N,) and, for every attack, which images (E, N) are
-        right, bool
+writes  data/<study>/stress/MODEL.npz:  clean (N,) and, for every attack, which images (E, N) are right, bool;
+        with "not_finite " before them: which (N,) were left without numbers
 """
 
 from pathlib import Path

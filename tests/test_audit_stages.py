@@ -161,7 +161,9 @@ def test_a_folder_that_is_given_may_be_used_for_other_arguments(tmp_path):
 @pytest.mark.parametrize("text", ["pretrained_models: [", "pretrained_models: {}", "x: 1", "pretrained_models: {a: 1}"])
 def test_the_folder_of_a_damaged_audit_is_named(tmp_path, text):
     write_text(tmp_path / "params.yaml", HEADER + text)
-    with pytest.raises(ValueError, match=r"params\.yaml: is no audit's any more; give another folder, or remove"):
+    with pytest.raises(
+        ValueError, match=r"params\.yaml: was changed and no longer describes an audit; give another folder, or remove"
+    ):
         check_folder(tmp_path, entry(), True)
 
 

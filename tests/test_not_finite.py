@@ -3,20 +3,22 @@
 import numpy as np
 import pytest
 import torch
-from conftest import CLASSES, make_images, one_step, pgd_attack
+from conftest import CLASSES, make_images, make_net, one_step, pgd_attack
 from torch import nn
 
 from advlaw.attacks import apgd, iterative, query
 from advlaw.config.attack import AutoPGD, Square
 from advlaw.config.fit import Fit
+from advlaw.config.robustness import Protocol
+from advlaw.config.theory import Rays
 from advlaw.evaluation.each_eps import sweep_each_eps
-from advlaw.evaluation.response import measure_response
+from advlaw.evaluation.response import follow_rays, measure_response
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
 from advlaw.evaluation.worst_case import Method, stressed
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.foreign.wrapped import classifier
-from advlaw.tables.worst_case import judged
+from advlaw.tables.worst_case import accuracy_rows, gain_rows, not_finite
 
 RANDOM = Randomness(0, ("x",))
 EPS = np.geomspace(0.5, 20.0, 8)
@@ -151,14 +153,77 @@ def test_the_response_counts_them():
     np.testing.assert_array_equal(found["not_finite"], (images[:, 0, 0, 0] <= SPLIT).numpy())
 
 
-def test_the_worst_case_leaves_them_out_for_both_nets_of_a_pair():
-    attack = AutoPGD(loss="cross_entropy", steps=3, clip=True)
+APGD, SQUARE, MOVED = "apgd.x", "query.square", "transferred:one_step.fgsm"
+PROTOCOL = Protocol(images=60, eps=[4.0, 16.0], weak=APGD, attacks=[SQUARE], transferred=["one_step.fgsm"])
+
+
+def the_worst_case(net, images, labels, source):
+    methods = [
+        Method(APGD, "apgd", AutoPGD(loss="cross_entropy", steps=3, clip=True), net, 0),
+        Method(SQUARE, "query", Square(queries=30, clip=True), net, 0),
+        Method(MOVED, "one_step", one_step(clip=True), source, 0),
+    ]
+    return stressed(net, images, labels, methods, PROTOCOL.eps)
+
+
+def test_the_worst_case_knows_what_any_attack_broke():
+    """APGD finds no gradient for a third of the images; random search breaks some of them, and they are wrong."""
     net, images, labels = a_case(steep, 60)
-    found = stressed(net, images, labels, [Method("apgd.x", "apgd", attack, net, 0)], [4.0, 16.0])
+    plain, _, _ = a_case(lambda pixels: 0.0 * pixels[:, 0, 0, 0], 60)
+    found = the_worst_case(net, images, labels, plain)
     lost = (images[:, 0, 0, 0] <= SPLIT).numpy()
-    np.testing.assert_array_equal(found["not_finite"], lost)
-    other = {**found, "not_finite": np.arange(60) == 1}
-    one, two = judged(found, other)
-    assert one["clean"].shape == two["clean"].shape == ((~lost & (np.arange(60) != 1)).sum(),)
-    with pytest.raises(ValueError, match="every image has logits or a gradient that are no numbers"):
-        stressed(net, images[lost], labels[lost], [Method("apgd.x", "apgd", attack, net, 0)], [4.0])
+    np.testing.assert_array_equal(not_finite(found, APGD), lost)
+    for label in ("clean", SQUARE, MOVED):
+        assert not not_finite(found, label).any()
+    square, moved = found[SQUARE][1], found[MOVED][1]
+    assert (lost & ~(square & moved)).any()
+    rows = {(row["attack"], row["eps"]): row for row in accuracy_rows("net", found, PROTOCOL, 0.95)}
+    assert rows[APGD, 16.0]["n_images"] == (~lost).sum()
+    assert rows[SQUARE, 16.0]["accuracy"] == square.mean()
+    broken = ~np.logical_and.accumulate(found[APGD] & found[SQUARE] & found[MOVED], axis=0)[1]
+    known = broken | ~lost
+    worst = rows["worst case", 16.0]
+    assert (worst["n_images"], worst["n_not_finite"]) == (known.sum(), (~known).sum())
+    assert worst["accuracy"] == pytest.approx((known & ~broken).sum() / known.sum())
+
+
+def test_an_attack_of_another_net_that_has_no_gradient_has_failed():
+    net, images, labels = a_case(lambda pixels: 0.0 * pixels[:, 0, 0, 0], 60)
+    source, _, _ = a_case(steep, 60)
+    found = the_worst_case(net, images, labels, source)
+    assert not any(not_finite(found, label).any() for label in ("clean", APGD, SQUARE, MOVED))
+    lost = (images[:, 0, 0, 0] <= SPLIT).numpy()
+    assert found[MOVED][:, lost].all()
+    assert not found[MOVED][:, ~lost].all()
+
+
+def test_nothing_that_can_be_judged_is_said_with_the_net_and_the_next_step():
+    net, images, labels = a_case(lambda pixels: pixels.sum(dim=(1, 2, 3)) * torch.nan, 20)
+    found = the_worst_case(net, images, labels, net)
+    with pytest.raises(ValueError, match=r"robustness\.nets\.net: no image can be judged under clean; .* divides by"):
+        accuracy_rows("net", found, PROTOCOL, 0.95)
+    with pytest.raises(ValueError, match=r"robustness\.nets\.net: no image can be judged for it and base"):
+        gain_rows("net", "base", found, found, PROTOCOL, 0.95)
+
+
+def test_gaps_of_clean_images_do_not_depend_on_the_attack():
+    net, images, labels = a_case(steep)
+    gaps = [
+        outcomes(sweep_one_step(net, images, labels, attack, EPS, RANDOM)).gaps
+        for attack in (one_step(), one_step("random_sign", None))
+    ]
+    np.testing.assert_array_equal(*gaps)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_where_nothing_flips_nothing_is_followed(is_right):
+    """All right and never wrong up to an eps of no size, or wrong from the start."""
+    net = make_net("cnn")
+    images = make_images(12)
+    labels = net(images).argmax(dim=1) if is_right else (net(images).argmax(dim=1) + 1) % CLASSES
+    threshold = np.full(12, np.inf if is_right else np.nan)
+    rays = Rays(eps_min=1e-6, eps_max=1e-4, count=4, followed=3, residual=10)
+    found = follow_rays(net, images, labels, threshold, np.geomspace(1e-6, 1e-4, 4), rays)
+    assert found["logits"].shape == (5, 0, CLASSES)
+    assert found["gamma"].shape == (0, CLASSES)
+    assert found["residual"].shape[1] == (10 if is_right else 0)

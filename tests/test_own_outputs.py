@@ -92,6 +92,7 @@ class Ending(nn.Module):
             "cosine": lambda z: nn.functional.normalize(z, dim=1),
             "relu": torch.relu,
             "fussy": self.fussy,
+            "bell": lambda z: torch.exp(-0.01 * z.square()),
         }[end]
 
     def fussy(self, z):
@@ -222,6 +223,7 @@ def test_outputs_behind_a_last_layer_that_squashes_are_refused(nets, end, gain):
         {"gain": 0.05},  # between -1 and 1
         {"end": "cosine"},  # never beyond 1, and never there
         {"end": "relu"},  # no entry is negative
+        {"end": "bell"},  # between 0 and 1 wherever it is, and at 0 far away
         {"end": "fussy", "gain": 0.01, "bias": 0.5},  # between 0 and 1, and nothing far away is taken
     ],
 )

@@ -79,7 +79,7 @@ def outcomes(weak, strong, moved, clean=None):
     arrays = {WEAK: weak, STRONG: strong, MOVED: moved}
     found = {name: np.array(values, dtype=bool) for name, values in arrays.items()}
     n_images = found[WEAK].shape[1]
-    found["not_finite"] = np.zeros(n_images, dtype=bool)
+    found |= {f"not_finite {name}": np.zeros(n_images, dtype=bool) for name in ("clean", *arrays)}
     return {"clean": np.ones(n_images, dtype=bool) if clean is None else np.array(clean), **found}
 
 

@@ -86,6 +86,14 @@ def test_what_is_no_number_and_what_never_flips_is_passed_over():
     nowhere = torch.full((8,), torch.inf)
     check_thresholds(a_net(), images, torch.zeros(8).long(), direction, nowhere, clip=False)
     check_clean(lambda pixels: pixels.new_full((len(pixels), 10), torch.nan), images, a_net()(images[:4]))
+
+    def shy(pixels):
+        return pixels.new_zeros(len(pixels), 10) if len(pixels) == 1 else pixels.new_full((len(pixels), 10), torch.nan)
+
+    with pytest.raises(
+        SelfCheckError, match="batches of 1 and of n agree: what is a number in one is none in the other"
+    ):
+        check_clean(shy, images, shy(images[:4]))
     check_clean(a_net(), images, images.new_full((4, 10), torch.nan))
 
 

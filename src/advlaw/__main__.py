@@ -93,7 +93,7 @@ def _mapping(text: str) -> dict[str, Any]:
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is none of its numbers")
+    raise ValueError(f"JSON has no {text}")
 
 
 def _positive(text: str) -> int:

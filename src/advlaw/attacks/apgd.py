@@ -57,8 +57,9 @@ def perturbed(logits_fn: LogitsFn, images: Tensor, labels: Tensor, eps: float, a
         if len(search.row) == 0:
             break
         logits, gradient = logits_and_gradient(logits_fn, search.here, search.label, error)
-        no_number = gradient.flatten(1)[:, 0].isnan()
-        fooled = (logits.argmax(dim=1) != search.label) | no_number
+        fooled = logits.argmax(dim=1) != search.label
+        no_number = gradient.flatten(1)[:, 0].isnan() & ~(fooled & logits.isfinite().all(dim=1))
+        fooled |= no_number
         final[search.row[fooled]] = search.here[fooled]
         final[search.row[no_number]] = torch.nan
         search.record(loss(logits, search.label), gradient)

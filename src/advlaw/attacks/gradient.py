@@ -139,5 +139,5 @@ def logits_and_gradient(
         logits = logits_fn(pixels)
         weights = error(logits.detach(), labels).to(logits.dtype)
         (gradient,) = torch.autograd.grad(logits, pixels, grad_outputs=weights)
-    is_number = gradient.flatten(1).sum(dim=1).isfinite() & logits.detach().sum(dim=1).isfinite()
+    is_number = gradient.flatten(1).isfinite().all(dim=1) & logits.detach().isfinite().all(dim=1)
     return logits.detach(), gradient if is_number.all() else gradient.where(per_image(is_number, gradient), torch.nan)

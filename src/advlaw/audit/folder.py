@@ -61,7 +61,7 @@ def _earlier(params: Path) -> dict[str, Any]:
         (entry,) = read_yaml(params)["pretrained_models"].values()
         return dict(entry)
     except (ParamsError, YAMLError, KeyError, AttributeError, TypeError, ValueError):
-        raise ValueError(f"{params}: is no audit's any more; {OTHER_FOLDER}") from None
+        raise ValueError(f"{params}: was changed and no longer describes an audit; {OTHER_FOLDER}") from None
 
 
 def _text(value: Any) -> str:

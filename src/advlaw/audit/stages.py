@@ -84,7 +84,11 @@ def run_stage(folder: Path, study: str, stage: Stage, state: str) -> float:
     start = time.time()
     begun = {"state": None, "places": outputs(stage, study), "start": start}
     write_json(path, begun)  # so that what it leaves when it is cut short is known
-    _run(folder, stage)
+    try:
+        _run(folder, stage)
+    except BaseException:  # what comes into these folders from now on is a person's own
+        write_json(path, {"state": None, "files": _written(folder, begun)})
+        raise
     write_json(path, {"state": state, "files": _written(folder, begun)})
     return time.time() - start
 

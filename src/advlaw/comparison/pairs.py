@@ -43,12 +43,13 @@ class Pair:
 def same_images(old: Arrays, new: Arrays) -> bool:
     """Whether two files are about as many images with the same labels on the same grid of eps."""
     shared = [(old[name], new[name]) for name in ("label", "eps")]
-    return old.keys() == new.keys() and all(a.shape == b.shape and np.allclose(a, b, rtol=1e-9) for a, b in shared)
+    same_kind = old.keys() | {"not_finite"} == new.keys() | {"not_finite"}
+    return same_kind and all(a.shape == b.shape and np.allclose(a, b, rtol=1e-9) for a, b in shared)
 
 
 def is_told_by(arrays: Arrays, rows: list[dict[str, str]]) -> bool:
     """Whether a curve's rows of error_curves.csv come from these outcomes: the accuracies at every eps."""
-    accuracy = _right(arrays).mean(axis=1)
+    accuracy = _right(arrays)[:, _judged(arrays)].mean(axis=1)
     told = np.array([float(row.get("accuracy") or "nan") for row in rows])
     return told.shape == accuracy.shape and bool(np.allclose(told, accuracy, atol=DIGITS))
 
@@ -88,14 +89,20 @@ def _numbers(pair: Pair, settings: Fit, seed: int) -> Iterator[_Number]:
         _, low, high = paired_difference(new, old, settings.confidence)
         return _Number(column, rank, float(old.mean()), float(new.mean()), low, high)
 
-    clean = [arrays["clean_prediction"] == arrays["label"] for arrays in (pair.old, pair.new)]
-    old, new = _right(pair.old), _right(pair.new)
+    judged = _judged(pair.old) & _judged(pair.new)
+    clean = [(arrays["clean_prediction"] == arrays["label"])[judged] for arrays in (pair.old, pair.new)]
+    old, new = (_right(arrays)[:, judged] for arrays in (pair.old, pair.new))
     yield share("accuracy", ACCURACY, *clean)
     for i in _places(clean[0].mean() - old.mean(axis=1)):
         yield share(f"error at eps {pair.old['eps'][i]:.4g}", NUMBER, ~old[i], ~new[i])
     exponents = _exponents(pair, settings, seed)
     if exponents is not None:
         yield _Number("exponent", EXPONENT, *exponents)
+
+
+def _judged(arrays: Arrays) -> np.ndarray:
+    """Which images (N,) are judged: all of them in files from before what is no number was told."""
+    return ~arrays["not_finite"] if "not_finite" in arrays else np.ones(len(arrays["label"]), dtype=bool)
 
 
 def _right(arrays: Arrays) -> np.ndarray:
@@ -113,7 +120,8 @@ def _exponents(pair: Pair, settings: Fit, seed: int) -> tuple[float, float, floa
     """Both exponents and the interval of new - old; None where one has none."""
     points, replicates = [], []
     for arrays in (pair.old, pair.new):  # one generator each, at the same start: the same images are drawn
-        fitted = Fitted(outcomes(arrays), settings, generator(seed, "bootstrap", pair.sweep, pair.file))
+        both = {**arrays, "not_finite": ~(_judged(pair.old) & _judged(pair.new))}
+        fitted = Fitted(outcomes(both), settings, generator(seed, "bootstrap", pair.sweep, pair.file))
         points.append(float(maximum_likelihood(fitted.sample, pair.kind, fitted.range).b[0]))
         replicates.append(maximum_likelihood(fitted.replicates, pair.kind, fitted.replicate_range).b)
     differences = replicates[1] - replicates[0]

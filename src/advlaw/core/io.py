@@ -39,7 +39,7 @@ def read_text(path: Path) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{path}: is no text in UTF-8, by its line {line}; save it as UTF-8") from None
+        raise ValueError(f"{path}: line {line} is not UTF-8; save it as UTF-8") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

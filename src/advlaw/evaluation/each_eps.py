@@ -66,13 +66,18 @@ def _worst(
     perturb: Perturb,
     draws: list[Draws],
 ) -> Tensor:
-    """Logits (B, K) after the first restart that makes an image wrong, else after the last."""
+    """Logits (B, K) after the first restart that makes an image wrong, else after one that is no number, else any."""
     logits = _answer(model, perturb(model, images, labels, eps, attack, draws[0]))
     for restart in draws[1:]:
-        is_decided = (logits.argmax(dim=1) != labels) | ~is_finite(logits)
         again = _answer(model, perturb(model, images, labels, eps, attack, restart))
-        logits = torch.where(is_decided[:, None], logits, again)
+        is_better = _is_wrong(again, labels) | (is_finite(logits) & ~is_finite(again))
+        logits = torch.where((is_better & ~_is_wrong(logits, labels))[:, None], again, logits)
     return logits
+
+
+def _is_wrong(logits: Tensor, labels: Tensor) -> Tensor:
+    """Which images (B,) are wrong, by numbers."""
+    return (logits.argmax(dim=1) != labels) & is_finite(logits)
 
 
 def _answer(model: Classifier, images: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class Ray:
             return float("inf")
         if not torch.equal(self.images, self.images.round()):
             return 0.0
-        fastest = float(largest(self.direction).nan_to_num(0.0).max())
+        fastest = float(largest(self.direction).max())
         return 1.0 / fastest if fastest > 0 else float("inf")
 
     def _inward(self) -> Tensor:

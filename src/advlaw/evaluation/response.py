@@ -58,18 +58,23 @@ def follow_rays(
     residual (R, m) at residual_eps (R,), a grid that begins three decades lower, where float32 would show rounding.
     """
     chosen = at_quantiles(threshold, rays.followed)
-    exact, pixels, direction = _exact_rays(model, images, labels, chosen)
     points = np.concatenate([[0.0], eps])
-    with torch.no_grad():
-        logits = torch.stack([exact(pixels + e * direction) for e in points.tolist()])
-    gamma = logit_response(exact, pixels, direction)[1]
+    gamma = images.new_zeros(0, model(images[:1]).shape[1])  # nothing flips, nothing is followed
+    logits = gamma.expand(len(points), *gamma.shape)
+    if len(chosen):
+        exact, pixels, direction = _exact_rays(model, images, labels, chosen)
+        with torch.no_grad():
+            logits = torch.stack([exact(pixels + e * direction) for e in points.tolist()])
+        gamma = logit_response(exact, pixels, direction)[1]
     lower = np.geomspace(eps[0] / 10**RESIDUAL_DECADES, eps[-1], len(eps) + 10 * RESIDUAL_DECADES)
     some = np.flatnonzero(~np.isnan(threshold))[: rays.residual]
 
     def work(batch: slice) -> Tensor:
         return residuals(*_exact_rays(model, images, labels, some[batch]), lower.tolist())
 
-    residual = torch.cat(in_batches(len(some), EXACT_BATCH, work, "residuals"), dim=1)
+    residual = images.new_zeros(len(lower), 0)
+    if len(some):
+        residual = torch.cat(in_batches(len(some), EXACT_BATCH, work, "residuals"), dim=1)
     return {
         "eps": points,
         "image": chosen,

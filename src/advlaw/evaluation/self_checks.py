@@ -34,8 +34,10 @@ def check_clean(logits_fn: LogitsFn, images: Tensor, at_zero: Tensor) -> None:
 
     `at_zero` (FEW or less, K): what the sweep says of the first images at eps = 0.
     """
-    together = logits_fn(images[: len(at_zero)])
-    if (found := _difference(together[:1], logits_fn(images[:1]))) > ROUNDING:
+    together, alone = logits_fn(images[: len(at_zero)]), logits_fn(images[:1])
+    if not torch.equal(together[:1].isfinite(), alone.isfinite()):
+        _fail("batches of 1 and of n agree", "what is a number in one is none in the other")
+    if (found := _difference(together[:1], alone)) > ROUNDING:
         _fail("batches of 1 and of n agree", f"logits differ by {found:.2g} of their spread")
     if (found := _difference(together, at_zero)) > ROUNDING:
         _fail("eps = 0 reproduces the clean predictions", f"logits differ by {found:.2g} of their spread")
@@ -47,7 +49,7 @@ def check_thresholds(
     """A hundredth before its threshold (B,) a decision is the clean one, a hundredth after it the other.
 
     Looked at on the first images that flip. A decision within rounding, or one that turns back between, is passed over;
-    fails where the net is clearly on the wrong side for more than one image in four.
+    fails where the net is clearly on the wrong side for more than one image, and more than one in four.
     """
     rows = torch.nonzero(threshold.isfinite())[: 2 * FEW, 0]
     if len(rows) == 0:
@@ -59,7 +61,7 @@ def check_thresholds(
     _, slack_before, slack_after = (ROUNDING * (logits.amax(dim=1) - logits.amin(dim=1))).chunk(3)
     sign = torch.where(clean > 0, 1.0, -1.0)
     wrong = (before * sign < -slack_before) | (after * sign > slack_after)
-    if 4 * int(wrong.sum()) > len(rows):
+    if int(wrong.sum()) > max(1, len(rows) // 4):
         _fail("thresholds bracket a flip", f"{int(wrong.sum())} of {len(rows)} decisions do not change there")
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from advlaw.attacks.draws import Draws
+from advlaw.attacks.norms import per_image
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.config.attack import OneStepAttack
 from advlaw.evaluation.batches import in_batches
@@ -64,10 +65,14 @@ def sweep_one_step(
     def work(batch: slice) -> Arrays:
         here, wanted, draws = images[batch], labels[batch], randomness.draws(batch)
         direction, zero_gradient = one_step_direction(model, here, wanted, attack, draws)
+        lost = ~is_finite(direction)
+        direction = direction.masked_fill(
+            per_image(lost, direction), 0.0
+        )  # what they are when clean is known all the same
         ray = Ray(model, here, direction, attack.clip)
         if batch.start == 0:
             check_clean(model, here, ray.logits(0.0, torch.arange(min(FEW, len(here)), device=here.device)))
-        found = _ray_outcomes(ray, wanted, points, zero_gradient)
+        found = _ray_outcomes(ray, wanted, points, zero_gradient, lost)
         if batch.start == 0:
             flips = np.fmin(found["threshold"], found["recovery"])  # one of them is NaN
             check_thresholds(model, here, wanted, direction, torch.from_numpy(flips).to(here.device), attack.clip)
@@ -77,9 +82,10 @@ def sweep_one_step(
         return joined(eps, labels, in_batches(len(images), batch_size, work, "sweep"))
 
 
-def _ray_outcomes(ray: Ray, labels: Tensor, points: Tensor, zero_gradient: Tensor) -> dict[str, np.ndarray]:
+def _ray_outcomes(ray: Ray, labels: Tensor, points: Tensor, zero_gradient: Tensor, lost: Tensor) -> Arrays:
+    """The arrays of one batch; `lost` (B,) images have no direction, and are not judged."""
     predictions, margins, top5 = [], [], []
-    not_finite = ~is_finite(ray.direction)
+    not_finite = lost.clone()
     for point in points.tolist():
         logits = ray.logits(point)
         not_finite |= ~is_finite(logits)

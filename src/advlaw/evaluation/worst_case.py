@@ -17,6 +17,7 @@ from advlaw.evaluation.sweep import is_finite
 from advlaw.models.classifier import Classifier
 
 BATCH = 250
+NOT_FINITE = "not_finite "
 Perturb = Callable[..., Tensor]
 
 
@@ -42,8 +43,9 @@ def stressed(
 ) -> dict[str, np.ndarray]:
     """`clean` (N,), and for every method's label which images (E, N) are right, bool; images (N, C, H, W).
 
-    `not_finite` (N,): an attack ended, or the net answered, with what is no number; such an image counts as right, and
-    is left out where outcomes are judged.
+    And "not_finite " before `clean` and each label (N,): the attack ended, or the net answered, with what is no number.
+    Such an image counts as right there; what is said of it is for who judges. Where another net's attack has no image
+    to offer, it has failed.
 
     One-step attacks are measured as they are. For the others an image that is wrong at one eps stays wrong at the
     larger ones, whose balls hold the same adversarial image, and is not attacked there again.
@@ -55,16 +57,16 @@ def stressed(
         logits = model(here)
         if batch.start == 0:
             check_clean(model, here, logits[:FEW])
-        clean, not_finite = logits.argmax(dim=1) == wanted, ~is_finite(logits)
-        found = {method.label: _right(model, here, wanted, method, eps, items, clean, not_finite) for method in methods}
-        return {"clean": clean.cpu().numpy(), "not_finite": not_finite.cpu().numpy(), **found}
+        clean = logits.argmax(dim=1) == wanted
+        found = {"clean": clean.cpu().numpy(), f"{NOT_FINITE}clean": (~is_finite(logits)).cpu().numpy()}
+        for method in methods:
+            right, lost = _right(model, here, wanted, method, eps, items, clean | ~is_finite(logits))
+            found |= {method.label: right, f"{NOT_FINITE}{method.label}": lost}
+        return found
 
     with torch.no_grad():
         parts = in_batches(len(images), BATCH, work, "stress")
-    outcomes = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
-    if outcomes["not_finite"].all():
-        raise ValueError("every image has logits or a gradient that are no numbers, so nothing can be judged")
-    return outcomes
+    return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
 
 
 def _right(
@@ -75,13 +77,11 @@ def _right(
     eps: list[float],
     items: list[int],
     clean: Tensor,
-    not_finite: Tensor,
-) -> np.ndarray:
-    """Which images (E, B) stay right under one method; adds to `not_finite` (B,)."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which images (E, B) stay right under one method, and which (B,) it left without numbers."""
     keeps_falling = not isinstance(method.attack, OneStepAttack)
     restarts = 1 if isinstance(method.attack, OneStepAttack) else method.attack.restarts
-    right = clean.clone()
-    found = []
+    right, lost, found = clean.clone(), torch.zeros_like(clean), []
     for size in progress(eps, method.label):
         right = right.clone() if keeps_falling else torch.ones_like(clean)
         for restart in range(restarts):
@@ -90,8 +90,9 @@ def _right(
                 chosen = [items[row] for row in rows.tolist()]
                 moved = method.perturbed(images[rows], labels[rows], size, chosen, restart)
                 logits = model(moved)
-                is_number = is_finite(moved) & is_finite(logits)
+                is_image = is_finite(moved)
+                is_number = is_image & is_finite(logits)
                 right[rows] = (logits.argmax(dim=1) == labels[rows]) | ~is_number
-                not_finite[rows] |= ~is_number
+                lost[rows] |= ~is_number & (is_image | (method.source is model))
         found.append(right)
-    return torch.stack(found).cpu().numpy()
+    return torch.stack(found).cpu().numpy(), lost.cpu().numpy()

@@ -204,7 +204,8 @@ def draw_error_curves(ax: Axes, curves: list[Curve]) -> None:
             alpha=0.15,
             linewidth=0,
         )
-        label = f"{curve.label}: {exponent_text(curve.fit)}"
+        n_lost = int(curve.fit.get("n_not_finite") or 0)
+        label = f"{curve.label}: {exponent_text(curve.fit)}" + f"; {n_lost} images not judged" * (n_lost > 0)
         ax.plot(curve.eps[above], curve.error[above], marker, color=colour, markerfacecolor="none", label=label)
         _draw_fit(ax, curve, colour)
     smallest = min((float(error) for curve in curves for error in curve.error if error > 0), default=SMALLEST_SHOWN)

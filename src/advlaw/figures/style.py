@@ -70,7 +70,7 @@ def legend_below(ax: Axes, n_columns: int = 1) -> None:
 def save_figure(figure: Figure, folder: Path, name: str) -> None:
     """Write NAME.svg and NAME.png, byte for byte the same for the same figure; a panel of nothing says so."""
     for ax in figure.axes:
-        if ax.get_visible() and not np.isfinite(ax.dataLim.get_points()).all():
+        if ax.get_visible() and _is_empty(ax):
             _say_that_it_is_empty(ax)
     figure.draw_without_rendering()  # lays the figure out, which takes as long as drawing it: once for both files
     figure.set_layout_engine("none")
@@ -80,7 +80,21 @@ def save_figure(figure: Figure, folder: Path, name: str) -> None:
     plt.close(figure)
 
 
+def _is_empty(ax: Axes) -> bool:
+    """Whether nothing is drawn, or on a logarithmic axis nothing above zero."""
+    limits = ax.dataLim
+    if not np.isfinite(limits.get_points()).all():
+        return True
+    smallest = ((ax.get_xscale(), limits.minposx), (ax.get_yscale(), limits.minposy))
+    return any(scale == "log" and not np.isfinite(positive) for scale, positive in smallest)
+
+
 def _say_that_it_is_empty(ax: Axes) -> None:
     """Nothing flips, or everything does before the first eps: there is no logarithm to draw, and no silent blank."""
-    ax.set(xscale="linear", yscale="linear", xticks=[], yticks=[])
+    ax.xaxis.set_visible(False)
+    ax.yaxis.set_visible(False)
+    if len(ax.get_shared_x_axes().get_siblings(ax)) == 1:  # else the panels that share it keep their scale
+        ax.set_xscale("linear")
+    if len(ax.get_shared_y_axes().get_siblings(ax)) == 1:
+        ax.set_yscale("linear")
     ax.text(0.5, 0.5, "nothing to show:\nno point in range", ha="center", va="center", transform=ax.transAxes)

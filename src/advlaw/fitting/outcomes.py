@@ -38,6 +38,7 @@ def outcomes(arrays: dict[str, np.ndarray]) -> Outcomes:
 
     Of images that are `not_finite` nothing is known: they are counted by who reads the file, and none is among these.
     """
+    gaps = _clean_gaps(arrays)
     arrays = {
         name: values if name == "eps" else _judged(name, values, ~arrays["not_finite"])
         for name, values in arrays.items()
@@ -57,8 +58,14 @@ def outcomes(arrays: dict[str, np.ndarray]) -> Outcomes:
         events = None
     with np.errstate(invalid="ignore"):
         broken = was_right & (first_wrong <= eps[:, None])
-    top5, gaps = arrays["top5"].mean(axis=1), arrays["clean_margin"][was_right].astype(float)
+    top5 = arrays["top5"].mean(axis=1)
     return Outcomes(eps, was_right, net, broken, events, np.where(was_right, 1.0, -1.0), top5, gaps)
+
+
+def _clean_gaps(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """Delta_12 (n,) of the images right when clean, which no attack changes."""
+    margins = arrays["clean_margin"][arrays["clean_prediction"] == arrays["label"]].astype(float)
+    return margins[np.isfinite(margins)]
 
 
 def _judged(name: str, values: np.ndarray, judged: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ from advlaw.config.robustness import Protocol
 from advlaw.fitting.proportions import paired_difference, wilson
 
 Row = dict[str, Any]
+NOT_FINITE = "not_finite "  # before an attack's label: which images it left without numbers
+NOTHING_LEFT = "logits or gradients are no numbers: see what the net divides by or takes a root of"
 Outcomes = Mapping[str, np.ndarray]  # what stages/stress.py writes of one net
 ACCURACY_COLUMNS = ("net", "attack", "role", "eps", "n_images", "n_not_finite", "accuracy", "low", "high")
 GAIN_COLUMNS = (
@@ -28,27 +30,37 @@ def worst_case(outcomes: Outcomes, protocol: Protocol) -> np.ndarray:
     return np.logical_and.accumulate(under_each.all(axis=0), axis=0) & outcomes["clean"]
 
 
-def judged(*nets: Outcomes) -> list[dict[str, np.ndarray]]:
-    """The same outcomes without the images that are no numbers for any of these nets, which saw the same images."""
-    kept = ~np.any([outcomes["not_finite"] for outcomes in nets], axis=0)
-    return [{name: values[..., kept] for name, values in outcomes.items()} for outcomes in nets]
+def not_finite(outcomes: Outcomes, attack: str) -> np.ndarray:
+    """Which images (N,) an attack left without numbers; its outcomes, which say nothing of them, call them right."""
+    return outcomes[f"{NOT_FINITE}{attack}"]
+
+
+def unknown(outcomes: Outcomes, protocol: Protocol) -> np.ndarray:
+    """Of which images (E, N) the worst case is not known: some attack left no numbers, and none made them wrong."""
+    lost = np.any([not_finite(outcomes, label) for label in protocol.methods()], axis=0)
+    return (lost & worst_case(outcomes, protocol)) | not_finite(outcomes, "clean")
 
 
 def accuracy_rows(net: str, outcomes: Outcomes, protocol: Protocol, confidence: float) -> list[Row]:
     """A row for every attack and eps, and for the worst case; `clean` at eps 0."""
-    n_not_finite = int(outcomes["not_finite"].sum())
-    (outcomes,) = judged(outcomes)
     roles = {label: "transferred" if label.startswith("transferred:") else "strong" for label in protocol.methods()}
     roles[protocol.weak] = "weak"
-    curves = [("clean", "clean", [0.0], outcomes["clean"][None])]
-    curves += [(label, role, protocol.eps, outcomes[label]) for label, role in roles.items()]
-    curves.append(("worst case", "worst", protocol.eps, worst_case(outcomes, protocol)))
+    n_eps = len(protocol.eps)
+    curves = [("clean", "clean", [0.0], outcomes["clean"][None], not_finite(outcomes, "clean")[None])]
+    curves += [
+        (label, role, protocol.eps, outcomes[label], np.tile(not_finite(outcomes, label), (n_eps, 1)))
+        for label, role in roles.items()
+    ]
+    worst = worst_case(outcomes, protocol), unknown(outcomes, protocol)
+    curves.append(("worst case", "worst", protocol.eps, *worst))
     rows = []
-    for attack, role, eps, right in curves:
-        for size, at_size in zip(eps, right, strict=True):
-            n_right, n_images = int(at_size.sum()), len(at_size)
+    for attack, role, eps, right, lost in curves:
+        for size, at_size, lost_at_size in zip(eps, right, lost, strict=True):
+            n_right, n_images = int(at_size[~lost_at_size].sum()), int((~lost_at_size).sum())
+            if n_images == 0:
+                raise ValueError(f"robustness.nets.{net}: no image can be judged under {attack}; {NOTHING_LEFT}")
             low, high = wilson(n_right, n_images, confidence)
-            counts = {"n_images": n_images, "n_not_finite": n_not_finite}
+            counts = {"n_images": n_images, "n_not_finite": int(lost_at_size.sum())}
             numbers = {**counts, "accuracy": n_right / n_images, "low": low, "high": high}
             rows.append({"net": net, "attack": attack, "role": role, "eps": size, **numbers})
     return rows
@@ -58,24 +70,21 @@ def gain_rows(
     net: str, baseline: str, of_net: Outcomes, of_baseline: Outcomes, protocol: Protocol, confidence: float
 ) -> list[Row]:
     """How much more accurate a net is than its baseline at every eps, under the weak attack and in the worst case."""
-    n_images = len(of_net["clean"])
-    of_net, of_baseline = judged(of_net, of_baseline)
-    n_judged = len(of_net["clean"])
+    both = of_net, of_baseline
     pairs = {
-        "weak_gain": (of_net[protocol.weak], of_baseline[protocol.weak]),
-        "worst_gain": (worst_case(of_net, protocol), worst_case(of_baseline, protocol)),
+        "weak_gain": [outcomes[protocol.weak] for outcomes in both],
+        "worst_gain": [worst_case(outcomes, protocol) for outcomes in both],
     }
+    lost = np.any([not_finite(outcomes, protocol.weak) | unknown(outcomes, protocol) for outcomes in both], axis=0)
     rows = []
     for i, eps in enumerate(protocol.eps):
-        row: Row = {
-            "net": net,
-            "baseline": baseline,
-            "eps": eps,
-            "n_images": n_judged,
-            "n_not_finite": n_images - n_judged,
-        }
+        kept = ~lost[i]
+        if not kept.any():
+            raise ValueError(f"robustness.nets.{net}: no image can be judged for it and {baseline}; {NOTHING_LEFT}")
+        row: Row = {"net": net, "baseline": baseline, "eps": eps}
+        row |= {"n_images": int(kept.sum()), "n_not_finite": int(lost[i].sum())}
         for kind, (ours, theirs) in pairs.items():
-            estimate, low, high = paired_difference(ours[i], theirs[i], confidence)
+            estimate, low, high = paired_difference(ours[i][kept], theirs[i][kept], confidence)
             row |= {kind: estimate, f"{kind}_low": low, f"{kind}_high": high}
         rows.append({**row, "verdict": gain_verdict(row)})
     return rows

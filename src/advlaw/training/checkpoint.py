@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from advlaw.core.io import replacing
+from advlaw.core.runtime import PORTABLE
 
 
 class Checkpoint:
@@ -45,7 +46,7 @@ def _key(settings: dict[str, Any], inputs: Sequence[Path]) -> str:
     machine = {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "cpu": [os.environ.get(name) for name in PORTABLE],
     }
     digest = hashlib.sha256(json.dumps([settings, machine], sort_keys=True).encode())
     loaded = [sys.modules[name].__file__ for name in sorted(sys.modules) if name.startswith("advlaw")]

@@ -197,7 +197,7 @@ def _run_epoch(
         raise TrainingError(
             f"{key}: the training loss is {mean_loss} in epoch {epoch} at learning_rate = "
             f"{settings.learning_rate:g}; lower {key}.learning_rate"
-            + ", or, if it is so low already, see what the attack is given that has no gradient"
+            + ", or, if it is low already, the attack met a gradient that is NaN or infinite: see its layers"
             * (defence is not None)
         )
     return mean_loss
