@@ -186,7 +186,7 @@ def test_classes_that_do_not_fit_are_named(digits):
         with pytest.raises(ValueError, match=message):
             read_images(source(digits / "pictures", classes=str(digits / classes)))
     (digits / "bytes.txt").write_bytes(b"\xff")
-    with pytest.raises(ValueError, match=r"bytes\.txt: is no text in UTF-8"):
+    with pytest.raises(ValueError, match=r"bytes\.txt: line 1 is not UTF-8"):
         read_images(source(digits / "pictures", classes=str(digits / "bytes.txt")))
     with pytest.raises(ValueError, match=r"--classes 3: .* has labels up to 9; give at least 10"):
         read_images(source(digits / "digits.npz", classes="3"))
