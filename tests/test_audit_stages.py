@@ -174,11 +174,13 @@ print("pids", __import__("os").getpid(), child.pid, flush=True)
 time.sleep(60)
 """
 AUDIT = """
+import signal
 import sys
 from pathlib import Path
 from advlaw.core.command import heed_signals, run
 from advlaw.audit import stages as audit_stages
 audit_stages.ROOT = Path(sys.argv[1])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests run in the background inherit that it is ignored
 def main():
     heed_signals()
     with audit_stages.alone(Path(sys.argv[1])):
