@@ -37,26 +37,19 @@ REFINED = 12  # forward passes for the exact thresholds, about
 
 
 @dataclass(frozen=True)
-class Audit:
-    """The arguments of the command; see its --help."""
+class Audit(Source):
+    """The arguments of the command, those of its images among them; see its --help."""
 
     model: str
     arguments: dict[str, Any]
     weights: Path | None
     mean: list[float] | None
     std: list[float] | None
-    data: Path
-    classes: str | None
-    images: int | None
-    size: int
-    resize: int | None
-    channels: int
     count: int
     eps_min: float
     eps_max: float
     steps: int
     out: Path | None
-    seed: int
     threads: int
     portable: bool
     device: str
@@ -73,16 +66,7 @@ def audit(settings: Audit) -> None:
     model = _model_entry(settings)
     folder = settings.out or Path("audit") / settings.name
     check_folder(folder, model, settings.out is not None)
-    source = Source(
-        settings.data,
-        settings.classes,
-        settings.images,
-        settings.size,
-        settings.resize,
-        settings.channels,
-        settings.seed,
-    )
-    dataset, n_classes = read_images(source)
+    dataset, n_classes = read_images(settings)
     n_images, n_channels = dataset.images.shape[:2]
     if n_images < FEWEST_IMAGES:
         given = f"--images {n_images}" if n_images == settings.images else f"--data {settings.data}: {n_images} images"
