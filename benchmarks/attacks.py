@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from advlaw.attacks.iterative import perturbed
 from advlaw.attacks.one_step import one_step_direction
-from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
+from advlaw.attacks.settings import IterativeAttack, OneStepAttack, RelativeStep
 from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.rays import Ray
 from advlaw.evaluation.sweep import Randomness, sweep_one_step

@@ -138,7 +138,7 @@ def self_checks() -> Iterator[Line]:
     import numpy as np
 
     from advlaw.attacks import iterative
-    from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
+    from advlaw.attacks.settings import IterativeAttack, OneStepAttack, RelativeStep
     from advlaw.evaluation import each_eps, sweep
     from advlaw.models.store import build
 

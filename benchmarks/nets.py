@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advlaw.config.population import PopulationTraining
 from advlaw.data.clusters import clusters
 from advlaw.models.classifier import Classifier
 from advlaw.models.store import in_fast_layout
 from advlaw.training.loop import Examples
+from advlaw.trials.settings import PopulationTraining
 from advlaw.trials.train import Recipe, Sampled, fit, untrained
 
 SHAPE, N_CLASSES = [1, 28, 28], 10

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from advlaw.trials.stacked import groups, train_stacked
 from nets import N_CLASSES, SHAPE, images_and_labels
 from rounds import Line, Setting, compare
 from torch import nn
@@ -16,12 +17,11 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from advlaw.config.population import Population, PopulationTraining
 from advlaw.config.section import read_section
 from advlaw.core.rng import derived_seed
 from advlaw.models.store import in_fast_layout
 from advlaw.training.loop import Examples
-from advlaw.trials.stacked import groups, train_stacked
+from advlaw.trials.settings import Population, PopulationTraining
 from advlaw.trials.train import Recipe, Sampled, fit, learning_rate, order, population, untrained
 
 GROUPS = {  # which kinds, how many nets, how many images

@@ -15,10 +15,10 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import CIFAR10
 
-from advlaw.config.model import Residual
 from advlaw.models.store import build, in_fast_layout
 from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.loop import Examples, train
+from advlaw.training.settings import Residual
 
 N_IMAGES = {"cpu": 1280, "cuda": 45_000}
 THREADS = 2

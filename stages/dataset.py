@@ -9,7 +9,6 @@ writes  data/datasets/NAME.npz:  images (N, C, H, W) uint8  ·  labels (N,)  · 
 import os
 from pathlib import Path
 
-from advlaw.config.dataset import Dataset
 from advlaw.config.section import read_section
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_json
@@ -17,6 +16,7 @@ from advlaw.core.progress import download_progress
 from advlaw.data.dataset import write_dataset
 from advlaw.data.download import DownloadError, Place, forget_downloads
 from advlaw.data.registry import make_dataset
+from advlaw.data.settings import Dataset
 
 
 def main() -> None:

@@ -10,16 +10,16 @@ writes  plots/<study>/:  exponents.csv  ·  error_curves.csv  ·  error_curves_p
 import json
 from pathlib import Path
 
-from advlaw.config.attack import Attacks
-from advlaw.config.fit import Fit
+from advlaw.attacks.settings import Attacks
 from advlaw.config.section import read_sections
-from advlaw.config.sweep import Sweep, curve_name
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_npz
 from advlaw.core.progress import progress
 from advlaw.core.rng import generator
+from advlaw.evaluation.settings import Sweep, curve_name
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
+from advlaw.fitting.settings import Fit
 from advlaw.tables.curves import Curve, Tables
 
 

@@ -7,11 +7,11 @@ writes  plots/<study>/order_statistics/:  densities.csv  ·  exponents.csv  ·  
 from pathlib import Path
 
 from advlaw.config.section import read_section, read_sections
-from advlaw.config.theory import OrderStatistics
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_csv
 from advlaw.core.runtime import configure
 from advlaw.theory.iid import order_statistics
+from advlaw.theory.settings import OrderStatistics
 
 
 def main() -> None:

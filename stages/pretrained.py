@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from advlaw.config.pretrained import OwnFile, OwnModule, PretrainedModel
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_json
@@ -21,6 +20,7 @@ from advlaw.core.progress import download_progress
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
 from advlaw.data.download import Place, fetch_for_verification, forget_downloads
+from advlaw.foreign.settings import OwnFile, OwnModule, PretrainedModel
 from advlaw.foreign.taken import own_model
 from advlaw.foreign.weights import pretrained
 from advlaw.models.store import FINAL, Spec, in_fast_layout, load_model, save_model
@@ -43,7 +43,7 @@ def main() -> None:
         key = f"{params}: pretrained_models.{name}"
         spec, tensors, source = own_model(key, settings, images, dataset.n_classes)
     else:
-        shape = {"image_shape": list(pixels.shape[1:]), "n_classes": dataset.n_classes}
+        shape = list(pixels.shape[1:]), dataset.n_classes
         spec, tensors, source = _published(settings, shape, downloads, device)
     save_model(folder, spec, {FINAL: tensors}, None)
     model = load_model(folder, device)
@@ -68,13 +68,13 @@ def main() -> None:
 
 
 def _published(
-    settings: Any, shape: dict[str, Any], downloads: Path, device: torch.device
+    settings: Any, shape: tuple[list[int], int], downloads: Path, device: torch.device
 ) -> tuple[Spec, dict[str, Tensor], dict[str, Any]]:
     """The spec, the verified weights, and where they are from."""
     place = Place(os.environ.get("ADVLAW_MIRROR"), downloads, download_progress())
     weights = settings.weights
     path, source = fetch_for_verification(weights.file, weights.url, place)
-    spec = {**settings.architecture(), **shape}
+    spec = settings.architecture.spec(*shape)
     try:
         model = in_fast_layout(pretrained(spec, settings, path).to(device))
     finally:

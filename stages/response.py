@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advlaw.config.attack import OneStepAttack
+from advlaw.attacks.settings import OneStepAttack
 from advlaw.config.section import read_section, read_sections
-from advlaw.config.theory import Net, Rays
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
@@ -23,12 +22,13 @@ from advlaw.data.dataset import read_dataset
 from advlaw.evaluation.response import L2, follow_rays, measure_logits, measure_response
 from advlaw.evaluation.sweep import Randomness, grid
 from advlaw.models.store import at_epoch, kept_epochs, load_model
+from advlaw.theory.settings import Rays, ResponseNet
 
 
 def main() -> None:
     arguments = stage_arguments(__doc__, "model")
     name, params = arguments.model, arguments.params
-    net = read_section(params, f"response.nets.{name}", Net)
+    net = read_section(params, f"response.nets.{name}", ResponseNet)
     rays = read_section(params, "response.rays", Rays)
     attacks = read_section(params, "attacks.one_step", dict[str, OneStepAttack])
     study, seed, threads, device_name, portable = read_sections(

@@ -7,17 +7,17 @@ writes  plots/<study>/robustness/:  accuracy.csv  ·  gains.csv, with verdicts
 
 from pathlib import Path
 
-from advlaw.config.fit import Fit
-from advlaw.config.robustness import Robustness
 from advlaw.config.section import read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_npz, write_csv
+from advlaw.evaluation.settings import WorstCase
+from advlaw.fitting.settings import Fit
 from advlaw.tables.worst_case import ACCURACY_COLUMNS, GAIN_COLUMNS, accuracy_rows, gain_rows
 
 
 def main() -> None:
     params = stage_arguments(__doc__).params
-    study, fit, settings = read_sections(params, study=str, fit=Fit, robustness=Robustness)
+    study, fit, settings = read_sections(params, study=str, fit=Fit, worst_case=WorstCase)
     outcomes = {net: read_npz(Path("data") / study / "stress" / f"{net}.npz") for net in settings.nets}
     accuracies = [
         row for net, found in outcomes.items() for row in accuracy_rows(net, found, settings.protocol, fit.confidence)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import torch
 
-from advlaw.config.attack import Attacks
-from advlaw.config.robustness import Protocol, Stressed
+from advlaw.attacks.settings import Attacks
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
+from advlaw.evaluation.settings import Protocol, WorstCaseNet
 from advlaw.evaluation.worst_case import Method, stressed
 from advlaw.models.store import load_model
 
@@ -24,8 +24,8 @@ from advlaw.models.store import load_model
 def main() -> None:
     arguments = stage_arguments(__doc__, "model")
     name, params = arguments.model, arguments.params
-    protocol = read_section(params, "robustness.protocol", Protocol)
-    net = read_section(params, f"robustness.nets.{name}", Stressed)
+    protocol = read_section(params, "worst_case.protocol", Protocol)
+    net = read_section(params, f"worst_case.nets.{name}", WorstCaseNet)
     attacks = read_section(params, "attacks", Attacks)
     study, seed, threads, device_name, portable = read_sections(
         params, study=str, seed=int, threads=int, device=str, portable=bool

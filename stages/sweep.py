@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advlaw.config.attack import KINDS, Grid, OneStepAttack
+from advlaw.attacks.settings import KINDS, Grid, OneStepAttack
 from advlaw.config.section import read_section, read_sections
-from advlaw.config.sweep import Sweep, curve_name
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
 from advlaw.evaluation.each_eps import sweep_each_eps
+from advlaw.evaluation.settings import Sweep, curve_name
 from advlaw.evaluation.sweep import Randomness, grid, sweep_one_step
 from advlaw.models.store import at_accuracy, fitted_labels, has_state, load_model
 

@@ -9,21 +9,21 @@ writes  plots/<study>/theory/:  predictions  ·  curves  ·  agreement  ·  deci
 
 from pathlib import Path
 
-from advlaw.config.attack import OneStepAttack
-from advlaw.config.fit import Fit
+from advlaw.attacks.settings import OneStepAttack
 from advlaw.config.section import read_section, read_sections
-from advlaw.config.theory import Net, Rays, Theory
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_npz
 from advlaw.core.progress import progress
+from advlaw.fitting.settings import Fit
 from advlaw.tables.theory import Tables
+from advlaw.theory.settings import Rays, ResponseNet, Theory
 
 
 def main() -> None:
     params = stage_arguments(__doc__).params
     study, seed, fit, theory = read_sections(params, study=str, seed=int, fit=Fit, theory=Theory)
     rays = read_section(params, "response.rays", Rays)
-    nets = read_section(params, "response.nets", dict[str, Net])
+    nets = read_section(params, "response.nets", dict[str, ResponseNet])
     attacks = read_section(params, "attacks.one_step", dict[str, OneStepAttack])
     tables = Tables(rays, fit, theory, seed)
     for name, net in progress(nets.items(), "theory", total=len(nets)):

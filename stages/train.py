@@ -8,17 +8,17 @@ writes  models/<study>/MODEL/:  spec.json  ·  weights.safetensors  ·  row.json
         plots/<study>/training/MODEL.csv: the training curve
 """
 
-from advlaw.config.model import Model
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
 from advlaw.trials.net import Place, train_net
+from advlaw.trials.settings import Net
 
 
 def main() -> None:
     arguments = stage_arguments(__doc__, "model")
     name, params = arguments.model, arguments.params
-    settings = read_section(params, f"models.{name}", Model)
+    settings = read_section(params, f"models.{name}", Net)
     study, seed, threads, device, portable = read_sections(
         params, study=str, seed=int, threads=int, device=str, portable=bool
     )

@@ -8,19 +8,19 @@ writes  models/<study>/MODEL/ and plots/<study>/training/MODEL.csv, as stages/tr
 
 from functools import partial
 
-from advlaw.config.attack import KINDS
-from advlaw.config.robust import RobustModel
+from advlaw.attacks.settings import KINDS
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
 from advlaw.trials.defence import adversarial_defence
 from advlaw.trials.net import Place, train_net
+from advlaw.trials.settings import RobustNet
 
 
 def main() -> None:
     arguments = stage_arguments(__doc__, "model")
     name, params = arguments.model, arguments.params
-    settings = read_section(params, f"robust_models.{name}", RobustModel)
+    settings = read_section(params, f"robust_models.{name}", RobustNet)
     adversarial = settings.adversarial
     attack = read_section(params, f"attacks.{adversarial.attack}", KINDS[adversarial.family])
     study, seed, threads, device, portable = read_sections(

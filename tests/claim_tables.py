@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from advlaw.config.robust import RobustModel
+
+from advlaw.attacks.settings import Attacks
 from advlaw.claims.finding import proportion
 from advlaw.claims.study import Study
-from advlaw.config.attack import Attacks
-from advlaw.config.robust import RobustModel
 from advlaw.config.section import read_section
 from advlaw.core.io import read_csv
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 from repository import Repository, clone_committed
 from skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401
 
-from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
+from advlaw.attacks.settings import IterativeAttack, OneStepAttack, RelativeStep
 from advlaw.core.runtime import PORTABLE
 from advlaw.models.classifier import Classifier
 from advlaw.models.store import build

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from advlaw.config.robust import Adversarial, FixedEps, RandomEps
 from conftest import make_images, make_net, one_step
 from scipy.stats import kstest, truncnorm
 from test_training import learnable
 
 from advlaw.attacks.one_step import one_step_direction
-from advlaw.config.attack import AbsoluteStep, IterativeAttack, RelativeStep
-from advlaw.config.model import FullyConnected
-from advlaw.config.robust import Adversarial, FixedEps, RandomEps
+from advlaw.attacks.settings import AbsoluteStep, IterativeAttack, RelativeStep
 from advlaw.models.store import build
 from advlaw.training.adversarial import AdversarialMinibatches, attacked_mode, drawn_eps
 from advlaw.training.augment import crop_and_flip
@@ -19,6 +18,7 @@ from advlaw.training.loop import learning_rate, train
 from advlaw.training.objective import entropy, minibatch_loss
 from advlaw.training.optimizer import Optimizer
 from advlaw.training.overfitting import overfitted_at
+from advlaw.training.settings import FullyConnected
 from advlaw.trials.defence import adversarial_defence, perturbation
 
 KURAKIN = RandomEps(sigma=8.0, largest=16.0)

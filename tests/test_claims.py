@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+from advlaw.config.robust import RobustModel
 from claim_tables import (
     CASES,
     CLAIMS,
@@ -24,6 +25,7 @@ from claim_tables import (
     trained,
 )
 
+from advlaw.attacks.settings import Attacks
 from advlaw.claims.finding import (
     Estimate,
     Finding,
@@ -42,8 +44,6 @@ from advlaw.claims.power_laws import quantile
 from advlaw.claims.registry import CHECKS, judge
 from advlaw.claims.study import near
 from advlaw.claims.wording import sentence
-from advlaw.config.attack import Attacks
-from advlaw.config.robust import RobustModel
 from advlaw.config.section import validate
 
 

@@ -10,8 +10,8 @@ from compared import MODEL, compare, git, make_tree, write
 from advlaw.comparison.cells import ACCURACY, EXPONENT, Found
 from advlaw.comparison.pairs import Pair, compare_pair
 from advlaw.comparison.wording import pair_lines
-from advlaw.config.fit import Fit
 from advlaw.core.io import write_npz
+from advlaw.fitting.settings import Fit
 
 FIT = Fit(min_errors=3, max_error=0.3, bootstrap=200, confidence=0.95, headline=["fc/fgsm"])
 THRESHOLDS = np.random.default_rng(3).uniform(0.1, 20.0, size=1000)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from advlaw.config.attack import Grid
+from advlaw.attacks.settings import Grid
 from advlaw.config.section import ParamsError, read_section, read_yaml
 from advlaw.config.study import load_study
 

@@ -5,12 +5,12 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom
 
-from advlaw.config.fit import Fit
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.gaps import density_near_zero, gap_distribution, gap_row, tail_exponent
 from advlaw.fitting.moments import bootstrap_moments, sample_moments
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.power_law import choose_range, least_squares, local_slope, maximum_likelihood
+from advlaw.fitting.settings import Fit
 
 EPS = np.geomspace(0.01, 64.0, 40)
 SETTINGS = Fit(min_errors=10, max_error=0.1, bootstrap=300, confidence=0.95, headline=[])

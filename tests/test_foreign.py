@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save
 from test_resnet import CLASSES, SHAPE, random_net
 
-from advlaw.config.pretrained import Pretrained, PretrainedModel
 from advlaw.config.section import ParamsError, validate
+from advlaw.foreign.settings import Pretrained, PretrainedModel
 from advlaw.foreign.weights import digest, our_name, pretrained, read_tensors
 
 RESNET32 = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from advlaw.config.fit import Fit
+from advlaw.fitting.settings import Fit
 from advlaw.theory import label_blind
 from advlaw.theory.predictions import Case
 

@@ -3,22 +3,22 @@
 import numpy as np
 import pytest
 import torch
+from advlaw.config.robustness import Protocol
 from conftest import CLASSES, make_images, make_net, one_step, pgd_attack
 from torch import nn
 
 from advlaw.attacks import apgd, iterative, query
-from advlaw.config.attack import AutoPGD, Square
-from advlaw.config.fit import Fit
-from advlaw.config.robustness import Protocol
-from advlaw.config.theory import Rays
+from advlaw.attacks.settings import AutoPGD, Square
 from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.response import follow_rays, measure_response
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
 from advlaw.evaluation.worst_case import Method, stressed
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
+from advlaw.fitting.settings import Fit
 from advlaw.foreign.wrapped import classifier
 from advlaw.tables.worst_case import accuracy_rows, gain_rows, not_finite
+from advlaw.theory.settings import Rays
 
 RANDOM = Randomness(0, ("x",))
 EPS = np.geomspace(0.5, 20.0, 8)

@@ -12,8 +12,8 @@ from advlaw.attacks import draws
 from advlaw.attacks.draws import Draws, random_classes, random_sign, truncated_normal
 from advlaw.attacks.iterative import pgd
 from advlaw.attacks.one_step import one_step_direction
+from advlaw.attacks.settings import Attacks
 from advlaw.config import attack as config_attack
-from advlaw.config.attack import Attacks
 from advlaw.config.section import ParamsError, read_section, validate
 from advlaw.evaluation.sweep import Randomness, in_top, sweep_one_step
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 from scipy import stats
 
-from advlaw.config.theory import OrderStatistics
 from advlaw.theory.iid import CHUNK, QUANTILES, order_statistics, sample_gaps
 from advlaw.theory.order_statistics import (
     LAWS,
@@ -16,6 +15,7 @@ from advlaw.theory.order_statistics import (
     gap_distribution,
     gap_quantile,
 )
+from advlaw.theory.settings import OrderStatistics
 
 REFERENCE = {
     "uniform": stats.uniform(),

@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from advlaw.trials.stacked import MAX_PADDING, groups, largest_spec, train_group
 from ruamel.yaml import YAML
 
-from advlaw.config.attack import Grid, OneStepAttack
-from advlaw.config.fit import Fit
-from advlaw.config.population import Architectures, PopulationTraining, Workers
+from advlaw.attacks.settings import Grid, OneStepAttack
 from advlaw.core.io import read_csv
 from advlaw.data.dataset import Dataset, write_dataset
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
+from advlaw.fitting.settings import Fit
 from advlaw.models.sampling import net_name, sampled_architecture
 from advlaw.models.store import build
 from advlaw.tables.trials import distributions, write_tables
 from advlaw.trials import stacked as together
 from advlaw.trials.measure import Protocol, Trained, columns, gradient_norms, measured
-from advlaw.trials.stacked import MAX_PADDING, groups, largest_spec, train_group
+from advlaw.trials.settings import Architectures, PopulationTraining, Workers
 from advlaw.trials.train import Recipe, Sampled, examples, flops, n_parameters, result, train_alone, trained
 from advlaw.trials.workers import cache_path, code_sha256, fan_out, keep
 

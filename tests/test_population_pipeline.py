@@ -10,7 +10,7 @@ import psutil
 import pytest
 from repository import Repository, ran
 
-from advlaw.config.population import Workers
+from advlaw.trials.settings import Workers
 from advlaw.trials.workers import fan_out
 
 pytestmark = pytest.mark.slow

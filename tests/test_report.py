@@ -12,15 +12,15 @@ from repository import committed_files
 from test_fitting import planted
 
 from advlaw.claims.verdict import verdict
-from advlaw.config.fit import Fit
-from advlaw.config.sweep import Sweep
 from advlaw.core.io import read_csv, write_csv, write_json, write_text
+from advlaw.evaluation.settings import Sweep
 from advlaw.figures.error_curves import draw_figures, exponent_text
 from advlaw.figures.gaps import draw_gaps
 from advlaw.figures.methods import METHODS, draw_methods
 from advlaw.figures.population import draw_population
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
+from advlaw.fitting.settings import Fit
 from advlaw.papers.ranges import PAPER_RANGES
 from advlaw.report.benchmarks import benchmarks_table
 from advlaw.report.claims_tables import claims_table, least_squares_line

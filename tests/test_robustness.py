@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from advlaw.config.robustness import Protocol
 from conftest import make_images, make_net, one_step, pgd_attack
 from scipy.stats import norm
 
 from advlaw.attacks import iterative
 from advlaw.attacks import one_step as one_step_attacks
 from advlaw.attacks.draws import Draws
-from advlaw.config.attack import AutoPGD, Square
-from advlaw.config.robustness import Protocol
+from advlaw.attacks.settings import AutoPGD, Square
 from advlaw.core.io import read_csv, write_csv
 from advlaw.evaluation.worst_case import Method, stressed
 from advlaw.figures.defences import draw_defences, look_of

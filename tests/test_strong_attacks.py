@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy, softplus
 
 from advlaw.attacks import apgd, gradient, query
 from advlaw.attacks.draws import Draws, unit_ball
-from advlaw.config.attack import AutoPGD, Square
+from advlaw.attacks.settings import AutoPGD, Square
 
 NAMES = ("apgd_cross_entropy", "apgd_dlr", "square")
 

@@ -8,7 +8,6 @@ from scipy.stats import binom
 
 from advlaw.attacks.draws import Draws
 from advlaw.attacks.one_step import one_step_direction
-from advlaw.config.theory import Rays
 from advlaw.evaluation.response import L2, at_quantiles, follow_rays, measure_logits, measure_response
 from advlaw.evaluation.sweep import Randomness, grid
 from advlaw.models.store import build
@@ -27,6 +26,7 @@ from advlaw.theory.mean_field import (
     sorted_gaps,
 )
 from advlaw.theory.response import logit_response, residuals
+from advlaw.theory.settings import Rays
 
 NO_DRAWS = Draws(0, (), range(0))
 RANDOM = Randomness(0, ("test",))

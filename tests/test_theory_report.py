@@ -6,15 +6,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from advlaw.config.fit import Fit
-from advlaw.config.theory import Rays, Theory
 from advlaw.core.io import read_csv, write_csv
 from advlaw.figures.gap_densities import draw_gap_densities
 from advlaw.figures.label_blind import draw_label_blind
 from advlaw.figures.theory import draw_logits, draw_theory
+from advlaw.fitting.settings import Fit
 from advlaw.report.markdown import BLOCKS
 from advlaw.tables.theory import Tables
 from advlaw.theory.mean_field import class_thresholds, ranking
+from advlaw.theory.settings import Rays, Theory
 
 FIT = Fit(min_errors=10, max_error=0.1, bootstrap=100, confidence=0.95, headline=[])
 RAYS = Rays(eps_min=0.25, eps_max=64.0, count=8, followed=2, residual=20)

@@ -9,13 +9,13 @@ import pytest
 import torch
 from conftest import CLASSES, SHAPE, SIZES, make_images, make_net
 
-from advlaw.config.model import Convolutional, FullyConnected, architecture
 from advlaw.data.clusters import clusters
 from advlaw.models.store import FINAL, at_accuracy, at_epoch, build, fitted_labels, load_model, save_model
 from advlaw.training import loop
 from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.loop import Examples, TrainingError, accuracy, learning_rate, train
 from advlaw.training.optimizer import Optimizer
+from advlaw.training.settings import Convolutional, FullyConnected, architecture
 
 SNAPSHOTS = [0.1, 0.3]
 

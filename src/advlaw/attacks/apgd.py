@@ -21,7 +21,7 @@ from advlaw.attacks.gradient import (
     scale_free_error,
 )
 from advlaw.attacks.norms import per_image
-from advlaw.config.attack import AutoPGD
+from advlaw.attacks.settings import AutoPGD
 
 ALPHA = 0.75  # of a move is the new step, the rest is the last move
 RHO = 0.75  # of the steps must raise the loss

@@ -11,8 +11,8 @@ from torch import Tensor
 from advlaw.attacks.draws import Draws, unit_ball
 from advlaw.attacks.gradient import LogitsFn, error_at_logits, input_gradient
 from advlaw.attacks.norms import per_image, project, steepest
+from advlaw.attacks.settings import IterativeAttack
 from advlaw.attacks.targets import chosen_target
-from advlaw.config.attack import IterativeAttack
 
 
 def pgd(

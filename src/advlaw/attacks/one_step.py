@@ -11,8 +11,8 @@ from torch import Tensor
 from advlaw.attacks.draws import NOISE, Draws
 from advlaw.attacks.gradient import LogitsFn, error_at_logits, input_gradient
 from advlaw.attacks.norms import DIRECTIONS, largest, per_image
+from advlaw.attacks.settings import OneStepAttack
 from advlaw.attacks.targets import chosen_target
-from advlaw.config.attack import OneStepAttack
 
 
 def one_step_direction(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from advlaw.attacks.draws import Draws
 from advlaw.attacks.gradient import LogitsFn, logit_gap, runner_up
-from advlaw.config.attack import Square
+from advlaw.attacks.settings import Square
 
 HALVED_AT = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10,000 squares, as in the authors' program
 

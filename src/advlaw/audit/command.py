@@ -16,18 +16,18 @@ from typing import Any
 from ruamel.yaml import YAML
 from scipy.stats import binom
 
+from advlaw.attacks.settings import Grid
 from advlaw.audit.files import printable
 from advlaw.audit.folder import HEADER, check_folder, net_name
 from advlaw.audit.images import Source, read_images
 from advlaw.audit.params import DATASET, audit_params
 from advlaw.audit.stages import ROOT, alone, is_done, remember, run_stage, take_back
 from advlaw.audit.summary import NEEDED, print_summary
-from advlaw.config.attack import Grid
-from advlaw.config.pretrained import Normalised
 from advlaw.config.section import validate
 from advlaw.config.study import Study
 from advlaw.core.io import write_json, write_text
 from advlaw.data.dataset import Dataset, write_dataset
+from advlaw.foreign.settings import Normalised
 
 IMAGENET = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
 FEWEST_IMAGES, FEWEST_RIGHT = 20, 10

@@ -2,10 +2,11 @@
 
 import math
 
+from advlaw.attacks.settings import IterativeAttack
 from advlaw.claims.finding import Estimate, Finding, Part, equal, shown
 from advlaw.claims.study import Study
-from advlaw.config.attack import IterativeAttack
-from advlaw.config.robust import Adversarial, RandomEps, RobustModel
+from advlaw.training.settings import Adversarial, RandomEps
+from advlaw.trials.settings import RobustNet
 
 NO_ONE_STEP = "no net trained on one-step examples in this study"
 ITERATIONS = {
@@ -41,9 +42,9 @@ def weight_of_adversarial_images(study: Study) -> Finding:
     for name, net in nets.items():
         ours = net.adversarial
         weighed = ours.weight * ours.images
-        share = weighed / (net.batch_size - ours.images + weighed)
+        share = weighed / (net.training.batch_size - ours.images + weighed)
         parts.append(equal(name, "weight of an adversarial image", ours.weight, WEIGHT))
-        parts.append(shown(name, "minibatch, where the paper has 32", Estimate(net.batch_size)))
+        parts.append(shown(name, "minibatch, where the paper has 32", Estimate(net.training.batch_size)))
         parts.append(equal(name, "share of adversarial images in the loss", share, 0.231, tolerance=5e-4))
     return Finding(tuple(parts), NO_ONE_STEP)
 
@@ -79,7 +80,7 @@ def pgd_training(study: Study) -> Finding:
     return Finding(tuple(parts), "no net trained on PGD examples in this study", remark=remark)
 
 
-def _one_step(study: Study) -> dict[str, RobustModel]:
+def _one_step(study: Study) -> dict[str, RobustNet]:
     return {name: net for name, net in study.robust_models.items() if net.adversarial.family == "one_step"}
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from advlaw.attacks.settings import Attacks
 from advlaw.claims.finding import Estimate, Finding
-from advlaw.config.attack import Attacks
-from advlaw.config.robust import RobustModel
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.io import read_csv
+from advlaw.trials.settings import RobustNet
 
 Row = dict[str, str]
 Check = Callable[["Study"], Finding]
@@ -27,7 +27,7 @@ class Study:
     name: str
     attacks: Attacks
     models: dict[str, dict[str, Any]]
-    robust_models: dict[str, RobustModel]
+    robust_models: dict[str, RobustNet]
     pretrained_models: dict[str, dict[str, Any]]
     population_dataset: str
     sources: dict[str, str]  # net -> the net that attacks are transferred from
@@ -50,7 +50,7 @@ class Study:
     def sizes(self, name: str) -> dict[str, Any]:
         """What the params say of a net."""
         if name in self.robust_models:
-            return self.robust_models[name].model_dump()
+            return self.robust_models[name].entry()
         return self.models.get(name) or self.pretrained_models.get(name) or {}
 
 
@@ -64,7 +64,7 @@ def read_study(params: Path, plots: Path, claims: Path) -> Study:
         study=str,
         attacks=Attacks,
         models=dict[str, dict],
-        robust_models=dict[str, RobustModel],
+        robust_models=dict[str, RobustNet],
         pretrained_models=dict[str, dict],
     )
     stressed = read_section(params, "robustness.nets", dict[str, dict])

@@ -8,10 +8,10 @@ from advlaw.comparison.cells import Found
 from advlaw.comparison.pairs import Arrays, Pair, compare_pair, is_told_by, same_images
 from advlaw.comparison.revision import Revision
 from advlaw.comparison.study import Files, Rows, retrained
-from advlaw.config.fit import Fit
 from advlaw.config.section import read_sections, read_yaml
 from advlaw.core.io import read_npz
 from advlaw.core.progress import progress
+from advlaw.fitting.settings import Fit
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import numpy as np
 
 from advlaw.comparison.cells import ACCURACY, EXPONENT, NUMBER, Difference, Found
 from advlaw.comparison.numbers import ROUNDING
-from advlaw.config.fit import Fit
 from advlaw.core.rng import generator
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.power_law import maximum_likelihood
 from advlaw.fitting.proportions import paired_difference
+from advlaw.fitting.settings import Fit
 
 Arrays = dict[str, np.ndarray]
 ERRORS = (0.05, 0.2, 0.5)  # errors are compared at the first eps where the old net error is as large

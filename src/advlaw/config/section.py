@@ -5,6 +5,7 @@ the `check` stage reads the whole file (`advlaw.config.study`).
 """
 
 import difflib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,14 +43,18 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown_keys(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        for key in values:
-            if key not in cls.model_fields:
-                guess = difflib.get_close_matches(str(key), cls.model_fields, 1)
-                hint = f"did you mean {guess[0]!r}? " if guess else ""
-                raise ValueError(f"unknown key {key!r}; {hint}allowed: {', '.join(cls.model_fields)}")
+        if isinstance(values, dict):
+            refuse_unknown(values, tuple(cls.model_fields))
         return values
+
+
+def refuse_unknown(values: dict[str, Any], allowed: Sequence[str]) -> None:
+    """Raises ValueError for the first key that is none of those allowed."""
+    for key in values:
+        if key not in allowed:
+            guess = difflib.get_close_matches(str(key), allowed, 1)
+            hint = f"did you mean {guess[0]!r}? " if guess else ""
+            raise ValueError(f"unknown key {key!r}; {hint}allowed: {', '.join(allowed)}")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -114,8 +119,11 @@ def _sentence(path: Path, key: str, value: Any, detail: Any) -> str:
     what = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     if kind == "missing":
         what = "missing key"
+    elif kind == "union_tag_not_found":
+        location.append(detail["ctx"]["discriminator"].strip("'()"))
+        what = "missing key"
     elif kind == "union_tag_invalid":
-        location.append(detail["ctx"]["discriminator"].strip("'"))
+        location.append(detail["ctx"]["discriminator"].strip("'()"))
         given, what = detail["ctx"]["tag"], f"should be one of {detail['ctx']['expected_tags']}"
     shown = "" if isinstance(given, dict | list) else f" = {given!r}"
     where = ".".join(location)

@@ -6,18 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from advlaw.config.attack import Attacks, Grid
-from advlaw.config.dataset import Datasets
-from advlaw.config.fit import Fit
-from advlaw.config.model import Model
-from advlaw.config.population import Population, PopulationSweep
-from advlaw.config.pretrained import PretrainedModel
-from advlaw.config.robust import RobustModel
-from advlaw.config.robustness import Robustness, Stressed
+from advlaw.attacks.settings import Attacks, Grid
 from advlaw.config.section import Name, ParamsError, Section, read_yaml, validate
-from advlaw.config.sweep import Sweep, curve_name
-from advlaw.config.theory import Net, OrderStatistics, Response, Theory
+from advlaw.data.settings import Datasets
+from advlaw.evaluation.settings import Sweep, WorstCase, WorstCaseNet, curve_name
+from advlaw.fitting.settings import Fit
+from advlaw.foreign.settings import PretrainedModel
+from advlaw.models.settings import halvings
+from advlaw.theory.settings import OrderStatistics, Response, ResponseNet, Theory
+from advlaw.trials.settings import Drawn, Measure, Net, RobustNet, TrialSet, Workers
 
+AnyNet = Net | PretrainedModel
 RESERVED = ("datasets", "downloads", "summary")
 
 
@@ -33,20 +32,21 @@ class Study(Section):
     portable: bool
     datasets: Annotated[list[Name], Field(min_length=1)]
     attack: Grid
-    models: dict[Name, Model]
-    robust_models: dict[Name, RobustModel]
+    models: dict[Name, Net]
+    robust_models: dict[Name, RobustNet]
     pretrained_models: dict[Name, PretrainedModel]
+    baselines: dict[Name, Name]
     attacks: Attacks
     sweeps: dict[Name, Sweep]
     fit: Fit
     response: Response
     theory: Theory
     order_statistics: OrderStatistics
-    population: Population
-    population_sweep: PopulationSweep
-    robustness: Robustness
+    workers: Workers
+    trials: dict[Name, TrialSet]
+    worst_case: WorstCase
 
-    def nets(self) -> dict[str, Model | RobustModel | PretrainedModel]:
+    def nets(self) -> dict[str, AnyNet]:
         """Every net by its name, which all sections of nets share."""
         return {**self.models, **self.robust_models, **self.pretrained_models}
 
@@ -74,13 +74,11 @@ def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
     yield from _dataset_mistakes(study, datasets)
     for section in ("models", "robust_models", "pretrained_models"):
         for name, model in getattr(study, section).items():
-            yield from _model_mistakes(f"{section}.{name}", model, datasets)
+            yield from _model_mistakes(f"{section}.{name}", model, study, datasets)
     yield from _own_mistakes(study)
     yield from _names_used_twice(study)
-    for name, model in study.robust_models.items():
-        yield from _training_attack_mistakes(
-            f"robust_models.{name}.adversarial.attack", model.adversarial.attack, study
-        )
+    yield from _adversarial_mistakes(study)
+    yield from _baseline_mistakes(study)
     for name, sweep in study.sweeps.items():
         yield from _sweep_mistakes(f"sweeps.{name}", sweep, study)
     curves = {
@@ -95,8 +93,9 @@ def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
         yield from _net_mistakes(f"response.nets.{name}", name, net, study)
     for name in study.theory.compared:
         yield from _unknown("theory.compared", name, study.response.nets, "response.nets")
-    yield from _population_mistakes(study.population, study, datasets)
-    yield from _robustness_mistakes(study.robustness, study)
+    for name, trials in study.trials.items():
+        yield from _trials_mistakes(f"trials.{name}", trials, study, datasets)
+    yield from _worst_case_mistakes(study.worst_case, study)
 
 
 def _own_mistakes(study: Study) -> Iterator[str]:
@@ -114,18 +113,42 @@ def _dataset_mistakes(study: Study, datasets: Datasets) -> Iterator[str]:
         yield from _unknown("datasets", name, datasets.datasets, "data sets")
     if len(set(study.datasets)) < len(study.datasets):
         yield f"datasets = {study.datasets}: names a data set twice"
-    used = {"population": study.population.dataset} | {name: net.dataset for name, net in study.nets().items()}
+    used = {f"trials.{name}": trials.dataset for name, trials in study.trials.items()}
+    used |= {name: net.dataset for name, net in study.nets().items()}
     for key, name in used.items():
         if name in datasets.datasets and name not in study.datasets:
             yield f"datasets = {study.datasets}: lacks {name!r}, the data set of {key}; add it to the list"
 
 
-def _model_mistakes(key: str, model: Model | RobustModel | PretrainedModel, datasets: Datasets) -> Iterator[str]:
-    yield from _unknown(f"{key}.dataset", model.dataset, datasets.datasets, "data sets")
-    if model.arch == "cnn" and model.dataset in datasets.datasets:
-        side = datasets.datasets[model.dataset].image_side
-        if side >> len(model.channels) == 0:
-            yield f"{key}.channels = {model.channels}: {_halvings(side)}"
+def _model_mistakes(key: str, net: AnyNet, study: Study, datasets: Datasets) -> Iterator[str]:
+    yield from _unknown(f"{key}.dataset", net.dataset, datasets.datasets, "data sets")
+    architecture = getattr(net, "architecture", None)
+    if architecture is not None and net.dataset in datasets.datasets:
+        mistake = architecture.mistake(datasets.datasets[net.dataset].image_side)
+        if mistake:
+            yield f"{key}.{mistake}"
+    adversarial = getattr(net, "adversarial", None)
+    if adversarial is not None:
+        yield from _training_attack_mistakes(f"{key}.adversarial.attack", adversarial.attack, study)
+
+
+def _adversarial_mistakes(study: Study) -> Iterator[str]:
+    """What is trained on adversarial examples has a section of its own, whose stages depend on the attacks."""
+    for name, net in study.models.items():
+        if net.adversarial is not None:
+            yield f"models.{name}.adversarial: move the entry to robust_models"
+
+
+def _baseline_mistakes(study: Study) -> Iterator[str]:
+    nets = study.nets()
+    for name, baseline in study.baselines.items():
+        yield from _unknown(f"baselines.{name}", name, nets, "models")
+        yield from _unknown(f"baselines.{name}", baseline, nets, "models")
+        if name == baseline:
+            yield f"baselines.{name} = {baseline!r}: must be another net"
+        elif name in nets and baseline in nets and nets[name].dataset != nets[baseline].dataset:
+            other = nets[baseline].dataset
+            yield f"baselines.{name} = {baseline!r}: has another data set, {other}; compared nets share one"
 
 
 def _names_used_twice(study: Study) -> Iterator[str]:
@@ -144,31 +167,27 @@ def _training_attack_mistakes(key: str, attack: str, study: Study) -> Iterator[s
         yield f"{key} = {attack!r}: does not clip, and so trains on what is no image; name one with clip: true"
 
 
-def _robustness_mistakes(settings: Robustness, study: Study) -> Iterator[str]:
+def _worst_case_mistakes(settings: WorstCase, study: Study) -> Iterator[str]:
     protocol = settings.protocol
     for key in ("attacks", "transferred"):
-        yield from _unknown_attacks(f"robustness.protocol.{key}", getattr(protocol, key), study)
-    yield from _unknown_attacks("robustness.protocol.weak", [protocol.weak], study)
+        yield from _unknown_attacks(f"worst_case.protocol.{key}", getattr(protocol, key), study)
+    yield from _unknown_attacks("worst_case.protocol.weak", [protocol.weak], study)
     for attack in protocol.methods().values():
         if _is_known(attack, study) and not study.attacks.by_key(attack).clip:
-            yield f"robustness.protocol: {attack!r} makes what is no image; name an attack with clip: true"
+            yield f"worst_case.protocol: {attack!r} makes what is no image; name an attack with clip: true"
         elif _is_known(attack, study) and study.attacks.by_key(attack).norm != "linf":
-            yield f"robustness.protocol: {attack!r} is in L2; all share eps in L-infinity, so name one with norm: linf"
+            yield f"worst_case.protocol: {attack!r} is in L2; all share eps in L-infinity, so name one with norm: linf"
     for name, net in settings.nets.items():
-        yield from _stressed_mistakes(f"robustness.nets.{name}", name, net, study)
+        yield from _worst_case_net_mistakes(f"worst_case.nets.{name}", name, net, study)
 
 
-def _stressed_mistakes(key: str, name: str, net: Stressed, study: Study) -> Iterator[str]:
+def _worst_case_net_mistakes(key: str, name: str, net: WorstCaseNet, study: Study) -> Iterator[str]:
     yield from _unknown(key, name, study.nets(), "models")
     yield from _unknown(f"{key}.source", net.source, study.nets(), "models")
     for model in (name, net.source):
         yield from _other_dataset(key, net.dataset, model, study)
     if net.source == name:
         yield f"{key}.source = {name!r}: must be another net, trained independently"
-    if net.baseline == name:
-        yield f"{key}.baseline = {name!r}: must be another net"
-    elif net.baseline is not None:
-        yield from _unknown(f"{key}.baseline", net.baseline, study.robustness.nets, "robustness.nets")
 
 
 def _unknown_attacks(key: str, attacks: list[str], study: Study) -> Iterator[str]:
@@ -187,13 +206,14 @@ def _sweep_mistakes(key: str, sweep: Sweep, study: Study) -> Iterator[str]:
     yield from _unknown(f"{key}.model", sweep.model, nets, "models")
     yield from _other_dataset(key, sweep.dataset, sweep.model, study)
     if sweep.model in nets:
-        kept = getattr(nets[sweep.model], "snapshots", [])
+        net = nets[sweep.model]
+        kept = net.training.snapshots if isinstance(net, Net) else []
         for snapshot in sorted(set(sweep.snapshots) - set(kept)):
             yield f"{key}.snapshots = {snapshot:g}: not among models.{sweep.model}.snapshots: {kept}"
     yield from _attack_mistakes(f"{key}.attacks", sweep.attacks, study, sweep.family)
 
 
-def _net_mistakes(key: str, model: str, net: Net, study: Study) -> Iterator[str]:
+def _net_mistakes(key: str, model: str, net: ResponseNet, study: Study) -> Iterator[str]:
     yield from _unknown(key, model, study.nets(), "models")
     yield from _other_dataset(key, net.dataset, model, study)
     yield from _attack_mistakes(f"{key}.attacks", net.attacks, study, "one_step")
@@ -202,20 +222,28 @@ def _net_mistakes(key: str, model: str, net: Net, study: Study) -> Iterator[str]
             yield f"{key}.attacks = {attack!r}: clips, which no linear response does; name one with clip: false"
 
 
-def _population_mistakes(population: Population, study: Study, datasets: Datasets) -> Iterator[str]:
-    yield from _unknown("population.dataset", population.dataset, datasets.datasets, "data sets")
-    sweep = study.population_sweep
-    yield from _attack_mistakes("population_sweep.attacks", sweep.attacks, study, "one_step")
-    for attack in sweep.attacks:
-        if attack in study.attacks.one_step and study.attacks.one_step[attack].clip:
-            yield f"population_sweep.attacks = {attack!r}: clips, which exponents do not; name one with clip: false"
-    for eps in sweep.reference_eps:
-        if eps > study.attack.eps_max:
-            yield f"population_sweep.reference_eps = {eps:g}: beyond attack.eps_max = {study.attack.eps_max:g}"
-    if population.dataset in datasets.datasets:
-        side, deepest = datasets.datasets[population.dataset].image_side, population.architectures.cnn.convolutions[1]
-        if side >> deepest == 0:
-            yield f"population.architectures.cnn.convolutions = {deepest}: {_halvings(side)}"
+def _trials_mistakes(key: str, trials: TrialSet, study: Study, datasets: Datasets) -> Iterator[str]:
+    yield from _unknown(f"{key}.dataset", trials.dataset, datasets.datasets, "data sets")
+    yield from _measure_mistakes(f"{key}.measure", trials.measure, study)
+    if isinstance(trials, Drawn):
+        deepest = trials.draw.cnn.convolutions[1]
+        if trials.dataset in datasets.datasets:
+            side = datasets.datasets[trials.dataset].image_side
+            if side >> deepest == 0:
+                yield f"{key}.draw.cnn.convolutions = {deepest}: {halvings(side)}"
+        return
+    for name, net in trials.nets.items():
+        yield from _model_mistakes(f"{key}.nets.{name}", net, study, datasets)
+
+
+def _measure_mistakes(key: str, measure: Measure, study: Study) -> Iterator[str]:
+    yield from _unknown_attacks(f"{key}.attacks", measure.attacks, study)
+    if len(set(measure.attacks)) < len(measure.attacks):
+        yield f"{key}.attacks = {measure.attacks}: names an attack twice"
+    largest = (measure.grid or study.attack).eps_max
+    for eps in measure.reference_eps:
+        if eps > largest:
+            yield f"{key}.reference_eps = {eps:g}: beyond the grid's eps_max = {largest:g}"
 
 
 def _other_dataset(key: str, dataset: str, model: str, study: Study) -> Iterator[str]:
@@ -229,10 +257,6 @@ def _attack_mistakes(key: str, attacks: list[str], study: Study, family: str) ->
         yield from _unknown(key, attack, getattr(study.attacks, family), f"attacks.{family}")
     if len(set(attacks)) < len(attacks):
         yield f"{key} = {attacks}: names an attack twice"
-
-
-def _halvings(side: int) -> str:
-    return f"each halves the image, and {side}x{side} images can be halved {side.bit_length() - 1} times"
 
 
 def _unknown(key: str, value: str, allowed: object, what: str) -> Iterator[str]:

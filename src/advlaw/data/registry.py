@@ -1,6 +1,5 @@
 """From a data set's params to the data set and its provenance."""
 
-from advlaw.config.dataset import Clusters, RandomImages, Splits
 from advlaw.data.cifar10 import cifar10_dataset
 from advlaw.data.clusters import clusters
 from advlaw.data.dataset import Dataset
@@ -8,6 +7,7 @@ from advlaw.data.digits import digits
 from advlaw.data.download import Place
 from advlaw.data.idx import idx_dataset
 from advlaw.data.random_images import random_images
+from advlaw.data.settings import Clusters, RandomImages, Splits
 
 
 def make_dataset(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from advlaw.attacks.draws import Draws
 from advlaw.attacks.one_step import one_step_direction
-from advlaw.config.attack import AtEachEps, Gradient, OneStepAttack, Square
+from advlaw.attacks.settings import AtEachEps, Gradient, OneStepAttack, Square
 from advlaw.evaluation.batches import in_batches
 from advlaw.evaluation.self_checks import FEW, check_clean
 from advlaw.evaluation.sweep import Arrays, Randomness, answers, in_top, is_finite, joined

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from advlaw.attacks.draws import Draws
 from advlaw.attacks.one_step import one_step_direction
-from advlaw.config.attack import OneStepAttack
-from advlaw.config.theory import Rays
+from advlaw.attacks.settings import OneStepAttack
 from advlaw.evaluation.batches import in_batches
 from advlaw.evaluation.sweep import Arrays, Randomness, sweep_one_step
 from advlaw.models.classifier import Classifier
 from advlaw.theory.response import logit_response, residuals
+from advlaw.theory.settings import Rays
 
 BATCH = 100  # differentiating a CNN twice takes memory
 EXACT_BATCH = 25  # in float64 more so

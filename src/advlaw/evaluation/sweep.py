@@ -13,7 +13,7 @@ from torch import Tensor
 from advlaw.attacks.draws import Draws
 from advlaw.attacks.norms import per_image
 from advlaw.attacks.one_step import one_step_direction
-from advlaw.config.attack import OneStepAttack
+from advlaw.attacks.settings import OneStepAttack
 from advlaw.evaluation.batches import in_batches
 from advlaw.evaluation.rays import Ray
 from advlaw.evaluation.self_checks import FEW, check_clean, check_thresholds

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from advlaw.attacks.draws import Draws
-from advlaw.config.attack import Attack, OneStepAttack
+from advlaw.attacks.settings import Attack, OneStepAttack
 from advlaw.core.progress import progress
 from advlaw.evaluation.batches import in_batches
 from advlaw.evaluation.self_checks import FEW, check_clean

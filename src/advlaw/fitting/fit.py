@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
-from advlaw.config.fit import Fit
 from advlaw.fitting.moments import Moments, bootstrap_moments, sample_moments
 from advlaw.fitting.outcomes import Outcomes
 from advlaw.fitting.power_law import ESTIMATORS, Range, choose_range, local_slope, n_nonpositive
+from advlaw.fitting.settings import Fit
 
 KINDS = ("gross", "net")
 HALF_WIDTH = 2

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from advlaw.config.pretrained import OwnFile, OwnModel, OwnModule
 from advlaw.foreign.checks import CHECKED, agree, check, whole
+from advlaw.foreign.settings import OwnFile, OwnModel, OwnModule
 from advlaw.foreign.weights import NAMES_SHOWN, described, fits, is_counter, read_tensors
 from advlaw.foreign.wrapped import contents, source_sha256
 from advlaw.models.classifier import Classifier

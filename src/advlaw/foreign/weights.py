@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load
 from torch import Tensor
 
-from advlaw.config.pretrained import Pretrained, Weights
+from advlaw.foreign.settings import Published, Weights
 from advlaw.models.classifier import Classifier
 from advlaw.models.store import Spec, build, digest
 
@@ -20,7 +20,7 @@ DATA_PARALLEL = "module."
 NAMES_SHOWN = 3
 
 
-def pretrained(spec: Spec, settings: Pretrained, path: Path) -> Classifier:
+def pretrained(spec: Spec, settings: Published, path: Path) -> Classifier:
     """The net of `spec` with the verified weights in the file `path` and the entry's statistics.
 
     Raises ValueError naming the file, what is wrong with it and what to do next.

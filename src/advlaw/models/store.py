@@ -9,7 +9,6 @@ import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +18,8 @@ from torch import Tensor, nn
 
 from advlaw.core.io import replacing, write_json
 from advlaw.models.classifier import Classifier
+from advlaw.models.settings import Spec
 
-Spec = dict[str, Any]
 FOREIGN = {"own_module": "module", "own_file": "program"}  # arch -> file of advlaw.foreign; others are of this folder
 FINAL = "weights"
 DIGEST = "sha256"

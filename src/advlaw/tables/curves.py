@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advlaw.config.attack import Attack
-from advlaw.config.fit import Fit
-from advlaw.config.sweep import Sweep, curve_name
+from advlaw.attacks.settings import Attack
 from advlaw.core.io import write_csv
+from advlaw.evaluation.settings import Sweep, curve_name
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.gaps import CUT_OFFS, gap_distribution, gap_row
+from advlaw.fitting.settings import Fit
 
 Row = dict[str, Any]
 MODEL_COLUMNS = (

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from advlaw.config.fit import Fit
-from advlaw.config.theory import RANKS, Rays, Theory
 from advlaw.core.io import write_csv
 from advlaw.core.rng import generator
+from advlaw.fitting.settings import Fit
 from advlaw.theory import label_blind, logit_gaps, predictions
 from advlaw.theory.mean_field import by_rank, sorted_gaps
 from advlaw.theory.predictions import Case
+from advlaw.theory.settings import RANKS, Rays, Theory
 
 Row = dict[str, Any]
 Arrays = dict[str, np.ndarray]

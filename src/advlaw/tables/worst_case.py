@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from advlaw.config.robustness import Protocol
+from advlaw.evaluation.settings import Protocol
 from advlaw.fitting.proportions import paired_difference, wilson
 
 Row = dict[str, Any]

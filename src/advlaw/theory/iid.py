@@ -8,11 +8,11 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-from advlaw.config.theory import RANKS, OrderStatistics
 from advlaw.core.progress import progress
 from advlaw.core.rng import derived_seed
 from advlaw.theory.logit_gaps import POINTS_PER_DECADE, bin_edges, binned
 from advlaw.theory.order_statistics import LAWS, gap_density, gap_density_constant, gap_distribution, gap_quantile
+from advlaw.theory.settings import RANKS, OrderStatistics
 
 CHUNK = 250_000
 SMALLEST, LARGEST = 1e-6, 1e3  # of the histogram: below, a bin has few images and quadrature loses digits

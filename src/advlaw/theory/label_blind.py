@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from advlaw.config.fit import Fit
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import Outcomes
 from advlaw.fitting.proportions import wilson
+from advlaw.fitting.settings import Fit
 from advlaw.theory.mean_field import (
     by_rank,
     class_thresholds,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advlaw.config.robust import Adversarial, FixedEps, RandomEps
+from advlaw.training.settings import Adversarial, FixedEps, RandomEps
 
 Perturb = Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]  # net, images, labels, eps (B,) -> adversarial images
 

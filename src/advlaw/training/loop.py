@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advlaw.config.model import Training
 from advlaw.core.progress import progress
 from advlaw.core.rng import derived_seed, generator
 from advlaw.training.augment import crop_and_flip
 from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.objective import minibatch_loss
 from advlaw.training.optimizer import Optimizer
+from advlaw.training.settings import Training
 
 SECONDS_BETWEEN_CHECKPOINTS = 2.0
 EVALUATION_BATCH = 250  # what a convolution makes of more does not fit the CPU's cache: five times the time

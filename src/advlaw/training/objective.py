@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from advlaw.config.model import Training
+from advlaw.training.settings import Training
 
 
 def minibatch_loss(

@@ -5,10 +5,10 @@ from torch import Tensor, nn
 
 from advlaw.attacks import iterative, one_step
 from advlaw.attacks.draws import Draws
-from advlaw.config.attack import IterativeAttack, OneStepAttack, RelativeStep
-from advlaw.config.robust import Adversarial
+from advlaw.attacks.settings import IterativeAttack, OneStepAttack, RelativeStep
 from advlaw.training.adversarial import AdversarialMinibatches, Perturb, attacked_mode
 from advlaw.training.loop import Defence, Examples, Row, accuracy
+from advlaw.training.settings import Adversarial
 
 PROBED = 500  # validation images
 PROBE = IterativeAttack(norm="linf", steps=10, step_size=RelativeStep(relative=0.25), target="true_label", clip=True)

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from advlaw.attacks.gradient import input_gradient
-from advlaw.config.attack import Grid, OneStepAttack
-from advlaw.config.fit import Fit
+from advlaw.attacks.settings import Grid, OneStepAttack
 from advlaw.core.rng import generator
 from advlaw.core.runtime import configure
 from advlaw.evaluation.batches import in_batches
 from advlaw.evaluation.sweep import Randomness, grid, sweep_one_step
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import Outcomes, outcomes
+from advlaw.fitting.settings import Fit
 from advlaw.models.classifier import Classifier
 from advlaw.trials.train import Sampled, examples, trained
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from advlaw.config.model import Training, architecture
 from advlaw.core.io import write_csv, write_json
 from advlaw.core.rng import derived_seed
 from advlaw.data.dataset import Dataset, read_dataset, shuffled_labels
@@ -17,6 +16,7 @@ from advlaw.models.store import FINAL, at_accuracy, at_epoch, build, in_fast_lay
 from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.loop import Defence, Examples, History, accuracy, train
 from advlaw.training.overfitting import overfitted_at
+from advlaw.training.settings import Training, architecture
 
 
 @dataclass(frozen=True)

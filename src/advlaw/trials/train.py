@@ -16,7 +16,6 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from advlaw.config.population import Population, PopulationTraining
 from advlaw.core.rng import derived_seed, generator
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
@@ -25,6 +24,7 @@ from advlaw.models.sampling import net_name, sampled_architecture
 from advlaw.models.store import Spec, build, in_fast_layout
 from advlaw.training.loop import Examples, TrainingError, accuracy
 from advlaw.training.optimizer import Optimizer
+from advlaw.trials.settings import Population, PopulationTraining
 
 Row = dict[str, Any]
 

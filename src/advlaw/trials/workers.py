@@ -21,9 +21,9 @@ from typing import Any
 
 import torch
 
-from advlaw.config.population import Workers
 from advlaw.core.io import replacing
 from advlaw.core.progress import progress
+from advlaw.trials.settings import Workers
 
 SOURCE = Path(__file__).parents[2]
 

@@ -5,12 +5,12 @@ An entry is an architecture of `advlaw.models` and where its weights are publish
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from advlaw.config.architecture import ResNet, WideResNet
 from advlaw.config.section import Name, Section
+from advlaw.models.settings import ARCHITECTURES, Composed
 
 ModulePath = Annotated[str, Field(pattern=r"^\w+(\.\w+)*$")]
 PerChannel = Annotated[list[Annotated[float, Field(ge=0, le=255)]], Field(min_length=1)]
@@ -85,22 +85,14 @@ def _listed(values: list[float], factor: float = 1.0) -> str:
     return " ".join(f"{value * factor:.6g}" for value in values)
 
 
-class Pretrained(Normalised):
+class Published(Normalised, Composed):
     """Published weights for an architecture of ours."""
 
     weights: Weights
 
-    def architecture(self) -> dict[str, object]:
-        """The part of the entry that says what the net is: `arch` and its sizes."""
-        return self.model_dump(exclude=set(Pretrained.model_fields))
-
-
-class PretrainedResNet(ResNet, Pretrained):
-    """A ResNet of He et al."""
-
-
-class PretrainedWideResNet(WideResNet, Pretrained):
-    """A wide residual net."""
+    @property
+    def arch(self) -> str:
+        return self.architecture.arch
 
 
 class OwnModel(Normalised):
@@ -138,4 +130,15 @@ class OwnFile(OwnModel):
     file: str
 
 
-PretrainedModel = Annotated[PretrainedResNet | PretrainedWideResNet | OwnModule | OwnFile, Field(discriminator="arch")]
+def arch(entry: Any) -> Any:
+    return entry.get("arch") if isinstance(entry, dict) else getattr(entry, "arch", None)
+
+
+PRETRAINED = {**dict.fromkeys(ARCHITECTURES, Published), "own_module": OwnModule, "own_file": OwnFile}
+if TYPE_CHECKING:
+    PretrainedModel = Published | OwnModule | OwnFile
+else:
+    PretrainedModel = Annotated[
+        Union[tuple(Annotated[kind, Tag(name)] for name, kind in PRETRAINED.items())],  # noqa: UP007
+        Discriminator(arch),
+    ]

@@ -1,24 +1,42 @@
-"""`robustness`: nets under strong attacks, to see what the accuracy under a weak one is worth."""
+"""`sweeps` and `worst_case`: which attacks a net meets.
 
-from typing import Annotated
+A sweep has one family over the whole grid of eps; the worst case, every strong attack at a few.
+"""
+
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from advlaw.config.attack import AttackKey
-from advlaw.config.section import Name, Section
+from advlaw.attacks.settings import AttackKey, Family
+from advlaw.config.section import Name, Section, Snapshots
 
 Keys = Annotated[list[AttackKey], Field(min_length=1)]
+Split = Literal["train", "validation", "test", "train+validation"]
 
 
-class Stressed(Section):
-    """A net; adversarial images of `source`, trained independently, are transferred to it.
+class Sweep(Section):
+    model: Name
+    dataset: Name
+    split: Split = "test"
+    family: Family
+    attacks: Annotated[list[Name], Field(min_length=1)]
+    snapshots: Snapshots
 
-    `baseline`: the net that it is to be more robust than; None where it is compared with none.
-    """
+    def states(self) -> list[float | None]:
+        """The states of the net that are attacked: each snapshot, and None for the end of training."""
+        return [*self.snapshots, None]
+
+
+def curve_name(attack: str, snapshot: float | None) -> str:
+    """Name of an attack's file and curve: `fgsm`, or `fgsm@0.99` on a snapshot."""
+    return attack if snapshot is None else f"{attack}@{snapshot:g}"
+
+
+class WorstCaseNet(Section):
+    """A net; adversarial images of `source`, trained independently, are transferred to it."""
 
     dataset: Name
     source: Name
-    baseline: Name | None = None
 
 
 class Protocol(Section):
@@ -49,8 +67,8 @@ class Protocol(Section):
         }
 
 
-class Robustness(Section):
+class WorstCase(Section):
     """`nets` has models as keys."""
 
     protocol: Protocol
-    nets: dict[Name, Stressed]
+    nets: dict[Name, WorstCaseNet]

@@ -1,11 +1,12 @@
-"""`models`: one entry is an architecture, the data it is fitted to and how it is trained."""
+"""How a net is trained: what every entry of `models` may say, and `adversarial` of one of `robust_models`."""
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from advlaw.config.architecture import ResNet, WideResNet
 from advlaw.config.section import Name, Section, Share, Snapshots
+
+Size = Annotated[float, Field(gt=0, le=255)]  # pixel units
 
 
 def _rising(epochs: list[int]) -> list[int]:
@@ -18,12 +19,14 @@ Epochs = Annotated[list[Annotated[int, Field(ge=1)]], AfterValidator(_rising), F
 
 
 class Training(Section):
-    """What every model's entry may say about its training; see `advlaw.training.loop`.
+    """See `advlaw.training.loop`.
 
-    `entropy_weight`: the weight of the prediction's entropy in the loss (Cubuk Sec. 3.2), after a share
-    `entropy_delay` of all steps: from the first step on it can make all answers the same class. `watched`: the
-    accuracy on fitted images is taken on the first so many of them; None is all. `precision` is of the layers while
-    the net is fitted; weights, attacks and all that is measured are float32.
+    `minibatches`: how many minibatches of `batch_size` images make one step, on one process or shared by several
+    (`advlaw.training.parallel`). `entropy_weight`: the weight of the prediction's entropy in the loss (Cubuk Sec. 3.2),
+    after a share `entropy_delay` of all steps: from the first step on it can make all answers the same class.
+    `watched`: the accuracy on fitted images is taken on the first so many of them; None is all. With 0, accuracies are
+    taken after the last epoch alone. `precision` is of the layers while the net is fitted; weights, attacks and all
+    that is measured are float32.
     """
 
     dataset: Name
@@ -31,6 +34,7 @@ class Training(Section):
     epochs: Annotated[int, Field(ge=1)]
     learning_rate: Annotated[float, Field(gt=0)]
     batch_size: Annotated[int, Field(ge=1)] = 128
+    minibatches: Annotated[int, Field(ge=1)] = 1
     optimizer: Literal["adam", "sgd", "rmsprop"] = "adam"
     schedule: Literal["constant", "cosine", "steps", "exponential"] = "cosine"
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -39,7 +43,7 @@ class Training(Section):
     entropy_delay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     augment: Literal["none", "crop_flip"] = "none"
     precision: Literal["float32", "bfloat16"] = "float32"
-    watched: Annotated[int, Field(ge=1)] | None = None
+    watched: Annotated[int, Field(ge=0)] | None = None
     until_train_accuracy: Share | None = None
     snapshots: Snapshots
     snapshot_epochs: Epochs
@@ -60,34 +64,33 @@ class Training(Section):
         return self
 
 
-class Linear(Training):
-    arch: Literal["linear"]
+class RandomEps(Section):
+    """|N(0, sigma)| truncated to [0, largest], drawn for every image (Kurakin Sec. 3)."""
+
+    sigma: Size
+    largest: Size
 
 
-class FullyConnected(Training):
-    arch: Literal["fc"]
-    widths: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
-    activation: Literal["relu", "tanh"] = "relu"
+class FixedEps(Section):
+    fixed: Size
 
 
-class Convolutional(Training):
-    arch: Literal["cnn"]
-    channels: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+class Adversarial(Section):
+    """How minibatches are changed: see `advlaw.training.adversarial`.
 
+    `attack` is a key of `attacks`, one that clips. `images` of each minibatch are replaced, with `weight` lambda in the
+    loss, after a share `delay` of all steps. `batch_norm` is the mode of batch normalisation while the attack runs.
+    At `probe_eps` the net is attacked after every epoch, to see catastrophic overfitting.
+    """
 
-class Residual(ResNet, Training):
-    """A ResNet that is trained here."""
+    attack: Annotated[str, Field(pattern=r"^(one_step|iterative)\.[A-Za-z0-9_-]+$")]
+    images: Annotated[int, Field(ge=1)]
+    weight: Annotated[float, Field(gt=0)]
+    eps: RandomEps | FixedEps
+    delay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    batch_norm: Literal["eval", "train"] = "eval"
+    probe_eps: Size
 
-
-class WideResidual(WideResNet, Training):
-    """A Wide ResNet that is trained here."""
-
-
-Model = Annotated[Linear | FullyConnected | Convolutional | Residual | WideResidual, Field(discriminator="arch")]
-
-
-def architecture(model: Training) -> dict[str, object]:
-    """The part of an entry that says what the net is: `arch` and its sizes."""
-    others = {*Training.model_fields, "adversarial"}
-    return {key: value for key, value in model.model_dump().items() if key not in others}
+    @property
+    def family(self) -> str:
+        return self.attack.split(".")[0]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from advlaw.config.attack import Grid
+from advlaw.attacks.settings import Grid
 from advlaw.config.section import Name, Section
 
 CutOffs = Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)]
@@ -12,7 +12,7 @@ Law = Literal["uniform", "normal", "gumbel", "exponential"]
 RANKS = 5  # gaps Delta_1j are followed up to j = 5, as in Cubuk Fig. 6
 
 
-class Net(Section):
+class ResponseNet(Section):
     """A model's test images under the theory's L2 attack (Cubuk Eq. 3), and under these other one-step `attacks`."""
 
     dataset: Name
@@ -41,7 +41,7 @@ class Response(Section):
     """`nets` has models as keys."""
 
     rays: Rays
-    nets: dict[Name, Net]
+    nets: dict[Name, ResponseNet]
 
 
 class Theory(Section):

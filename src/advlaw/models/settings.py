@@ -1,0 +1,173 @@
+"""What an entry of a net says of the net itself: `arch`, a file of `advlaw.models`, and what its `build` takes.
+
+A new architecture is such a file and a class here.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
+
+from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, model_validator
+
+from advlaw.config.section import Section, refuse_unknown
+
+Size = Annotated[int, Field(ge=1)]
+Spec = dict[str, Any]  # {arch, image_shape, n_classes, **sizes}: all that a net is before it has weights
+
+
+class Architecture(Section):
+    """Base of all architectures; each names itself in `arch`."""
+
+    arch: str
+
+    def mistake(self, image_side: int) -> str | None:
+        """What does not fit square images of this side, as `key = value: reason`; None where all does."""
+        return None
+
+    def spec(self, image_shape: list[int], n_classes: int) -> Spec:
+        """What `advlaw.models.store.build` takes, for images (C, H, W)."""
+        return {**self.model_dump(exclude_none=True), "image_shape": image_shape, "n_classes": n_classes}
+
+
+class Linear(Architecture):
+    arch: Literal["linear"]
+
+
+class FullyConnected(Architecture):
+    arch: Literal["fc"]
+    widths: Annotated[list[Size], Field(min_length=1)]
+    activation: Literal["relu", "tanh"] = "relu"
+
+
+def _have_a_middle(sizes: list[int]) -> list[int]:
+    even = [size for size in sizes if size % 2 == 0]
+    if even:
+        raise ValueError(f"{sizes}: {even[0]} is even; a kernel needs a middle pixel")
+    return sizes
+
+
+KernelSizes = Annotated[list[Size], Field(min_length=1), AfterValidator(_have_a_middle)]
+
+
+class Convolutional(Architecture):
+    """`kernel_sizes`: one for each convolution, 3 if left out; `dense_units`: a layer before the last, none if so."""
+
+    arch: Literal["cnn"]
+    channels: Annotated[list[Size], Field(min_length=1)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    kernel_sizes: KernelSizes | None = None
+    dense_units: Size | None = None
+
+    def mistake(self, image_side: int) -> str | None:
+        if image_side >> len(self.channels):
+            return None
+        return f"channels = {self.channels}: {halvings(image_side)}"
+
+
+class ResNet(Architecture):
+    """See `advlaw.models.resnet`."""
+
+    arch: Literal["resnet"]
+    depth: int
+
+    @field_validator("depth")
+    @classmethod
+    def _has_whole_stages(cls, depth: int) -> int:
+        if depth < 8 or depth % 6 != 2:
+            raise ValueError("must be 6n + 2, as 20, 32, 44, 56 or 110 are")
+        return depth
+
+
+class WideResNet(Architecture):
+    """See `advlaw.models.wide_resnet`."""
+
+    arch: Literal["wide_resnet"]
+    depth: int
+    width: Size
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @field_validator("depth")
+    @classmethod
+    def _has_whole_stages(cls, depth: int) -> int:
+        if depth < 10 or depth % 6 != 4:
+            raise ValueError("must be 6n + 4, as 16, 22, 28, 34 or 40 are")
+        return depth
+
+
+ARCHITECTURES: dict[str, type[Architecture]] = {
+    kind.model_fields["arch"].annotation.__args__[0]: kind  # type: ignore[union-attr]
+    for kind in Architecture.__subclasses__()
+}
+if TYPE_CHECKING:
+    AnyArchitecture = Architecture
+else:
+    AnyArchitecture = Annotated[Union[tuple(ARCHITECTURES.values())], Field(discriminator="arch")]  # noqa: UP007
+
+
+class Composed(Section):
+    """A section whose parts lie side by side in one mapping of a params file.
+
+    They are an architecture and, in `beside`, other sections; what else the class declares has a key of its own.
+    """
+
+    architecture: SerializeAsAny[AnyArchitecture]
+    beside: ClassVar[dict[str, type[Section]]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, entry: Any) -> Any:
+        """The parts of an entry, with the check of all its keys that every section has."""
+        if not isinstance(entry, dict):
+            return entry
+        flat = {name: kind.model_fields for name, kind in cls.beside.items()}
+        others = [key for key in cls.model_fields if key not in ("architecture", *flat)]
+        known = [*(key for keys in flat.values() for key in keys), *others]
+        kind = ARCHITECTURES.get(str(entry.get("arch")))
+        if kind is not None:
+            refuse_unknown(entry, (*kind.model_fields, *known))
+        return {
+            "architecture": {key: value for key, value in entry.items() if key not in known},
+            **{name: {key: entry[key] for key in keys if key in entry} for name, keys in flat.items()},
+            **{key: entry[key] for key in others if key in entry},
+        }
+
+
+def halvings(side: int) -> str:
+    return f"each halves the image, and {side}x{side} images can be halved {side.bit_length() - 1} times"
+
+
+def _ordered(ends: list[float]) -> list[float]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"{ends}: the first must not exceed the second")
+    return ends
+
+
+Ends = AfterValidator(_ordered)
+Sizes = Annotated[list[Size], Field(min_length=2, max_length=2), Ends]
+Shares = Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2), Ends]
+
+
+class FullyConnectedRange(Section):
+    """Hidden layers: their number uniform, the units of each log-uniform."""
+
+    hidden_layers: Sizes
+    units: Sizes
+
+
+class ConvolutionalRange(Section):
+    """Convolutions, each with a 2x2 maximum, then a dense layer with dropout behind it.
+
+    Number, kernel sizes and dropout are uniform, filters of each and units of the dense layer log-uniform.
+    """
+
+    convolutions: Sizes
+    filters: Sizes
+    kernel_sizes: KernelSizes
+    dense_units: Sizes
+    dropout: Shares
+
+
+class Ranges(Section):
+    """What nets are drawn from: a fully connected one with probability `fc_share`, else a convolutional one."""
+
+    fc_share: Annotated[float, Field(ge=0, le=1)]
+    fc: FullyConnectedRange
+    cnn: ConvolutionalRange

@@ -1,0 +1,166 @@
+"""Nets that are trained here: alone (`models`, `robust_models`), or a whole set of them at a time (`trials`)."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from advlaw.attacks.settings import AttackKey, Grid
+from advlaw.config.section import Name, Section
+from advlaw.models.settings import Composed, Ranges, Size
+from advlaw.training.settings import Adversarial, Training
+
+
+class Net(Composed):
+    """What a net is, how it is trained and, where it is, on which adversarial examples."""
+
+    training: Training
+    adversarial: Adversarial | None = None
+    beside: ClassVar[dict[str, type[Section]]] = {"training": Training}
+
+    @model_validator(mode="after")
+    def _replaces_what_is_there(self) -> "Net":
+        adversarial, size = self.adversarial, self.training.batch_size
+        if adversarial is not None and adversarial.images > size:
+            raise ValueError(f"adversarial.images = {adversarial.images}: batch_size is {size}")
+        return self
+
+    @property
+    def dataset(self) -> str:
+        return self.training.dataset
+
+    def entry(self) -> dict[str, Any]:
+        """All that decides what the net becomes, as a params file has it, defaults included."""
+        whole = self.model_dump(mode="json", include={"architecture", "training", "adversarial"})
+        return {**whole["architecture"], **whole["training"], "adversarial": whole["adversarial"]}
+
+
+class RobustNet(Net):
+    """A net that is trained on adversarial examples."""
+
+    adversarial: Adversarial
+
+
+class VariedNet(Net):
+    """A net of a varied set. Its random numbers depend on the study's seed and `seed`, not on its name.
+
+    `baseline`: the net of the set that it is compared with.
+    """
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    baseline: Name | None = None
+
+
+class Workers(Section):
+    """Where nets of a set are trained and attacked: `processes` of one thread each. They change no result.
+
+    loky: on this machine. ray: on the cluster of RAY_ADDRESS, dask: on that of DASK_SCHEDULER_ADDRESS; without those, a
+    local one is started.
+    """
+
+    backend: Literal["loky", "ray", "dask"]
+    processes: Size
+
+
+class Measure(Section):
+    """How the nets of a set are attacked.
+
+    `attacks`: keys of the study's attacks, of any family, each over `grid` (the study's, if left out) on the first
+    `images` test images (all, if left out). Errors at `reference_eps` enter the tables.
+    """
+
+    attacks: Annotated[list[AttackKey], Field(min_length=1)]
+    reference_eps: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    grid: Grid | None = None
+    images: Annotated[int, Field(ge=10)] | None = None
+
+
+class Drawn(Section):
+    """`count` nets of random architectures, each the same whatever their number (Cubuk Sec. 2, Fig. 10)."""
+
+    dataset: Name
+    count: Annotated[int, Field(ge=0)]
+    draw: Ranges
+    training: Training
+    measure: Measure
+
+    @model_validator(mode="before")
+    @classmethod
+    def _train_on_the_set_s_data(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("training"), dict):
+            return values
+        return {**values, "training": _on(values, values["training"])}
+
+
+class Varied(Section):
+    """A net and its variants: `nets` has a line for each, with what differs from `base`.
+
+    A key replaces that of the base, `adversarial` is merged key by key (`null` leaves it out), and where `arch` is
+    another one the base's architecture is dropped.
+    """
+
+    dataset: Name
+    base: Net
+    nets: dict[Name, VariedNet]
+    measure: Measure
+
+    @model_validator(mode="before")
+    @classmethod
+    def _resolve(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("base"), dict):
+            return values
+        base, nets = _on(values, values["base"]), values.get("nets")
+        if isinstance(nets, dict):
+            nets = {name: merged(base, entry) if isinstance(entry, dict) else entry for name, entry in nets.items()}
+        return {**values, "base": base, "nets": nets}
+
+    @model_validator(mode="after")
+    def _compared_with_nets_of_the_set(self) -> "Varied":
+        for name, net in self.nets.items():
+            if net.baseline is not None and (net.baseline == name or net.baseline not in self.nets):
+                others = ", ".join(sorted(self.nets.keys() - {name}))
+                raise ValueError(f"nets.{name}.baseline = {net.baseline!r}: must be another net of the set: {others}")
+        return self
+
+    def differences(self, name: str) -> dict[str, Any]:
+        """What of a net differs from the base: `adversarial.images` -> 16."""
+        base, own = _leaves(self.base.entry()), _leaves(self.nets[name].entry())
+        return {key: own[key] for key in own if key not in base or own[key] != base[key]}
+
+
+def _kind(values: Any) -> str:
+    is_drawn = isinstance(values, Drawn) or (isinstance(values, dict) and "draw" in values)
+    return "drawn" if is_drawn else "varied"
+
+
+TrialSet = Annotated[Annotated[Drawn, Tag("drawn")] | Annotated[Varied, Tag("varied")], Discriminator(_kind)]
+
+
+def merged(base: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole entry of a net that says what differs from `base`."""
+    whole = dict(base)
+    if entry.get("arch", base.get("arch")) != base.get("arch"):
+        whole = {key: value for key, value in base.items() if key in (*Training.model_fields, "adversarial")}
+    whole |= entry
+    both = base.get("adversarial"), entry.get("adversarial")
+    if all(isinstance(part, dict) for part in both):
+        whole["adversarial"] = {**both[0], **both[1]}  # type: ignore[dict-item]
+    return whole
+
+
+def _on(values: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry with the data set that all nets of a set share."""
+    if "dataset" in entry:
+        raise ValueError("dataset: leave it out here; it is that of the set")
+    return {**entry, "dataset": values.get("dataset")}
+
+
+def _leaves(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry's values by dotted key; what holds nothing but values, like `eps`, is one of them."""
+    found: dict[str, Any] = {}
+    for key, value in entry.items():
+        if key == "adversarial" and isinstance(value, Mapping):
+            found |= {f"{key}.{inner}": each for inner, each in value.items()}
+        else:
+            found[key] = value
+    return found
