@@ -2,7 +2,7 @@
 
     python stages/figures.py --params params.yaml
 reads   plots/<study>/:  error_curves.csv  ·  exponents.csv  ·  logit_gap_distribution.csv
-        ·  theory/*.csv  ·  order_statistics/densities.csv  ·  population/*.csv  ·  models.csv
+        ·  theory/*.csv  ·  order_statistics/densities.csv  ·  trials/<set>/*.csv  ·  models.csv
         ·  robustness/accuracy.csv
 writes  plots/<study>/figures/:
         figure_2{a,b,c}, figure_11, defended, own, clipping: .svg  ·  .png  ·  .csv (the plotted numbers)
@@ -44,8 +44,10 @@ def main() -> None:
         drawn += draw_label_blind(theory.get("ties", []), theory.get("label_blind_curves", []), target)
     controls = read_csv(folder / "robustness" / "accuracy.csv")
     drawn += draw_defences(points, controls, read_csv(folder / "models.csv"), target)
-    population = {path.stem: read_csv(path) for path in (folder / "population").glob("*.csv")}
-    drawn += draw_population(population["nets"], population["curves"], population["exponents"], target)
+    for path in sorted(folder.glob("trials/*/exponents.csv")):  # of the sets drawn at random
+        nets, curves = (read_csv(path.with_stem(name)) for name in ("nets", "curves"))
+        suffix = f"_{path.parent.name}" if "figure_10" in drawn else ""
+        drawn += draw_population(nets, curves, read_csv(path), target, suffix)
     print(f"{target}: {', '.join(drawn) or 'no curves to draw'}")
 
 

@@ -16,7 +16,7 @@ from advlaw.report.benchmarks import benchmarks_table
 from advlaw.report.claims_tables import claims_table, counts_table, least_squares_line
 from advlaw.report.markdown import Row, filled, replace_block
 
-FOLDERS = (".", "theory", "order_statistics", "population", "robustness")
+FOLDERS = (".", "theory", "order_statistics", "trials", "trials/*", "robustness")
 
 
 def study_tables() -> dict[str, tuple[str, dict[str, list[Row]] | None]]:
@@ -26,7 +26,7 @@ def study_tables() -> dict[str, tuple[str, dict[str, list[Row]] | None]]:
         name = read_section(params, "study", str)
         command = "make repro" if params == Path("params.yaml") else f"make study STUDY={params.parent.name}"
         plots = Path("plots") / name
-        files = [file for folder in FOLDERS for file in sorted((plots / folder).glob("*.csv"))]
+        files = [file for folder in FOLDERS for file in sorted(plots.glob(f"{folder}/*.csv"))]
         tables = {file.relative_to(plots).with_suffix("").as_posix(): read_csv(file) for file in files}
         studies[name] = command, tables or None
     return studies

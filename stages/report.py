@@ -20,7 +20,7 @@ from advlaw.report.html import Setting, Study, study_report, summary_report
 from advlaw.report.html_versions import pinned_versions
 
 TABLES = ("claims", "claim_parts", "exponents", "logit_gaps", "models")
-FOLDERS = ("theory", "order_statistics", "population", "provenance", "robustness", "figures")
+FOLDERS = ("theory", "order_statistics", "trials", "trials/*", "provenance", "robustness", "figures")
 PACKAGES = ("torch", "numpy", "scipy", "dvc")
 
 
@@ -28,7 +28,7 @@ def read_study(params: Path) -> Study:
     """A study's committed tables and figures; raises FileNotFoundError where one of `TABLES` is missing."""
     values = read_yaml(params)
     plots = Path("plots") / values["study"]
-    files = [file for folder in FOLDERS for file in sorted((plots / folder).glob("*.csv"))]
+    files = [file for folder in FOLDERS for file in sorted(plots.glob(f"{folder}/*.csv"))]
     files += [plots / f"{name}.csv" for name in TABLES]
     tables = {file.relative_to(plots).with_suffix("").as_posix(): read_csv(file) for file in files}
     figures = {file.stem: file.read_text(encoding="utf-8") for file in sorted((plots / "figures").glob("*.svg"))}

@@ -6,23 +6,24 @@ writes  models/<study>/MODEL/:  spec.json  ·  weights.safetensors  ·  row.json
         ·  labels.npy where labels were shuffled  ·  snapshots/<accuracy>.safetensors
         ·  epochs/<number>.safetensors
         plots/<study>/training/MODEL.csv: the training curve
+Several processes share the minibatches of each step: torchrun --nproc_per_node 2 stages/train.py MODEL
 """
 
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
-from advlaw.trials.net import Place, train_net
+from advlaw.trials.model import Place, train_model
 from advlaw.trials.settings import Net
 
 
 def main() -> None:
     arguments = stage_arguments(__doc__, "model")
     name, params = arguments.model, arguments.params
-    settings = read_section(params, f"models.{name}", Net)
+    net = read_section(params, f"models.{name}", Net)
     study, seed, threads, device, portable = read_sections(
         params, study=str, seed=int, threads=int, device=str, portable=bool
     )
-    train_net(name, settings, Place(study, seed, configure(threads, device, portable)))
+    train_model("models", name, net, Place(study, seed, configure(threads, device, portable)))
 
 
 if __name__ == "__main__":

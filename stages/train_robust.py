@@ -4,6 +4,7 @@
 reads   data/datasets/<dataset>.npz
 writes  models/<study>/MODEL/ and plots/<study>/training/MODEL.csv, as stages/train.py does; the curve also has the
         accuracy under the attack that is trained on and under PGD, on validation images after every epoch
+Several processes share the minibatches of each step: torchrun --nproc_per_node 2 stages/train_robust.py MODEL
 """
 
 from functools import partial
@@ -13,21 +14,22 @@ from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
 from advlaw.trials.defence import adversarial_defence
-from advlaw.trials.net import Place, train_net
+from advlaw.trials.model import Place, train_model
 from advlaw.trials.settings import RobustNet
 
 
 def main() -> None:
     arguments = stage_arguments(__doc__, "model")
     name, params = arguments.model, arguments.params
-    settings = read_section(params, f"robust_models.{name}", RobustNet)
-    adversarial = settings.adversarial
+    net = read_section(params, f"robust_models.{name}", RobustNet)
+    adversarial = net.adversarial
     attack = read_section(params, f"attacks.{adversarial.attack}", KINDS[adversarial.family])
     study, seed, threads, device, portable = read_sections(
         params, study=str, seed=int, threads=int, device=str, portable=bool
     )
-    defend = partial(adversarial_defence, adversarial, attack, settings.batch_size)
-    row = train_net(name, settings, Place(study, seed, configure(threads, device, portable)), defend)
+    place = Place(study, seed, configure(threads, device, portable))
+    defend = partial(adversarial_defence, adversarial, attack, net.training.batch_size)
+    row = train_model("robust_models", name, net, place, defend)
     if row["overfitted_at"] is not None:
         print(f"warning: {name}: catastrophic overfitting: its accuracy under PGD fell in epoch {row['overfitted_at']}")
 

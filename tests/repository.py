@@ -62,6 +62,10 @@ attacks:
       direction: sign
       target: predicted_label
       clip: false
+    step_ll_clipped:
+      direction: sign
+      target: least_likely
+      clip: true
   iterative:
     pgd:
       norm: linf
@@ -137,45 +141,58 @@ order_statistics:
   samples: 20000
   cut_offs:
   - 0.1
-population:
-  dataset: digits
-  nets: 3
-  architectures:
-    fc_share: 0.5
-    fc:
-      hidden_layers:
-      - 1
-      - 2
-      units:
-      - 8
-      - 32
-    cnn:
-      convolutions:
-      - 1
-      - 2
-      filters:
-      - 2
-      - 6
-      kernel_sizes:
-      - 3
-      dense_units:
-      - 8
-      - 16
-      dropout:
-      - 0.0
-      - 0.5
-  training:
-    epochs: 3
-    learning_rate: 0.003
-    batch_size: 64
-  workers:
-    backend: loky
-    processes: 2
-population_sweep:
-  attacks:
-  - fgsm
-  reference_eps:
-  - 4.0
+workers:
+  backend: loky
+  processes: 2
+trials:
+  sampled:
+    dataset: digits
+    count: 3
+    draw:
+      fc_share: 0.5
+      fc:
+        hidden_layers: [1, 2]
+        units: [8, 32]
+      cnn:
+        convolutions: [1, 2]
+        filters: [2, 6]
+        kernel_sizes: [3]
+        dense_units: [8, 16]
+        dropout: [0.0, 0.5]
+    training:
+      epochs: 3
+      learning_rate: 0.003
+      batch_size: 64
+      watched: 0
+    measure:
+      attacks: [one_step.fgsm]
+      reference_eps: [4.0]
+  varied:
+    dataset: digits
+    base:
+      arch: fc
+      widths: [24]
+      epochs: 3
+      learning_rate: 0.003
+      batch_size: 64
+      watched: 0
+      adversarial:
+        attack: one_step.step_ll_clipped
+        images: 32
+        weight: 0.3
+        eps: {sigma: 8.0, largest: 16.0}
+        probe_eps: 8.0
+    nets:
+      plain: {adversarial: null}
+      base: {baseline: plain}
+      images_16: {adversarial: {images: 16}, baseline: plain}
+      pgd: {adversarial: {attack: iterative.pgd_clipped}, baseline: plain}
+      base_b: {seed: 1}
+    measure:
+      attacks: [one_step.step_ll_clipped, iterative.pgd_clipped]
+      reference_eps: [8.0]
+      grid: {eps_min: 4.0, eps_max: 16.0, count: 3}
+      images: 60
 robustness:
   protocol:
     images: 20

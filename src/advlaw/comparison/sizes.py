@@ -10,9 +10,9 @@ Row = Mapping[str, str]
 
 
 class Sizes:
-    """The splits' sizes in datasets/params.yaml, and how many images the nets of a population are judged on."""
+    """The splits' sizes in datasets/params.yaml, and how many images the nets of a set are judged on."""
 
-    def __init__(self, datasets: bytes, population: list[dict[str, str]]) -> None:
+    def __init__(self, datasets: bytes, nets: list[dict[str, str]]) -> None:
         entries: Any = YAML(typ="safe").load(datasets) if datasets else None
         self.splits = {
             (name, split): size
@@ -20,7 +20,7 @@ class Sizes:
             for split, size in entry.items()
             if split in ("train", "validation", "test")
         }
-        self.nets = {row["net"]: int(row["n_images"]) for row in population if row.get("n_images")}
+        self.nets = {row["net"]: int(row["n_images"]) for row in nets if row.get("n_images")}
 
     def images(self, row: Row, source: str) -> float:
         """How many images a share in this row is of; NaN where no file says. `source`: see `tables.Table.shares`."""

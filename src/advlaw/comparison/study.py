@@ -43,7 +43,9 @@ class Files:
 
     @cached_property
     def sizes(self) -> Sizes:
-        return Sizes(self.datasets, self.tables.get("population/nets", []))
+        return Sizes(
+            self.datasets, [row for name, rows in self.tables.items() if name.endswith("/nets") for row in rows]
+        )
 
     def version(self, name: str) -> Version:
         return Version(self.tables[name], self.sizes)

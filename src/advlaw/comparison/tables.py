@@ -22,7 +22,7 @@ class Table:
     key: the columns that say which row it is; `#` stands for the row's place among those with the same other keys.
     judged: numbers with the columns of their interval's ends.
     shares: shares of images, and of how many: a column, a split of the row's data set (`split`: the one the row names),
-    or `net` (as many as that net of a population was attacked with). Their interval is Wilson's where `judged`
+    or `net` (as many as that net of a set was attacked with). Their interval is Wilson's where `judged`
     names none.
     verdicts: words that must be equal. shown: numbers without an interval. told: text and settings.
     is_open: which rows there are depends on the outcomes (bins that hold something), not on the params alone.
@@ -135,13 +135,13 @@ TABLES = {
         ("law", "rank", "gap"), shown=_words("density count exact_density expected_count"), is_open=True
     ),
     "order_statistics/exponents": Table(("law", "rank", "share"), _ends("exponent"), shown=("n_gaps", "largest_gap")),
-    "population/curves": Table(
+    "trials/curves": Table(
         ("net", "attack", "grid_eps"),
         shares=dict.fromkeys(("test_accuracy", "gross_error"), "net"),
         shown=("net_error",),
         told=("arch",),
     ),
-    "population/exponents": Table(
+    "trials/exponents": Table(
         ("attack", "nets", "estimate"),
         _ends("share"),
         {"share": "n_nets"},
@@ -150,16 +150,23 @@ TABLES = {
             *(f"quantile_{share:g}" for share in (0.05, 0.25, 0.5, 0.75, 0.95)),
         ),
     ),
-    "population/nets": Table(
+    "trials/nets": Table(
         ("net", "attack"),
         _ends(*(f"{kind}_{number}" for kind in ("gross", "net", "net_ls") for number in ("exponent", "amplitude"))),
-        {"test_accuracy": "n_images", **{f"error_at_{eps}": "n_images" for eps in (1, 4, 16)}},
+        {"test_accuracy": "n_images", **{f"error_at_{eps}": "n_images" for eps in (1, 4, 8, 16, 32)}},
         shown=_words(
             "layers dense_units dropout n_parameters flops train_loss validation_accuracy eps_scale gap_0.01 gap_0.1 "
             "gap_0.5 gap_0.9 gradient_l1 gradient_l2 eps_first eps_last n_points n_errors n_images n_zero_gradient "
             "n_not_finite"
         ),
-        told=_words("arch sizes kernel_sizes diverged norm target"),
+        told=_words("arch sizes kernel_sizes diverged norm target differs seed baseline defence overfitted_at"),
+    ),
+    "trials/sets": Table(("set",), shown=("nets",), told=("kind", "dataset")),
+    "trials/differences": Table(
+        ("net", "baseline", "attack", "grid_eps"),
+        _ends("difference"),
+        {"accuracy": "n_images"},
+        shown=("n_images",),
     ),
     "theory/agreement": Table(
         ("net", "attack", "prediction", "tolerance"),
@@ -265,7 +272,10 @@ def is_derived(name: str) -> bool:
 def table(study: str, name: str) -> Table:
     """What the columns of a table are; raises ValueError for one that nobody described."""
     folder = name.partition("/")[0]
-    found = TABLES.get(folder if folder in ONE_PER_ENTRY else name)
+    if folder == "trials":  # of whichever set
+        found = TABLES.get(f"trials/{name.rpartition('/')[2]}")
+    else:
+        found = TABLES.get(folder if folder in ONE_PER_ENTRY else name)
     if found is None:
         raise ValueError(
             f"plots/{study}/{name}.csv: an unknown table; describe its columns in src/advlaw/comparison/tables.py, "

@@ -25,19 +25,25 @@ AGAINST = {
 MANY = 300  # curves; more would make a slow SVG and are drawn as pixels
 
 
-def draw_population(nets: list[Row], curves: list[Row], exponents: list[Row], folder: Path) -> list[str]:
-    """Draw figure_10, population_exponents and population_scatter from the tables of a population."""
+def draw_population(
+    nets: list[Row], curves: list[Row], exponents: list[Row], folder: Path, suffix: str = ""
+) -> list[str]:
+    """Draw figure_10, population_exponents and population_scatter from the tables of a drawn set.
+
+    `suffix` is put behind their names, where a study has several sets.
+    """
     shown = [row for row in nets if float(row["test_accuracy"] or 0) > SMALLEST_ACCURACY]
     if not shown:
         return []
+    names = [f"{name}{suffix}" for name in ("figure_10", "population_exponents", "population_scatter")]
     with plt.rc_context(RC):
-        _draw_curves(shown, curves, folder)
-        _draw_exponents(grouped(shown, "attack"), exponents, folder)
-        _draw_scatter(grouped(shown, "attack"), folder)
-    return ["figure_10", "population_exponents", "population_scatter"]
+        _draw_curves(shown, curves, folder, names[0])
+        _draw_exponents(grouped(shown, "attack"), exponents, folder, names[1])
+        _draw_scatter(grouped(shown, "attack"), folder, names[2])
+    return names
 
 
-def _draw_curves(nets: list[Row], curves: list[Row], folder: Path) -> None:
+def _draw_curves(nets: list[Row], curves: list[Row], folder: Path, name: str) -> None:
     attacks = grouped(nets, "attack")
     points = grouped(curves, "attack", "net")
     figure, axes = plt.subplots(
@@ -50,17 +56,17 @@ def _draw_curves(nets: list[Row], curves: list[Row], folder: Path) -> None:
             _, colour = KINDS[row["arch"]]
             alpha, many = max(0.15, 0.6 - len(rows) / 500), len(rows) > MANY
             ax.plot(eps[above], error[above], color=colour, linewidth=0.5, alpha=alpha, rasterized=many)
-        for arch, (name, colour) in KINDS.items():
+        for arch, (kind, colour) in KINDS.items():
             count = sum(row["arch"] == arch for row in rows)
             if count:
-                ax.plot([], [], color=colour, label=f"{name} ({count})")
+                ax.plot([], [], color=colour, label=f"{kind} ({count})")
         _draw_slope(ax, points[attack, rows[0]["net"]], 1 if rows[0]["target"] == "true_label" else 2)
         n_images = f"{int(rows[0]['n_images']):,}"
         ax.set(xscale="log", yscale="log", ylim=(0.7 / int(rows[0]["n_images"]), 1.5), xlabel="ε (pixel units, 0–255)")
         ax.set_title(f"{ATTACK_NAMES.get(attack, attack)}: {len(rows)} sampled nets, {n_images} test images")
         ax.legend(loc="lower right")
     axes[0][0].set_ylabel("adversarial error")
-    save_figure(figure, folder, "figure_10")
+    save_figure(figure, folder, name)
 
 
 def _draw_slope(ax: Axes, points: list[Row], slope: int) -> None:
@@ -71,22 +77,22 @@ def _draw_slope(ax: Axes, points: list[Row], slope: int) -> None:
     ax.plot(line, 0.06 * (line / line[-1]) ** slope, "k--", linewidth=1.0, label=f"slope {slope}")
 
 
-def _draw_exponents(attacks: dict[str, list[Row]], exponents: list[Row], folder: Path) -> None:
+def _draw_exponents(attacks: dict[str, list[Row]], exponents: list[Row], folder: Path, name: str) -> None:
     """A histogram for every attack and estimator; the paper's band is shaded."""
     figure, axes = plt.subplots(
         len(attacks), len(ESTIMATES), figsize=(TEXT_WIDTH_INCHES, 0.3 + 2.3 * len(attacks)), squeeze=False
     )
     for line, (attack, rows) in zip(axes, attacks.items(), strict=True):
-        for ax, (estimate, name) in zip(line, ESTIMATES.items(), strict=True):
+        for ax, (estimate, what) in zip(line, ESTIMATES.items(), strict=True):
             summary = next(
                 row for row in exponents if (row["attack"], row["estimate"], row["nets"]) == (attack, estimate, "all")
             )
-            title = f"{ATTACK_NAMES.get(attack, attack)}, {name}"
+            title = f"{ATTACK_NAMES.get(attack, attack)}, {what}"
             _draw_histogram(ax, title, rows, f"{estimate}_exponent", summary)
         line[0].set_ylabel("nets")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    save_figure(figure, folder, "population_exponents")
+    save_figure(figure, folder, name)
 
 
 def _draw_histogram(ax: Axes, title: str, rows: list[Row], column: str, summary: Row) -> None:
@@ -112,7 +118,7 @@ def _draw_histogram(ax: Axes, title: str, rows: list[Row], column: str, summary:
     )
 
 
-def _draw_scatter(attacks: dict[str, list[Row]], folder: Path) -> None:
+def _draw_scatter(attacks: dict[str, list[Row]], folder: Path, name: str) -> None:
     """Exponent and error at a reference eps against size, depth and clean accuracy, of the first attack."""
     attack, rows = next(iter(attacks.items()))
     errors = [name for name in rows[0] if name.startswith("error_at_")]
@@ -126,8 +132,8 @@ def _draw_scatter(attacks: dict[str, list[Row]], folder: Path) -> None:
         for ax, width in zip(line, AGAINST, strict=True):
             for arch, members in grouped(rows, "arch").items():
                 x, y = columns(members, width, height)
-                name, colour = KINDS[arch]
-                ax.plot(x, y, "o", color=colour, markersize=2.2, alpha=0.6, markeredgewidth=0, label=name)
+                kind, colour = KINDS[arch]
+                ax.plot(x, y, "o", color=colour, markersize=2.2, alpha=0.6, markeredgewidth=0, label=kind)
             if width == "n_parameters":
                 ax.set_xscale("log")
                 ax.xaxis.set_minor_formatter(NullFormatter())  # matplotlib's labels run into each other
@@ -138,4 +144,4 @@ def _draw_scatter(attacks: dict[str, list[Row]], folder: Path) -> None:
         ax.set_xlabel(x_label)
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.suptitle(f"{ATTACK_NAMES.get(attack, attack)}: {len(rows)} sampled nets", fontsize=8)
-    save_figure(figure, folder, "population_scatter")
+    save_figure(figure, folder, name)

@@ -5,8 +5,22 @@ layer is affine, logits along a ray of images are `tail(head(images) + eps * hea
 layer is computed once for all eps (`advlaw.evaluation.rays`).
 """
 
+import math
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
+
+AT_ONCE = 1000
+
+
+class Pixels(Protocol):
+    """Images that are taken a few at a time: a tensor, or `advlaw.core.images.Images`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, which: slice, /) -> Tensor: ...
 
 
 class AffineHead(nn.Module):
@@ -21,11 +35,21 @@ class AffineHead(nn.Module):
         self.register_buffer("mean", torch.zeros(n_channels, 1, 1))
         self.register_buffer("std", torch.ones(n_channels, 1, 1))
 
-    def set_statistics(self, pixels: Tensor) -> None:
-        """Mean and standard deviation per channel of images (N, C, H, W)."""
-        exact = pixels.double()
-        self.mean.copy_(exact.mean(dim=(0, 2, 3)).view_as(self.mean))
-        self.std.copy_(exact.std(dim=(0, 2, 3), correction=0).clamp_min(1e-6).view_as(self.std))
+    def set_statistics(self, images: Pixels) -> None:
+        """Mean and standard deviation per channel of images (N, C, H, W), a thousand at a time.
+
+        Sums of whole pixels are exact, so the numbers depend on no order.
+        """
+        total, squares = (torch.zeros_like(self.mean.flatten(), dtype=torch.float64) for _ in range(2))
+        for start in range(0, len(images), AT_ONCE):
+            exact = images[start : start + AT_ONCE].to(self.mean.device).double()
+            total += exact.sum(dim=(0, 2, 3))
+            squares += exact.square().sum(dim=(0, 2, 3))
+        count = len(images) * math.prod(images.shape[-2:])
+        mean = total / count
+        std = (squares / count - mean.square()).clamp_min(0.0).sqrt().clamp_min(1e-6)
+        self.mean.copy_(mean.view_as(self.mean))
+        self.std.copy_(std.view_as(self.std))
 
     def forward(self, images: Tensor) -> Tensor:
         return self._apply_layer((images - self.mean) / self.std, self.layer.bias)

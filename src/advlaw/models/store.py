@@ -48,12 +48,17 @@ def save_model(
     """
     write_json(folder / "spec.json", spec)
     for state, tensors in states.items():
-        plain = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
         with replacing(_weights_path(folder, state)) as temporary:
-            temporary.write_bytes(save(plain, metadata={DIGEST: digest(plain)}))
+            temporary.write_bytes(packed(tensors))
     if labels is not None:
         with replacing(folder / "labels.npy") as temporary, temporary.open("wb") as file:
             np.save(file, labels)
+
+
+def packed(tensors: Mapping[str, Tensor], **metadata: str) -> bytes:
+    """A safetensors file of weights with their digest, and what else is to be known of them."""
+    plain = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    return save(plain, metadata={DIGEST: digest(plain), **metadata})
 
 
 def at_accuracy(snapshot: float | None) -> str:
@@ -81,12 +86,17 @@ def has_state(folder: Path, state: str) -> bool:
 
 
 def load_model(folder: Path, device: torch.device, state: str = FINAL) -> Classifier:
-    """The trained net, or a state from its training, in evaluation mode with frozen weights.
+    """The trained net, or a state from its training; see `load_net`."""
+    spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+    return load_net(spec, _weights_path(folder, state), device)
+
+
+def load_net(spec: Spec, path: Path, device: torch.device) -> Classifier:
+    """The net of a spec with the weights that `packed` wrote to `path`, in evaluation mode with frozen weights.
 
     Raises ValueError where the file is damaged, or the net's weights are not those that were saved.
     """
-    path = _weights_path(folder, state)
-    model = build(json.loads((folder / "spec.json").read_text(encoding="utf-8")))
+    model = build(spec)
     saved = fill_from(model, path).get(DIGEST)
     if digest(model.state_dict()) != saved:
         raise ValueError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from advlaw.papers.names import ATTACK_NAMES
 from advlaw.report.cells import Row, interval
+from advlaw.report.trials_tables import EXPONENTS, rows_of
 
 Tables = dict[str, list[Row]]
 
@@ -148,7 +149,7 @@ def _gains(words: str) -> Callable[[str, Tables], str]:
 def _population(estimate: str) -> Callable[[str, Tables], str]:
     def seen(name: str, tables: Tables) -> str:
         found = []
-        for row in tables.get("population/exponents", []):
+        for row in rows_of(tables, EXPONENTS):
             if (row["nets"], row["estimate"]) != ("all", estimate) or row["n_nets"] == "0":
                 continue
             middle, low, high = (float(row[f"quantile_{q}"]) for q in ("0.5", "0.05", "0.95"))

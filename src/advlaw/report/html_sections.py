@@ -8,6 +8,7 @@ from advlaw.report.captions import Caption, Tables, caption
 from advlaw.report.html_svg import inline_svg, width
 from advlaw.report.html_table import html_table, n_rows
 from advlaw.report.markdown import BLOCKS
+from advlaw.report.trials_tables import DIFFERENCES, EXPONENTS, rows_of
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,13 @@ PLANS = {
         ("figure_10", "population_exponents", "population_scatter"),
         ("population",),
     ),
+    "variants": Plan(
+        "Variants of one net",
+        "Each net differs from its set's base in what its name says, and is compared with a declared baseline on the "
+        "same images. Intervals are over images alone: two trainings that differ in their seed differ by more.",
+        (),
+        ("differences",),
+    ),
 }
 WIDE = 400.0  # in 1/72 inch: half a page of a paper is 243
 OTHERS = Plan("Other figures", "", ("*",), ())
@@ -100,7 +108,8 @@ TABLES: dict[str, tuple[str, bool, tuple[str, ...]]] = {
     "exponents": ("Exponents of nets fitted to true labels", True, ("exponents",)),
     "models": ("The nets", True, ("models", "logit_gaps")),
     "shuffled": ("FGSM on nets fitted to shuffled labels", True, ("exponents", "logit_gaps", "models")),
-    "population": ("Net exponents of sampled nets", True, ("population/exponents",)),
+    "population": ("Net exponents of sampled nets", True, (EXPONENTS,)),
+    "differences": ("Accuracy above the baseline's, in points", True, (DIFFERENCES,)),
     "defences": ("Accuracy under every kind of attack", False, ("robustness/accuracy",)),
     "predictions": ("Predicted thresholds and curves", True, ("theory/predictions", "theory/agreement")),
     "deciles": ("Median error of the predicted L2 threshold (and 90 %)", False, ("theory/deciles",)),
@@ -153,7 +162,7 @@ def _figure(key: str, name: str, text: str, tables: Tables) -> ShownFigure:
 def _table(key: str, name: str, tables: Tables) -> ShownTable | None:
     """A table of the README's, None where the study has nothing for it."""
     title, is_open, needed = TABLES[name]
-    if not all(tables.get(table) for table in needed):
+    if not all(rows_of(tables, table) for table in needed):
         return None
     markdown = BLOCKS[name](tables)
     return ShownTable(key, title, is_open, html_table(markdown, title)) if n_rows(markdown) else None

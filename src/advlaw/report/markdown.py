@@ -5,7 +5,7 @@ from pathlib import Path
 
 from advlaw.claims.verdict import verdict
 from advlaw.papers.ranges import PAPER_RANGES, PAPER_VALUES
-from advlaw.report import population_tables, robustness_tables, theory_tables
+from advlaw.report import robustness_tables, theory_tables, trials_tables
 from advlaw.report.cells import Row, interval, table
 
 Tables = dict[str, list[Row]]
@@ -150,7 +150,8 @@ BLOCKS: dict[str, Callable[[Tables], str]] = {
     "exponents": lambda tables: exponents_table(tables["exponents"]),
     "models": lambda tables: accuracy_table(tables["models"], tables["logit_gaps"]),
     "shuffled": lambda tables: shuffled_table(tables["exponents"], tables["logit_gaps"], tables["models"]),
-    "population": population_tables.population_table,
+    "population": trials_tables.population_table,
+    "differences": trials_tables.differences_table,
     "defences": robustness_tables.defences_table,
     "predictions": theory_tables.predictions_table,
     "deciles": theory_tables.deciles_table,

@@ -1,19 +1,17 @@
-"""The tables of a population: a row for every net and attack, its curves, and how its exponents are distributed."""
+"""The tables of a set of nets: a row for every net and attack, curves, distributions of exponents, differences."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from advlaw.core.io import write_csv
-from advlaw.fitting.proportions import wilson
+from advlaw.fitting.proportions import paired_difference, wilson
+from advlaw.tables.trial import ENDS, ESTIMATES, MEASURED_COLUMNS, Arrays, Row, arrays_of
 
-Row = dict[str, Any]
 Band = tuple[float, float]
 SMALLEST_ACCURACY = 0.8  # of Cubuk Fig. 10
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-ESTIMATES = ("gross", "net", "net_ls")
 KINDS = {"all": ("fc", "cnn"), "fc": ("fc",), "cnn": ("cnn",)}
 NET_COLUMNS = (
     "net",
@@ -29,7 +27,17 @@ NET_COLUMNS = (
     "train_loss",
     "validation_accuracy",
 )
+VARIED_COLUMNS = ("differs", "seed", "baseline", "defence", "overfitted_at")
 CURVE_COLUMNS = ("net", "arch", "attack", "test_accuracy", "grid_eps", "gross_error", "net_error")
+DIFFERENCE_COLUMNS = (
+    "net",
+    "baseline",
+    "attack",
+    "grid_eps",
+    "n_images",
+    "accuracy",
+    *(f"difference{e}" for e in ENDS),
+)
 EXPONENT_COLUMNS = (
     "attack",
     "nets",
@@ -52,34 +60,72 @@ def write_tables(
     folder: Path,
     nets: Sequence[Row],
     measured: Mapping[str, Sequence[Row]],
-    columns: Sequence[str],
-    bands: Mapping[str, Band],
-    confidence: float,
-) -> None:
-    """nets.csv, curves.csv and exponents.csv of nets (as nets.json lists them) and of what was measured of each.
+    reference_eps: Sequence[float],
+    varied: bool,
+) -> list[Row]:
+    """nets.csv and curves.csv of nets (as nets.json lists them) and of what was measured of each; the rows of nets.csv.
 
     `measured` has a {row, curve} for every attack on a net.
     """
     rows, points = [], []
+    columns = [*NET_COLUMNS, *(VARIED_COLUMNS if varied else ()), *MEASURED_COLUMNS]
+    columns += [f"error_at_{eps:g}" for eps in reference_eps]
     for net in nets:
-        described = describe(net)
+        described = {**dict.fromkeys(columns), **describe(net)}
         for found in measured[net["net"]]:
             row = {**described, **found["row"]}
             rows.append(row)
             points += [{**row, **point} for point in found["curve"]]
-    write_csv(folder / "nets.csv", [*NET_COLUMNS, *columns], rows)
+    write_csv(folder / "nets.csv", columns, rows)
     write_csv(folder / "curves.csv", CURVE_COLUMNS, points)
+    return rows
+
+
+def write_exponents(folder: Path, rows: Sequence[Row], bands: Mapping[str, Band], confidence: float) -> None:
+    """exponents.csv: how the exponents of a drawn set are distributed."""
     write_csv(folder / "exponents.csv", EXPONENT_COLUMNS, distributions(rows, bands, confidence))
+
+
+def write_differences(
+    folder: Path, nets: Sequence[Row], paths: Mapping[str, Path], attacks: Sequence[str], confidence: float
+) -> None:
+    """differences.csv: how much more accurate each net is than its declared baseline, on the same images.
+
+    At every point of the grid, and at 0, the clean images. The interval is over images, not over trainings.
+    """
+    rows = []
+    for net in nets:
+        if net["baseline"] is not None and {net["net"], net["baseline"]} <= paths.keys():
+            for attack in attacks:
+                own, other = (arrays_of(paths[name], attack) for name in (net["net"], net["baseline"]))
+                about = {"net": net["net"], "baseline": net["baseline"], "attack": attack.partition(".")[2]}
+                rows += [{**about, **row} for row in _differences(own, other, confidence)]
+    write_csv(folder / "differences.csv", DIFFERENCE_COLUMNS, rows)
+
+
+def _differences(own: Arrays, other: Arrays, confidence: float) -> list[Row]:
+    judged = ~(own["not_finite"] | other["not_finite"])
+    rows = []
+    for eps, first, second in zip([0.0, *own["eps"].tolist()], _right(own), _right(other), strict=True):
+        estimate, low, high = paired_difference(first[judged], second[judged], confidence)
+        about = {"grid_eps": eps, "n_images": int(judged.sum()), "accuracy": float(first[judged].mean())}
+        rows.append({**about, "difference": estimate, "difference_low": low, "difference_high": high})
+    return rows
+
+
+def _right(arrays: Arrays) -> np.ndarray:
+    """Which images (1 + E, N) are right: when clean, and at every eps."""
+    return np.concatenate([arrays["clean_prediction"][None], arrays["prediction"]]) == arrays["label"]
 
 
 def describe(net: Row) -> Row:
     """The cells that say what a net is: sizes of its hidden layers or filters, and how its training went."""
     spec = net["spec"]
-    sizes = spec["widths"] if spec["arch"] == "fc" else spec["channels"]
+    sizes = spec.get("widths") or spec.get("channels") or []
     return {
-        **{name: net[name] for name in ("net", "n_parameters", "flops", "train_loss", "validation_accuracy")},
+        **{name: net.get(name) for name in (*NET_COLUMNS, *VARIED_COLUMNS) if name in net},
         "arch": spec["arch"],
-        "layers": len(sizes),
+        "layers": len(sizes) or spec.get("depth"),
         "sizes": "-".join(map(str, sizes)),
         "kernel_sizes": "-".join(map(str, spec.get("kernel_sizes", []))),
         "dense_units": spec.get("dense_units"),

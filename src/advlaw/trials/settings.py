@@ -61,6 +61,10 @@ class Workers(Section):
     backend: Literal["loky", "ray", "dask"]
     processes: Size
 
+    def on(self, device: str) -> "Workers":
+        """These, or this process alone, which has the GPU."""
+        return self if device == "cpu" else Workers(backend="loky", processes=1)
+
 
 class Measure(Section):
     """How the nets of a set are attacked.
@@ -84,6 +88,10 @@ class Drawn(Section):
     training: Training
     measure: Measure
 
+    @property
+    def n_nets(self) -> int:
+        return self.count
+
     @model_validator(mode="before")
     @classmethod
     def _train_on_the_set_s_data(cls, values: Any) -> Any:
@@ -103,6 +111,10 @@ class Varied(Section):
     base: Net
     nets: dict[Name, VariedNet]
     measure: Measure
+
+    @property
+    def n_nets(self) -> int:
+        return len(self.nets)
 
     @model_validator(mode="before")
     @classmethod

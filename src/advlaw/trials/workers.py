@@ -6,75 +6,79 @@ A killed run goes on with what it lacks; a run of 200 items after one of 100 doe
 does.
 """
 
-import ast
 import hashlib
 import json
 import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, redirect_stderr
-from functools import partial
+from contextlib import AbstractContextManager, ExitStack, nullcontext, redirect_stderr
+from functools import cached_property, partial
 from io import StringIO
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from advlaw.core.io import replacing
 from advlaw.core.progress import progress
 from advlaw.trials.settings import Workers
 
-SOURCE = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from joblib import Parallel
+
+Work = Callable[..., bytes]
 
 
-def sha256(path: Path) -> str:
-    """The hash of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def code_sha256(work: Callable[..., Any], *modules: str) -> str:
-    """The hash of the project's code that `work` uses, of `modules` it imports by name, and of torch's version."""
-    files: set[Path] = set()
-    waiting = [work.__module__, *modules]
-    while waiting:
-        file = SOURCE.joinpath(*waiting.pop().split(".")).with_suffix(".py")
-        if file.exists() and file not in files:
-            files.add(file)
-            waiting += _imported(file)
-    digest = hashlib.sha256(torch.__version__.encode())
-    for file in sorted(files):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _imported(file: Path) -> Iterator[str]:
-    """The project's modules that a file may take names from."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("advlaw"):
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def cache_path(kind: str, settings: Mapping[str, Any]) -> Path:
+def kept_path(kind: str, settings: Mapping[str, Any]) -> Path:
     """Where the result of one item is kept: `settings` is all that decides it, as JSON can hold it."""
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
     return Path(os.environ.get("DVC_ROOT", ".")) / ".ckpt" / kind / key
 
 
-def fan_out(
-    work: Callable[..., bytes], items: Sequence[tuple], paths: Sequence[Path], workers: Workers, description: str
-) -> None:
-    """Have `work(*item)` written to the item's path, for all items whose path does not exist.
+class Pool:
+    """The workers that the params name, started when there is work, ready over several rounds until the block ends."""
 
-    `work` and items are pickled. Larger items should come first, so that none is left over when the others are done.
-    """
-    missing = [(item, path.absolute()) for item, path in zip(items, paths, strict=True) if not path.exists()]
-    if len(missing) < len(items):
-        print(f"{description}: {len(items) - len(missing)} of {len(items)} are there already", flush=True)
-    done = _in_parallel(partial(_work_and_keep, work), missing, workers) if missing else iter(())
-    for _ in progress(done, description, total=len(missing)):
-        pass
+    def __init__(self, workers: Workers) -> None:
+        self.workers = workers
+        self.contexts = ExitStack()
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self.contexts.__exit__(*raised)
+
+    def fan_out(self, work: Work, items: Sequence[tuple], paths: Sequence[Path], description: str) -> None:
+        """Have `work(*item)` written to the item's path, for all items whose path does not exist.
+
+        `work` and items are pickled. Larger items should come first, so that none is left over when the others are
+        done. Raises ValueError where the backend's library is missing.
+        """
+        missing = [(item, path.absolute()) for item, path in zip(items, paths, strict=True) if not path.exists()]
+        if len(missing) < len(items):
+            print(f"{description}: {len(items) - len(missing)} of {len(items)} are there already", flush=True)
+        for _ in progress(self._done(partial(_work_and_keep, work), missing), description, total=len(missing)):
+            pass
+
+    def _done(self, work: Callable[..., None], calls: Sequence[tuple]) -> Iterator[None]:
+        """Yield whenever a call is done."""
+        if not calls:
+            return
+        from joblib import delayed
+
+        is_ray = self.workers.backend == "ray"  # whose backend gives nothing back before all is done
+        size = 2 * self.workers.processes if is_ray else len(calls)
+        for start in range(0, len(calls), size):
+            yield from self._parallel(delayed(work)(*call) for call in calls[start : start + size])
+
+    @cached_property
+    def _parallel(self) -> "Parallel":
+        from joblib import Parallel, parallel_config
+
+        warnings.filterwarnings("ignore", "A worker stopped")  # loky renews a process whose memory has grown
+        how = "list" if self.workers.backend == "ray" else "generator_unordered"
+        self.contexts.enter_context(_cluster(self.workers))
+        self.contexts.enter_context(parallel_config(self.workers.backend, n_jobs=self.workers.processes))
+        return self.contexts.enter_context(Parallel(batch_size=1, return_as=how))
 
 
 def collect(paths: Mapping[Path, Path]) -> None:
@@ -84,40 +88,21 @@ def collect(paths: Mapping[Path, Path]) -> None:
             shutil.copyfile(source, temporary)
 
 
-def keep(path: Path, result: bytes) -> None:
-    """Write one item's result, whole or not at all."""
+def _work_and_keep(work: Work, item: tuple, path: Path) -> None:
+    """One item, its result written by the worker itself; the progress shown is that of all items."""
+    with redirect_stderr(StringIO()):
+        result = work(*item)
     with replacing(path) as temporary:
         temporary.write_bytes(result)
 
 
-def _work_and_keep(work: Callable[..., bytes], item: tuple, path: Path) -> None:
-    """One item, its result written by the worker itself; the progress shown is that of all items."""
-    with redirect_stderr(StringIO()):
-        result = work(*item)
-    keep(path, result)
-
-
-def _in_parallel(work: Callable[..., None], calls: Sequence[tuple], workers: Workers) -> Iterator[None]:
-    """Yield whenever a call is done."""
-    from joblib import Parallel, delayed, parallel_config
-
-    warnings.filterwarnings("ignore", "A worker stopped")  # loky renews a process whose memory has grown
-    with _cluster(workers), parallel_config(workers.backend, n_jobs=workers.processes):
-        if workers.backend != "ray":
-            yield from Parallel(return_as="generator_unordered", batch_size=1)(delayed(work)(*call) for call in calls)
-            return
-        with Parallel(batch_size=1) as parallel:  # Ray's backend gives nothing back before all is done
-            for start in range(0, len(calls), 2 * workers.processes):
-                yield from parallel(delayed(work)(*call) for call in calls[start : start + 2 * workers.processes])
-
-
 def _cluster(workers: Workers) -> AbstractContextManager[Any]:
-    """The cluster of a backend, a local one where the environment names none; ValueError if its library is missing."""
+    """The cluster of a backend, a local one where the environment names none."""
     try:
         return CLUSTERS[workers.backend](workers.processes)
     except ImportError as error:
         raise ValueError(
-            f"population.workers.backend = {workers.backend!r}: {error.name} is not installed; install advlaw's extra "
+            f"workers.backend = {workers.backend!r}: {error.name} is not installed; install advlaw's extra "
             f"{workers.backend!r} (see pyproject.toml), or set it to loky"
         ) from None
 

@@ -1,0 +1,48 @@
+"""From the params of a set to its trials: every net, what it is and whose random numbers it has."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from advlaw.core.rng import Numbers
+from advlaw.models.sampling import net_name, sampled_architecture
+from advlaw.trials.settings import Drawn, Net, TrialSet
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One net of a set; `key` is its place in the params, `numbers` are the random numbers of its training."""
+
+    name: str
+    key: str
+    net: Net
+    numbers: Numbers
+
+
+def trials(key: str, settings: TrialSet, seed: int) -> list[Trial]:
+    """All nets of a set, in order.
+
+    Of a drawn set the i-th depends on the ranges, the seed and i alone. Those of a varied set share their random
+    numbers, so that nets differ in what their entries say; `seed` of an entry gives it others.
+    """
+    if isinstance(settings, Drawn):
+        return [_drawn(key, settings, seed, index) for index in range(settings.count)]
+    return [
+        Trial(name, f"{key}.nets.{name}", net, Numbers(seed, ("varied", net.seed)))
+        for name, net in settings.nets.items()
+    ]
+
+
+def _drawn(key: str, settings: Drawn, seed: int, index: int) -> Trial:
+    name = net_name(index)
+    parts = {"architecture": sampled_architecture(settings.draw, seed, index), "training": settings.training}
+    return Trial(name, f"{key}.training", Net.model_construct(**parts), Numbers(seed, ("drawn", name)))
+
+
+def about(settings: TrialSet, name: str) -> dict[str, Any]:
+    """What the table of a varied set says of a net before it is trained; of a drawn one there is nothing."""
+    if isinstance(settings, Drawn):
+        return {}
+    net, differs = settings.nets[name], settings.differences(name)
+    said = ", ".join(f"{key}={json.dumps(value)}" for key, value in differs.items())
+    return {"differs": said, "seed": net.seed, "baseline": net.baseline}

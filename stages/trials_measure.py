@@ -1,0 +1,57 @@
+"""Attack all nets of one set.
+
+    python stages/trials_measure.py SET --params params.yaml      # a key of `trials`
+reads   data/<study>/trials/SET/nets/  ·  data/datasets/<dataset>.npz
+writes  data/<study>/trials/SET/outcomes/<net>.npz:  gradient_l1, gradient_l2 (N,)  ·  for every attack the arrays of a
+        sweep, <attack>/eps and so on; none of a net whose training diverged
+        .ckpt/outcomes/: every net's file as soon as it is there; a run goes on with those it lacks
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+
+from advlaw.attacks.settings import Attacks, Grid
+from advlaw.config.section import read_section, read_sections
+from advlaw.core.code import sha256
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.runtime import configure
+from advlaw.trials.measure import Measured, Protocol, measure, path_of
+from advlaw.trials.settings import TrialSet, Workers
+from advlaw.trials.workers import Pool, collect
+
+
+def main() -> None:
+    arguments = stage_arguments(__doc__, "set")
+    name, params = arguments.set, arguments.params
+    settings = read_section(params, f"trials.{name}", TrialSet)
+    study, seed, device_name, portable = read_sections(params, study=str, seed=int, device=str, portable=bool)
+    attacks, workers, grid = read_sections(params, attacks=Attacks, workers=Workers, attack=Grid)
+    device = configure(1, device_name, portable)
+    dataset, how = Path("data/datasets") / f"{settings.dataset}.npz", settings.measure
+    protocol = Protocol(
+        dataset.absolute(),
+        sha256(dataset),
+        {key: attacks.by_key(key) for key in how.attacks},
+        how.grid or grid,
+        how.images,
+        seed,
+        device.type,
+        portable,
+    )
+    folder = Path("data") / study / "trials" / name
+    rows = json.loads((folder / "nets" / "nets.json").read_text("utf-8"))["nets"]
+    kept = sorted((row for row in rows if not row["diverged"]), key=lambda row: row["flops"], reverse=True)
+    nets = [
+        Measured(row["net"], row["spec"], (folder / "nets" / f"{row['net']}.safetensors").absolute()) for row in kept
+    ]
+    paths = {net.name: path_of(net, protocol) for net in nets}
+    with Pool(workers.on(device.type)) as pool:
+        pool.fan_out(partial(measure, protocol), [(net,) for net in nets], list(paths.values()), "attack nets")
+    (folder / "outcomes").mkdir(parents=True, exist_ok=True)
+    collect({folder / "outcomes" / f"{net}.npz": path for net, path in paths.items()})
+    print(f"{folder / 'outcomes'}: {len(nets)} nets under {', '.join(how.attacks)}")
+
+
+if __name__ == "__main__":
+    run(main)
