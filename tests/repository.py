@@ -52,6 +52,8 @@ robust_models:
         largest: 16.0
       probe_eps: 8.0
 pretrained_models: {}
+baselines:
+  fc_robust: fc
 attacks:
   one_step:
     fgsm:
@@ -137,46 +139,48 @@ order_statistics:
   samples: 20000
   cut_offs:
   - 0.1
-population:
-  dataset: digits
-  nets: 3
-  architectures:
-    fc_share: 0.5
-    fc:
-      hidden_layers:
-      - 1
-      - 2
-      units:
-      - 8
-      - 32
-    cnn:
-      convolutions:
-      - 1
-      - 2
-      filters:
-      - 2
-      - 6
-      kernel_sizes:
-      - 3
-      dense_units:
-      - 8
-      - 16
-      dropout:
-      - 0.0
-      - 0.5
-  training:
-    epochs: 3
-    learning_rate: 0.003
-    batch_size: 64
-  workers:
-    backend: loky
-    processes: 2
-population_sweep:
-  attacks:
-  - fgsm
-  reference_eps:
-  - 4.0
-robustness:
+workers:
+  backend: loky
+  processes: 2
+trials:
+  sampled:
+    dataset: digits
+    count: 3
+    draw:
+      fc_share: 0.5
+      fc:
+        hidden_layers:
+        - 1
+        - 2
+        units:
+        - 8
+        - 32
+      cnn:
+        convolutions:
+        - 1
+        - 2
+        filters:
+        - 2
+        - 6
+        kernel_sizes:
+        - 3
+        dense_units:
+        - 8
+        - 16
+        dropout:
+        - 0.0
+        - 0.5
+    training:
+      epochs: 3
+      learning_rate: 0.003
+      batch_size: 64
+      watched: 0
+    measure:
+      attacks:
+      - one_step.fgsm
+      reference_eps:
+      - 4.0
+worst_case:
   protocol:
     images: 20
     eps:
@@ -191,7 +195,6 @@ robustness:
     fc_robust:
       dataset: digits
       source: fc
-      baseline: fc
     fc:
       dataset: digits
       source: fc_robust

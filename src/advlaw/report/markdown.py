@@ -5,7 +5,7 @@ from pathlib import Path
 
 from advlaw.claims.verdict import verdict
 from advlaw.papers.ranges import PAPER_RANGES, PAPER_VALUES
-from advlaw.report import population_tables, robustness_tables, theory_tables
+from advlaw.report import population_tables, theory_tables, worst_case_tables
 from advlaw.report.cells import Row, interval, table
 
 Tables = dict[str, list[Row]]
@@ -151,7 +151,7 @@ BLOCKS: dict[str, Callable[[Tables], str]] = {
     "models": lambda tables: accuracy_table(tables["models"], tables["logit_gaps"]),
     "shuffled": lambda tables: shuffled_table(tables["exponents"], tables["logit_gaps"], tables["models"]),
     "population": population_tables.population_table,
-    "defences": robustness_tables.defences_table,
+    "defences": worst_case_tables.defences_table,
     "predictions": theory_tables.predictions_table,
     "deciles": theory_tables.deciles_table,
     "gap-exponents": theory_tables.gap_exponents_table,
