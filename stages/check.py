@@ -2,7 +2,7 @@
 
     python stages/check.py --params params.yaml
 reads   the params file  ·  datasets/params.yaml
-writes  data/<study>/{sweeps,stress,responses}/checked: constants, which order other stages and never invalidate them
+writes  data/<study>/{sweeps,worst_case,responses}/checked: constants, which order other stages and never invalidate them
         plots/<study>/trials/sets.csv: the sets of nets, drawn or varied
 """
 
@@ -16,7 +16,7 @@ from advlaw.core.io import write_csv, write_text
 def main() -> None:
     path = stage_arguments(__doc__).params
     study = load_study(path, Path("datasets/params.yaml"))
-    for folder in ("sweeps", "stress", "responses"):
+    for folder in ("sweeps", "worst_case", "responses"):
         write_text(Path("data") / study.study / folder / "checked", "The params of this study were valid.\n")
     sets = [
         {"set": name, "kind": type(trials).__name__.lower(), "dataset": trials.dataset, "nets": trials.n_nets}

@@ -3,7 +3,7 @@
     python stages/figures.py --params params.yaml
 reads   plots/<study>/:  error_curves.csv  ·  exponents.csv  ·  logit_gap_distribution.csv
         ·  theory/*.csv  ·  order_statistics/densities.csv  ·  trials/<set>/*.csv  ·  models.csv
-        ·  robustness/accuracy.csv
+        ·  worst_case/accuracy.csv
 writes  plots/<study>/figures/:
         figure_2{a,b,c}, figure_11, defended, own, clipping: .svg  ·  .png  ·  .csv (the plotted numbers)
         figure_2b_gaps, figure_3_<net>, figure_4, figure_5, figure_6, figure_10, figure_12, figure_13, one_step_methods,
@@ -42,7 +42,7 @@ def main() -> None:
         densities = read_csv(folder / "order_statistics" / "densities.csv")
         drawn += draw_gap_densities(theory["gap_densities"], densities, compared, target)
         drawn += draw_label_blind(theory.get("ties", []), theory.get("label_blind_curves", []), target)
-    controls = read_csv(folder / "robustness" / "accuracy.csv")
+    controls = read_csv(folder / "worst_case" / "accuracy.csv")
     drawn += draw_defences(points, controls, read_csv(folder / "models.csv"), target)
     for path in sorted(folder.glob("trials/*/exponents.csv")):  # of the sets drawn at random
         nets, curves = (read_csv(path.with_stem(name)) for name in ("nets", "curves"))

@@ -1,7 +1,7 @@
 """Copy the studies' tables into README.md and docs/ (not a DVC stage: `make readme`, after a repro).
 
     python stages/readme.py
-reads   plots/<study>/*.csv and {theory,order_statistics,population,robustness}/*.csv of every study that was run
+reads   plots/<study>/*.csv and {theory,order_statistics,population,worst_case}/*.csv of every study that was run
         plots/summary/claims.csv  ·  benchmarks/results.json
 writes  README.md and docs/*.md, between their markers
 """
@@ -16,7 +16,7 @@ from advlaw.report.benchmarks import benchmarks_table
 from advlaw.report.claims_tables import claims_table, counts_table, least_squares_line
 from advlaw.report.markdown import Row, filled, replace_block
 
-FOLDERS = (".", "theory", "order_statistics", "trials", "trials/*", "robustness")
+FOLDERS = (".", "theory", "order_statistics", "trials", "trials/*", "worst_case")
 
 
 def study_tables() -> dict[str, tuple[str, dict[str, list[Row]] | None]]:

@@ -3,7 +3,7 @@
     python stages/report.py --params params.yaml        # one study
     python stages/report.py --summary                   # every study that was run
 reads   plots/<study>/:  {claims,claim_parts,exponents,logit_gaps,models}.csv  ·  figures/*.svg
-        ·  {theory,order_statistics,population,provenance,robustness,figures}/*.csv
+        ·  {theory,order_statistics,population,provenance,worst_case,figures}/*.csv
         datasets/params.yaml  ·  requirements.txt  ·  benchmarks/results.json
         with --summary plots/summary/claims.csv and the params file of every study
 writes  plots/<study>/report.html, or plots/summary/report.html
@@ -20,7 +20,7 @@ from advlaw.report.html import Setting, Study, study_report, summary_report
 from advlaw.report.html_versions import pinned_versions
 
 TABLES = ("claims", "claim_parts", "exponents", "logit_gaps", "models")
-FOLDERS = ("theory", "order_statistics", "trials", "trials/*", "provenance", "robustness", "figures")
+FOLDERS = ("theory", "order_statistics", "trials", "trials/*", "provenance", "worst_case", "figures")
 PACKAGES = ("torch", "numpy", "scipy", "dvc")
 
 

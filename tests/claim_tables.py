@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from advlaw.config.robust import RobustModel
-
 from advlaw.attacks.settings import Attacks
 from advlaw.claims.finding import proportion
 from advlaw.claims.study import Study
 from advlaw.config.section import read_section
 from advlaw.core.io import read_csv
+from advlaw.trials.settings import RobustNet
 
 ROOT = Path(__file__).parents[1]
 CLAIMS = read_csv(ROOT / "claims" / "claims.csv")
@@ -22,7 +21,7 @@ def a_study(tables=None, dataset="mnist", robust=None, attacks=None, **more) -> 
         name="small",
         attacks=attacks or read_section(params, "attacks", Attacks),
         models=more.get("models", {}),
-        robust_models=read_section(params, "robust_models", dict[str, RobustModel]) if robust is None else robust,
+        robust_models=read_section(params, "robust_models", dict[str, RobustNet]) if robust is None else robust,
         pretrained_models={},
         population_dataset=dataset,
         sources=more.get("sources", {}),
@@ -70,7 +69,7 @@ def point(curve, eps, accuracy, net_error=None, half=0.005, **more):
     return texts(**row | {"net_low": net_error - half, "net_high": net_error + half} | more)
 
 
-def robustness(clean, weak, gains, transferred=(0.0,), pgd=None, n=10000):
+def worst_case(clean, weak, gains, transferred=(0.0,), pgd=None, n=10000):
     """Tables of a net and its baseline at eps = 16: (weak gain, worst gain, verdict), gains under other attacks."""
     rows = [("base", "clean", "clean", 0, clean), ("base", "one_step.step_ll_clipped", "weak", 16.0, weak)]
     for i, gain in enumerate(transferred):
@@ -86,18 +85,18 @@ def robustness(clean, weak, gains, transferred=(0.0,), pgd=None, n=10000):
     weak_gain, worst_gain, verdict = gains
     cells = {"net": "net", "baseline": "base", "eps": 16.0, "n_images": n, "verdict": verdict}
     row = texts(**cells | around("weak_gain", weak_gain, 0.01) | around("worst_gain", worst_gain, 0.01))
-    return {"robustness/accuracy": accuracy, "robustness/gains": [row]}
+    return {"worst_case/accuracy": accuracy, "worst_case/gains": [row]}
 
 
 def defended(gains, verdicts, **more):
     """One net with the entropy penalty beside its baseline."""
     models = [model("base"), model("net", entropy_weight=4.5, defence="entropy", **more.pop("net", {}))]
-    return {**robustness(0.98, 0.5, (*gains, verdicts), **more), "models": models}
+    return {**worst_case(0.98, 0.5, (*gains, verdicts), **more), "models": models}
 
 
 def trained(name="net", family="one_step", **more):
     """A robust net of the default study under the name that the tables use."""
-    nets = read_section(ROOT / "params.yaml", "robust_models", dict[str, RobustModel])
+    nets = read_section(ROOT / "params.yaml", "robust_models", dict[str, RobustNet])
     return {name: nets["fc_adversarial" if family == "one_step" else "fc_pgd"]}
 
 

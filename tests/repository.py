@@ -52,6 +52,8 @@ robust_models:
         largest: 16.0
       probe_eps: 8.0
 pretrained_models: {}
+baselines:
+  fc_robust: fc
 attacks:
   one_step:
     fgsm:
@@ -193,7 +195,7 @@ trials:
       reference_eps: [8.0]
       grid: {eps_min: 4.0, eps_max: 16.0, count: 3}
       images: 60
-robustness:
+worst_case:
   protocol:
     images: 20
     eps:
@@ -208,7 +210,6 @@ robustness:
     fc_robust:
       dataset: digits
       source: fc
-      baseline: fc
     fc:
       dataset: digits
       source: fc_robust

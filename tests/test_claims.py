@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 
 import pytest
-from advlaw.config.robust import RobustModel
 from claim_tables import (
     CASES,
     CLAIMS,
@@ -17,12 +16,12 @@ from claim_tables import (
     point,
     population,
     residuals,
-    robustness,
     shuffled,
     slope,
     tails,
     texts,
     trained,
+    worst_case,
 )
 
 from advlaw.attacks.settings import Attacks
@@ -45,6 +44,7 @@ from advlaw.claims.registry import CHECKS, judge
 from advlaw.claims.study import near
 from advlaw.claims.wording import sentence
 from advlaw.config.section import validate
+from advlaw.trials.settings import RobustNet
 
 
 @pytest.mark.parametrize("claim", CASES)
@@ -64,7 +64,7 @@ def test_a_claim_about_imagenet_is_scaled_on_small_images(claim, case, wanted):
 @pytest.mark.parametrize(("gain", "wanted"), [(0.0, "holds"), (-0.2, "holds"), (0.2, "fails"), (0.02, "inconclusive")])
 def test_gains_that_kurakin_did_not_find(gain, wanted):
     models = [model("base"), model("net", defence="step_ll_clipped")]
-    tables = {**robustness(0.98, 0.5, (0.3, gain, "holds"), pgd=gain), "models": models}
+    tables = {**worst_case(0.98, 0.5, (0.3, gain, "holds"), pgd=gain), "models": models}
     for claim, family in (("K13", "one_step"), ("K14", "iterative")):
         assert CHECKS[claim](a_study(tables, robust=trained(family=family))).analogue == wanted
 
@@ -78,7 +78,7 @@ def test_iterative_least_likely_attacks_are_read_at_an_eps_of_16(error, wanted):
 
 def test_a_gain_that_strong_attacks_deny_is_masked_and_is_judged_where_the_weak_attack_hurts():
     assert CHECKS["C25"](a_study(defended((0.1, -0.1), "masked"))).verdict == "masked"
-    unhurt = {**defended((0.1, -0.1), "masked"), **robustness(0.98, 0.96, (0.1, -0.1, "masked"))}
+    unhurt = {**defended((0.1, -0.1), "masked"), **worst_case(0.98, 0.96, (0.1, -0.1, "masked"))}
     found = CHECKS["C25"](a_study(unhurt))
     assert found.verdict == "not run"
     assert [part.verdict for part in found.parts] == [""]
@@ -145,15 +145,15 @@ def test_settings_are_read_from_the_params():
     ],
 )
 def test_another_setting_fails(claim, key, value):
-    net = trained()["net"].model_dump()
+    net = trained()["net"].entry()
     net["adversarial"][key] = value
-    assert CHECKS[claim](a_study(robust={"net": validate(net, RobustModel, Path("params.yaml"))})).verdict == "fails"
+    assert CHECKS[claim](a_study(robust={"net": validate(net, RobustNet, Path("params.yaml"))})).verdict == "fails"
 
 
 def test_pgd_training_at_another_eps_fails():
-    net = trained(family="iterative")["net"].model_dump()
+    net = trained(family="iterative")["net"].entry()
     net["adversarial"]["eps"] = {"fixed": 4.0}
-    found = CHECKS["C42"](a_study(robust={"net": validate(net, RobustModel, Path("params.yaml"))}))
+    found = CHECKS["C42"](a_study(robust={"net": validate(net, RobustNet, Path("params.yaml"))}))
     assert {part.quantity for part in found.parts if part.verdict == "fails"} == {"eps", "step size"}
 
 

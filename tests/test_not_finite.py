@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from advlaw.config.robustness import Protocol
 from conftest import CLASSES, make_images, make_net, one_step, pgd_attack
 from torch import nn
 
@@ -11,8 +10,9 @@ from advlaw.attacks import apgd, iterative, query
 from advlaw.attacks.settings import AutoPGD, Square
 from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.response import follow_rays, measure_response
+from advlaw.evaluation.settings import Protocol
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
-from advlaw.evaluation.worst_case import Method, stressed
+from advlaw.evaluation.worst_case import Method, under_attacks
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.settings import Fit
@@ -159,11 +159,11 @@ PROTOCOL = Protocol(images=60, eps=[4.0, 16.0], weak=APGD, attacks=[SQUARE], tra
 
 def the_worst_case(net, images, labels, source):
     methods = [
-        Method(APGD, "apgd", AutoPGD(loss="cross_entropy", steps=3, clip=True), net, 0),
-        Method(SQUARE, "query", Square(queries=30, clip=True), net, 0),
+        Method(APGD, "apgd", AutoPGD(loss="cross_entropy", steps=3, clip=True), net, 1),
+        Method(SQUARE, "query", Square(queries=30, clip=True), net, 1),
         Method(MOVED, "one_step", one_step(clip=True), source, 0),
     ]
-    return stressed(net, images, labels, methods, PROTOCOL.eps)
+    return under_attacks(net, images, labels, methods, PROTOCOL.eps)
 
 
 def test_the_worst_case_knows_what_any_attack_broke():
@@ -200,9 +200,9 @@ def test_an_attack_of_another_net_that_has_no_gradient_has_failed():
 def test_nothing_that_can_be_judged_is_said_with_the_net_and_the_next_step():
     net, images, labels = a_case(lambda pixels: pixels.sum(dim=(1, 2, 3)) * torch.nan, 20)
     found = the_worst_case(net, images, labels, net)
-    with pytest.raises(ValueError, match=r"robustness\.nets\.net: no image can be judged under clean; .* divides by"):
+    with pytest.raises(ValueError, match=r"worst_case\.nets\.net: no image can be judged under clean; .* divides by"):
         accuracy_rows("net", found, PROTOCOL, 0.95)
-    with pytest.raises(ValueError, match=r"robustness\.nets\.net: no image can be judged for it and base"):
+    with pytest.raises(ValueError, match=r"worst_case\.nets\.net: no image can be judged for it and base"):
         gain_rows("net", "base", found, found, PROTOCOL, 0.95)
 
 

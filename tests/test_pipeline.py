@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 SWEEPS = {"sweep@linear", "sweep@fc", "sweep@fc_pgd"}
 TOLD = {"figures", "claims", "report"}  # from the compact tables
 REST = {"fit"} | TOLD
-STRESS = {"stress@fc", "stress@fc_robust"}
+WORST_CASE = {"worst_case@fc", "worst_case@fc_robust"}
 
 
 def test_nothing_reruns_when_nothing_changed_and_the_tree_is_clean(repository):
@@ -30,8 +30,8 @@ def test_eps_max_reruns_no_training_and_changes_one_line(repository):
 
 
 def test_pgd_steps_rerun_what_pgd_is_used_for_alone(repository):
-    repository.change("steps: 3", "steps: 4")  # of a sweep's PGD; every net in `robustness` meets `attacks`
-    assert ran(repository.dvc("repro")) - {"robustness"} == {"sweep@fc_pgd"} | STRESS | REST
+    repository.change("steps: 3", "steps: 4")  # of a sweep's PGD; every net in `worst_case` meets `attacks`
+    assert ran(repository.dvc("repro")) - {"worst_case_tables"} == {"sweep@fc_pgd"} | WORST_CASE | REST
     repository.change("steps: 2", "steps: 3")  # of the PGD that is trained on
     found = ran(repository.dvc("repro"))
     assert {"train_robust@fc_robust", "sweep@fc_pgd"} <= found
@@ -43,7 +43,7 @@ def test_editing_pgd_reruns_robust_trainings_and_iterative_sweeps_and_no_plain_t
         "    final = torch.empty_like(current)\n", "    final = current.clone()\n", "src/advlaw/attacks/iterative.py"
     )
     found = ran(repository.dvc("repro", "--downstream", "train@fc", "train@linear", "train_robust@fc_robust"))
-    assert found == {"train_robust@fc_robust", "sweep@fc_pgd"} | STRESS  # to the same bytes, so nothing else
+    assert found == {"train_robust@fc_robust", "sweep@fc_pgd"} | WORST_CASE  # to the same bytes, so nothing else
 
 
 def test_what_a_robust_net_leaves_behind(finished):
@@ -52,7 +52,7 @@ def test_what_a_robust_net_leaves_behind(finished):
     assert rows["fc"]["defence"] == ""
     curve = read_csv(finished.folder / "plots/small/training/fc_robust.csv")
     assert {"attacked_accuracy", "pgd_accuracy"} <= set(curve[0])
-    gains = read_csv(finished.folder / "plots/small/robustness/gains.csv")
+    gains = read_csv(finished.folder / "plots/small/worst_case/gains.csv")
     assert [(row["net"], row["baseline"]) for row in gains] == [("fc_robust", "fc")]
 
 
@@ -110,7 +110,7 @@ def test_an_empty_section_switches_its_stages_off(repository):
     text = repository.text("params.yaml")
     start, end = text.index("  nets:\n"), text.index("theory:\n")
     (repository.folder / "params.yaml").write_text(text[:start] + "  nets: {}\n" + text[end:], encoding="utf-8")
-    assert ran(repository.dvc("repro")) == REST | {"theory", "robustness", "population_sweep"}  # all read `fit`
+    assert ran(repository.dvc("repro")) == REST | {"theory", "worst_case_tables", "population_sweep"}  # all read `fit`
     assert repository.text("plots/small/error_curves.csv").count("\n") == 1
     assert not (repository.folder / "plots" / "small" / "theory" / "curves.csv").exists()
     repository.change("nets: 3", "nets: 0")

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 BOTTOM = {"data", "models", "training", "attacks", "fitting"}
 BASE = {"config", "core"}
+WITHOUT_SETTINGS = {"core", "papers"}  # every other package may import any package's typed sections
 ALLOWED = {
     **dict.fromkeys(BOTTOM, BASE),
     "evaluation": BASE | {"attacks", "models", "theory"},
@@ -59,16 +61,39 @@ def modules() -> list[Path]:
     return sorted((SRC / "advlaw").rglob("*.py"))
 
 
+def is_settings(module: str) -> bool:
+    """Whether a module is the typed section of a package, or something in it."""
+    return module.startswith("advlaw.") and module.split(".")[2:3] == ["settings"]
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(SRC).as_posix())
 def test_packages_import_only_what_their_layer_may(path):
     package = path.relative_to(SRC / "advlaw").parts[0]
     allowed = ALLOWED.get(package, BASE) | {package}
     for module in imports(path):
-        if module.startswith("advlaw."):
+        if module.startswith("advlaw.") and not (is_settings(module) and package not in WITHOUT_SETTINGS):
             other = module.split(".")[1]
             assert other in allowed, (
                 f"{path.relative_to(ROOT)} imports {module}; {package} may import {', '.join(sorted(allowed))}"
             )
+
+
+@pytest.mark.parametrize("path", sorted(SRC.glob("advlaw/*/settings.py")), ids=lambda path: path.parent.name)
+def test_typed_sections_are_light(path):
+    """They import the base, pydantic, the standard library and one another: whatever else is in their package, no."""
+    light = {"pydantic", *sys.stdlib_module_names}
+    for module in imports(path):
+        is_base = module.startswith(("advlaw.core.", "advlaw.config.section"))
+        assert is_base or is_settings(module) or module.split(".")[0] in light, f"{path.parent.name} imports {module}"
+
+
+def test_the_whole_params_file_is_read_in_one_place_alone():
+    """Other modules know the sections that they use: of half of the packages at most."""
+    sections = len(list(SRC.glob("advlaw/*/settings.py")))
+    for path in modules():
+        used = {module.split(".")[1] for module in imports(path) if is_settings(module)}
+        is_whole = path == SRC / "advlaw" / "config" / "study.py"
+        assert (len(used) > sections / 2) == is_whole, f"{path.relative_to(ROOT)}: {sorted(used)}"
 
 
 def test_package_inits_are_empty():
@@ -101,7 +126,7 @@ BY_NAME = {  # what a stage imports by name, as its entry says
     **{name: {"src/advlaw/models/${item.arch}.py"} for name in ("train", "train_robust")},
     "pretrained": OWN,
     "sweep": {"src/advlaw/attacks/${item.family}.py", *OWN},
-    "stress": {*(f"src/advlaw/attacks/{family}.py" for family in ("one_step", "iterative", "apgd", "query")), *OWN},
+    "worst_case": {*(f"src/advlaw/attacks/{family}.py" for family in ("one_step", "iterative", "apgd", "query")), *OWN},
     "response": OWN,
 }
 READ_IN = {"claims": "src/advlaw/claims/study.py"}  # where a stage's params are read, if not in its script
@@ -178,12 +203,14 @@ def test_a_study_of_the_same_kind_holds_the_default_one_on_its_own_data(name):
     for section in ("models", "robust_models", "sweeps"):
         assert found[section].items() >= default.pop(section).items()
         found.pop(section)
-    own, population = found.pop("population"), default.pop("population")  # its data and sizes are the study's own
-    assert (own["dataset"], own.keys(), own["workers"]) == (name, population.keys(), population["workers"])
-    own, robustness = found.pop("robustness"), default.pop("robustness")  # as is how many nets and images are attacked
-    assert own["nets"].items() >= robustness["nets"].items()
+    own, usual = found.pop("trials"), default.pop("trials")  # their data and sizes are the study's own
+    assert usual.keys() >= own.keys()
+    assert {trials["dataset"] for trials in own.values()} == {name}
+    own, usual = found.pop("worst_case"), default.pop("worst_case")  # as is how many nets and images are attacked
+    assert own["nets"].items() >= usual["nets"].items()
     sizes = {"images": 0, "eps": []}
-    assert own["protocol"] | sizes == robustness["protocol"] | sizes
+    assert own["protocol"] | sizes == usual["protocol"] | sizes
+    assert found.pop("baselines").items() >= default.pop("baselines").items()
     assert found == default
     assert (ROOT / "studies" / name / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
 

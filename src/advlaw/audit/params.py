@@ -35,6 +35,7 @@ def audit_params(
         "models": {},
         "robust_models": {},
         "pretrained_models": {name: {"dataset": DATASET, **model}},
+        "baselines": {},
         "attacks": {
             "one_step": {**ONE_STEP, "fgsm_clipped": CLIPPED},
             "iterative": {"pgd": _pgd(steps)} if steps else {},
@@ -73,28 +74,12 @@ def _pgd(steps: int) -> dict[str, Any]:
 
 
 def _left_out() -> dict[str, Any]:
-    """What a study may have and an audit has not: nets drawn at random, and defences under strong attacks."""
+    """What a study may have and an audit has not: sets of many nets, and defences under strong attacks."""
     return {
         "order_statistics": {"laws": ["uniform"], "classes": 10, "samples": 100_000, "cut_offs": [0.1]},
-        "population": {
-            "dataset": DATASET,
-            "nets": 0,
-            "architectures": {
-                "fc_share": 1.0,
-                "fc": {"hidden_layers": [1, 1], "units": [1, 1]},
-                "cnn": {
-                    "convolutions": [1, 1],
-                    "filters": [1, 1],
-                    "kernel_sizes": [3],
-                    "dense_units": [1, 1],
-                    "dropout": [0.0, 0.0],
-                },
-            },
-            "training": {"epochs": 1, "learning_rate": 0.001, "batch_size": 1},
-            "workers": {"backend": "loky", "processes": 1},
-        },
-        "population_sweep": {"attacks": ["fgsm"], "reference_eps": [1.0]},
-        "robustness": {
+        "workers": {"backend": "loky", "processes": 1},
+        "trials": {},
+        "worst_case": {
             "protocol": {
                 "images": 10,
                 "eps": [1.0],

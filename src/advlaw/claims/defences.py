@@ -85,8 +85,8 @@ def no_black_box_gain(study: Study) -> Finding:
         if study.sources.get(net) != study.sources.get(baseline):
             continue
         judged.append(row)
-        for ours in study.rows("robustness/accuracy", net=net, role=TRANSFERRED, eps=row["eps"]):
-            (theirs,) = study.rows("robustness/accuracy", net=baseline, attack=ours["attack"], eps=row["eps"])
+        for ours in study.rows("worst_case/accuracy", net=net, role=TRANSFERRED, eps=row["eps"]):
+            (theirs,) = study.rows("worst_case/accuracy", net=baseline, attack=ours["attack"], eps=row["eps"])
             change = difference(_accuracy(ours), _accuracy(theirs))
             subject = f"{net}, eps = {row['eps']}, {ours['attack'].rpartition('.')[2]}"
             parts.append(no_gain(subject, "gain under transferred attacks", change))
@@ -144,8 +144,8 @@ def none_against_iterative(study: Study) -> Finding:
     parts = []
     pairs = one_step_trained(study)
     for row in (row for row in _gains(study) if (row["net"], row["baseline"]) in pairs and _is_hurt(study, row)):
-        for ours in study.rows("robustness/accuracy", net=row["net"], attack="iterative.pgd_restarts", eps=row["eps"]):
-            (theirs,) = study.rows("robustness/accuracy", net=row["baseline"], attack=ours["attack"], eps=row["eps"])
+        for ours in study.rows("worst_case/accuracy", net=row["net"], attack="iterative.pgd_restarts", eps=row["eps"]):
+            (theirs,) = study.rows("worst_case/accuracy", net=row["baseline"], attack=ours["attack"], eps=row["eps"])
             change = difference(_accuracy(ours), _accuracy(theirs))
             parts.append(no_gain(f"{row['net']}, eps = {row['eps']}", "gain under PGD", change))
     missing = "no net trained on one-step examples and attacked beside its baseline in this study"
@@ -169,7 +169,7 @@ def _no_imagenet(parts: list[Part]) -> str:
 
 
 def _gains(study: Study) -> list[Row]:
-    return study.rows("robustness/gains")
+    return study.rows("worst_case/gains")
 
 
 def _gain_parts(study: Study, rows: list[Row]) -> tuple[Part, ...]:
@@ -204,8 +204,8 @@ def _unclipped(study: Study, gain: Row) -> Estimate | None:
 
 def _is_hurt(study: Study, gain: Row) -> bool:
     """Whether the weak attack takes enough from the baseline, at this eps, for a defence to give back."""
-    (clean,) = study.rows("robustness/accuracy", net=gain["baseline"], role=CLEAN)
-    (weak,) = study.rows("robustness/accuracy", net=gain["baseline"], role="weak", eps=gain["eps"])
+    (clean,) = study.rows("worst_case/accuracy", net=gain["baseline"], role=CLEAN)
+    (weak,) = study.rows("worst_case/accuracy", net=gain["baseline"], role="weak", eps=gain["eps"])
     return number(clean, "accuracy") - number(weak, "accuracy") >= HURTS
 
 

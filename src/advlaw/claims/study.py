@@ -17,7 +17,7 @@ Check = Callable[["Study"], Finding]
 
 # the tables the stage depends on: those of the study's own folder, and whole folders
 TABLES = ("error_curves", "exponents", "logit_gaps", "models")
-FOLDERS = ("order_statistics", "population", "robustness", "theory")
+FOLDERS = ("order_statistics", "population", "theory", "worst_case")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def read_study(params: Path, plots: Path, claims: Path) -> Study:
         robust_models=dict[str, RobustNet],
         pretrained_models=dict[str, dict],
     )
-    stressed = read_section(params, "robustness.nets", dict[str, dict])
+    attacked = read_section(params, "worst_case.nets", dict[str, dict])
     folder = plots / name
     files = [folder / f"{table}.csv" for table in TABLES]
     files += [file for part in FOLDERS for file in sorted((folder / part).glob("*.csv"))]
@@ -78,7 +78,7 @@ def read_study(params: Path, plots: Path, claims: Path) -> Study:
         robust_models=robust,
         pretrained_models=pretrained,
         population_dataset=read_section(params, "population.dataset", str),
-        sources={net: str(entry.get("source", "")) for net, entry in stressed.items()},
+        sources={net: str(entry.get("source", "")) for net, entry in attacked.items()},
         headline=read_section(params, "fit.headline", list[str]),
         tables={file.relative_to(folder).with_suffix("").as_posix(): read_csv(file) for file in files},
         paper={row["id"]: float(row["value"]) for row in read_csv(claims / "kurakin_tables.csv")},

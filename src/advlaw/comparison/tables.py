@@ -117,14 +117,14 @@ TABLES = {
         ("epoch",),
         shown=_words("train_loss train_accuracy validation_accuracy attacked_accuracy pgd_accuracy"),
     ),
-    "robustness/accuracy": Table(
+    "worst_case/accuracy": Table(
         ("net", "attack", "eps"),
         {"accuracy": LOW_HIGH},
         {"accuracy": "n_images"},
         shown=("n_images", "n_not_finite"),
         told=("role",),
     ),
-    "robustness/gains": Table(
+    "worst_case/gains": Table(
         ("net", "baseline", "eps"),
         _ends("weak_gain", "worst_gain"),
         verdicts=("verdict",),

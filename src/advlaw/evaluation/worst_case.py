@@ -34,11 +34,11 @@ class Method:
     def perturbed(self, images: Tensor, labels: Tensor, eps: float, items: list[int], restart: int) -> Tensor:
         """Adversarial images; `items` (B,) are the positions of the images in their split."""
         perturb: Perturb = importlib.import_module(f"advlaw.attacks.{self.family}").perturbed
-        draws = Draws(self.seed, ("stress", self.label, str(restart)), items)
+        draws = Draws(self.seed, ("worst_case", self.label, str(restart)), items)
         return perturb(self.source, images, labels, eps, self.attack, draws)
 
 
-def stressed(
+def under_attacks(
     model: Classifier, images: Tensor, labels: Tensor, methods: list[Method], eps: list[float]
 ) -> dict[str, np.ndarray]:
     """`clean` (N,), and for every method's label which images (E, N) are right, bool; images (N, C, H, W).
@@ -65,7 +65,7 @@ def stressed(
         return found
 
     with torch.no_grad():
-        parts = in_batches(len(images), BATCH, work, "stress")
+        parts = in_batches(len(images), BATCH, work, "worst case")
     return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
 
 

@@ -29,7 +29,7 @@ FIGURES = {  # name -> panels of (title, architecture, attack)
 
 
 def draw_defences(points: list[Row], controls: list[Row], models: list[Row], folder: Path) -> list[str]:
-    """Draw the figures that have a defended net: `points` are of error_curves.csv, `controls` of robustness/."""
+    """Draw the figures that have a defended net: `points` are of error_curves.csv, `controls` of worst_case/."""
     drawn = []
     for name, panels in FIGURES.items():
         found = {}

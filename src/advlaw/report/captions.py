@@ -133,7 +133,7 @@ def _gains(words: str) -> Callable[[str, Tables], str]:
     """What is left of each defence's gain in the worst case, at the largest eps."""
 
     def seen(name: str, tables: Tables) -> str:
-        rows = tables.get("robustness/gains", [])
+        rows = tables.get("worst_case/gains", [])
         largest = max((float(row["eps"]) for row in rows), default=0.0)
         found = []
         for row in rows:

@@ -110,7 +110,7 @@ TABLES: dict[str, tuple[str, bool, tuple[str, ...]]] = {
     "shuffled": ("FGSM on nets fitted to shuffled labels", True, ("exponents", "logit_gaps", "models")),
     "population": ("Net exponents of sampled nets", True, (EXPONENTS,)),
     "differences": ("Accuracy above the baseline's, in points", True, (DIFFERENCES,)),
-    "defences": ("Accuracy under every kind of attack", False, ("robustness/accuracy",)),
+    "defences": ("Accuracy under every kind of attack", False, ("worst_case/accuracy",)),
     "predictions": ("Predicted thresholds and curves", True, ("theory/predictions", "theory/agreement")),
     "deciles": ("Median error of the predicted L2 threshold (and 90 %)", False, ("theory/deciles",)),
     "residuals": ("Residual of the linear response", False, ("theory/residuals",)),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from advlaw.claims.verdict import verdict
 from advlaw.papers.ranges import PAPER_RANGES, PAPER_VALUES
-from advlaw.report import robustness_tables, theory_tables, trials_tables
+from advlaw.report import theory_tables, trials_tables, worst_case_tables
 from advlaw.report.cells import Row, interval, table
 
 Tables = dict[str, list[Row]]
@@ -152,7 +152,7 @@ BLOCKS: dict[str, Callable[[Tables], str]] = {
     "shuffled": lambda tables: shuffled_table(tables["exponents"], tables["logit_gaps"], tables["models"]),
     "population": trials_tables.population_table,
     "differences": trials_tables.differences_table,
-    "defences": robustness_tables.defences_table,
+    "defences": worst_case_tables.defences_table,
     "predictions": theory_tables.predictions_table,
     "deciles": theory_tables.deciles_table,
     "gap-exponents": theory_tables.gap_exponents_table,

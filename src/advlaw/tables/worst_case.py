@@ -11,7 +11,7 @@ from advlaw.fitting.proportions import paired_difference, wilson
 Row = dict[str, Any]
 NOT_FINITE = "not_finite "  # before an attack's label: which images it left without numbers
 NOTHING_LEFT = "logits or gradients are no numbers: see what the net divides by or takes a root of"
-Outcomes = Mapping[str, np.ndarray]  # what stages/stress.py writes of one net
+Outcomes = Mapping[str, np.ndarray]  # what stages/worst_case.py writes of one net
 ACCURACY_COLUMNS = ("net", "attack", "role", "eps", "n_images", "n_not_finite", "accuracy", "low", "high")
 GAIN_COLUMNS = (
     "net",
@@ -58,7 +58,7 @@ def accuracy_rows(net: str, outcomes: Outcomes, protocol: Protocol, confidence: 
         for size, at_size, lost_at_size in zip(eps, right, lost, strict=True):
             n_right, n_images = int(at_size[~lost_at_size].sum()), int((~lost_at_size).sum())
             if n_images == 0:
-                raise ValueError(f"robustness.nets.{net}: no image can be judged under {attack}; {NOTHING_LEFT}")
+                raise ValueError(f"worst_case.nets.{net}: no image can be judged under {attack}; {NOTHING_LEFT}")
             low, high = wilson(n_right, n_images, confidence)
             counts = {"n_images": n_images, "n_not_finite": int(lost_at_size.sum())}
             numbers = {**counts, "accuracy": n_right / n_images, "low": low, "high": high}
@@ -80,7 +80,7 @@ def gain_rows(
     for i, eps in enumerate(protocol.eps):
         kept = ~lost[i]
         if not kept.any():
-            raise ValueError(f"robustness.nets.{net}: no image can be judged for it and {baseline}; {NOTHING_LEFT}")
+            raise ValueError(f"worst_case.nets.{net}: no image can be judged for it and {baseline}; {NOTHING_LEFT}")
         row: Row = {"net": net, "baseline": baseline, "eps": eps}
         row |= {"n_images": int(kept.sum()), "n_not_finite": int(lost[i].sum())}
         for kind, (ours, theirs) in pairs.items():

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from advlaw.config.robustness import Protocol
 from conftest import make_images, make_net, one_step, pgd_attack
 from scipy.stats import norm
 
@@ -12,7 +11,8 @@ from advlaw.attacks import one_step as one_step_attacks
 from advlaw.attacks.draws import Draws
 from advlaw.attacks.settings import AutoPGD, Square
 from advlaw.core.io import read_csv, write_csv
-from advlaw.evaluation.worst_case import Method, stressed
+from advlaw.evaluation.settings import Protocol
+from advlaw.evaluation.worst_case import Method, under_attacks
 from advlaw.figures.defences import draw_defences, look_of
 from advlaw.fitting.proportions import paired_difference, wilson
 from advlaw.tables.worst_case import ACCURACY_COLUMNS, accuracy_rows, gain_rows, worst_case
@@ -40,12 +40,12 @@ def test_weak_attacks_are_measured_as_they_are_and_strong_ones_never_lose_an_ima
     weak = Method(WEAK, "one_step", one_step(clip=True), net, 0)
     attack = pgd_attack(steps=5, clip=True, random_start=True, restarts=2)
     strong = Method(STRONG, "iterative", attack, net, 0)
-    found = stressed(net, images, labels, [weak, strong], EPS)
+    found = under_attacks(net, images, labels, [weak, strong], EPS)
     for eps, right in zip(EPS, found[WEAK], strict=True):
         moved = one_step_attacks.perturbed(net, images, labels, eps, weak.attack)
         assert np.array_equal(right, (net(moved).argmax(dim=1) == labels).numpy())
     assert not (found[STRONG][1:] & ~found[STRONG][:-1]).any()
-    draws = [Draws(0, ("stress", STRONG, str(restart)), range(len(images))) for restart in (0, 1)]
+    draws = [Draws(0, ("worst_case", STRONG, str(restart)), range(len(images))) for restart in (0, 1)]
     moved = [iterative.perturbed(net, images, labels, EPS[0], attack, draw) for draw in draws]
     right = torch.stack([net(found).argmax(dim=1) == labels for found in moved]).all(dim=0)
     assert np.array_equal(found[STRONG][0], right.numpy())
@@ -53,10 +53,10 @@ def test_weak_attacks_are_measured_as_they_are_and_strong_ones_never_lose_an_ima
 
 def test_transferred_images_follow_the_other_net_s_gradients():
     net, images, labels = a_case()
-    found = stressed(net, images, labels, [Method(MOVED, "one_step", one_step(clip=True), other_net(), 0)], EPS)
+    found = under_attacks(net, images, labels, [Method(MOVED, "one_step", one_step(clip=True), other_net(), 0)], EPS)
     moved = one_step_attacks.perturbed(other_net(), images, labels, EPS[2], one_step(clip=True))
     assert np.array_equal(found[MOVED][2], (net(moved).argmax(dim=1) == labels).numpy())
-    own = stressed(net, images, labels, [Method(WEAK, "one_step", one_step(clip=True), net, 0)], EPS)[WEAK]
+    own = under_attacks(net, images, labels, [Method(WEAK, "one_step", one_step(clip=True), net, 0)], EPS)[WEAK]
     assert found[MOVED][2].sum() > own[2].sum()
 
 
@@ -69,7 +69,7 @@ def test_every_family_can_be_named():
         "query": Square(queries=20, clip=True),
     }
     methods = [Method(f"{family}.x", family, attack, net, 0) for family, attack in attacks.items()]
-    found = stressed(net, images, labels, methods, [0.0, 32.0])
+    found = under_attacks(net, images, labels, methods, [0.0, 32.0])
     for family in attacks:
         assert found[f"{family}.x"].shape == (2, 12)
         assert found[f"{family}.x"][0].all()
@@ -135,7 +135,7 @@ def test_a_net_that_only_underflows_is_masked():
             Method("apgd.ce", "apgd", apgd, model, 0),
             Method("transferred:one_step.naive", "one_step", naive, other_net(), 0),
         ]
-        return stressed(model, images, labels, methods, protocol.eps)
+        return under_attacks(model, images, labels, methods, protocol.eps)
 
     (row,) = gain_rows("loud", "net", found(loud), found(net), protocol, 0.95)
     assert row["verdict"] == "masked"

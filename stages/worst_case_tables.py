@@ -1,8 +1,8 @@
 """What is left of robustness under strong attacks: accuracies, worst cases, and gains over each net's baseline.
 
-    python stages/robustness.py --params params.yaml
-reads   data/<study>/stress/<net>.npz of every net in `robustness.nets`
-writes  plots/<study>/robustness/:  accuracy.csv  ·  gains.csv, with verdicts
+    python stages/worst_case_tables.py --params params.yaml
+reads   data/<study>/worst_case/<net>.npz of every net in `worst_case.nets`
+writes  plots/<study>/worst_case/:  accuracy.csv  ·  gains.csv, with verdicts
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from advlaw.tables.worst_case import ACCURACY_COLUMNS, GAIN_COLUMNS, accuracy_ro
 def main() -> None:
     params = stage_arguments(__doc__).params
     study, fit, settings = read_sections(params, study=str, fit=Fit, worst_case=WorstCase)
-    outcomes = {net: read_npz(Path("data") / study / "stress" / f"{net}.npz") for net in settings.nets}
+    outcomes = {net: read_npz(Path("data") / study / "worst_case" / f"{net}.npz") for net in settings.nets}
     accuracies = [
         row for net, found in outcomes.items() for row in accuracy_rows(net, found, settings.protocol, fit.confidence)
     ]
@@ -30,7 +30,7 @@ def main() -> None:
             net, entry.baseline, outcomes[net], outcomes[entry.baseline], settings.protocol, fit.confidence
         )
     ]
-    folder = Path("plots") / study / "robustness"
+    folder = Path("plots") / study / "worst_case"
     write_csv(folder / "accuracy.csv", ACCURACY_COLUMNS, accuracies)
     write_csv(folder / "gains.csv", GAIN_COLUMNS, gains)
     print(f"{folder}: {len(outcomes)} nets, {len(gains)} gains judged")

@@ -17,8 +17,8 @@ METHODS = {  # a column -> how the names of the attacks in it begin; the lowest 
 def defences_table(tables: dict[str, list[Row]]) -> str:
     """A line per net and eps: accuracy under each kind of attack, and the gains over its baseline."""
     columns = ["net", "clean:", "ε:", *METHODS, "gain, step l.l.", "gain, worst case", "both gains"]
-    accuracies = tables["robustness/accuracy"]
-    gains = {(row["net"], row["eps"]): row for row in tables["robustness/gains"]}
+    accuracies = tables["worst_case/accuracy"]
+    gains = {(row["net"], row["eps"]): row for row in tables["worst_case/gains"]}
     rows = []
     for net, eps in dict.fromkeys((row["net"], row["eps"]) for row in accuracies if row["role"] != "clean"):
         own = [row for row in accuracies if row["net"] == net]

@@ -1,8 +1,8 @@
 """Attack one net with everything: gradients of several kinds, restarts, APGD, random search, and images of another net.
 
-    python stages/stress.py MODEL --params params.yaml      # a key of `robustness.nets`
+    python stages/worst_case.py MODEL --params params.yaml      # a key of `worst_case.nets`
 reads   models/<study>/MODEL/ and models/<study>/<source>/  ·  data/datasets/<dataset>.npz
-writes  data/<study>/stress/MODEL.npz:  clean (N,) and, for every attack, which images (E, N) are right, bool;
+writes  data/<study>/worst_case/MODEL.npz:  clean (N,) and, for every attack, which images (E, N) are right, bool;
         with "not_finite " before them: which (N,) were left without numbers
 """
 
@@ -17,7 +17,7 @@ from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
 from advlaw.evaluation.settings import Protocol, WorstCaseNet
-from advlaw.evaluation.worst_case import Method, stressed
+from advlaw.evaluation.worst_case import Method, under_attacks
 from advlaw.models.store import load_model
 
 
@@ -41,8 +41,8 @@ def main() -> None:
         )
         for label, key in protocol.methods().items()
     ]
-    path = Path("data") / study / "stress" / f"{name}.npz"
-    write_npz(path, stressed(model, images, wanted, methods, protocol.eps))
+    path = Path("data") / study / "worst_case" / f"{name}.npz"
+    write_npz(path, under_attacks(model, images, wanted, methods, protocol.eps))
     print(f"{path}: {len(methods)} attacks on {len(images)} images")
 
 
