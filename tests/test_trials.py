@@ -1,0 +1,371 @@
+"""Sets of nets: drawn and varied, trained and measured net by net, kept results, backends, tables."""
+
+import json
+import math
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from advlaw.attacks.settings import Attacks, Grid, IterativeAttack, OneStepAttack, RelativeStep
+from advlaw.config.section import ParamsError, validate
+from advlaw.core.code import sha256
+from advlaw.core.io import read_csv, read_npz
+from advlaw.data.dataset import Dataset, read_examples, write_dataset
+from advlaw.evaluation.sweep import Randomness, sweep_one_step
+from advlaw.fitting.settings import Fit
+from advlaw.models.sampling import sampled_architecture
+from advlaw.models.settings import Ranges
+from advlaw.models.store import build, load_net
+from advlaw.tables.trial import Estimates, unmeasured
+from advlaw.tables.trials import distributions, write_differences, write_tables
+from advlaw.trials import measure as measuring
+from advlaw.trials import train as training
+from advlaw.trials.measure import Measured, Protocol, gradient_norms, measure
+from advlaw.trials.sets import Trial, about, trials
+from advlaw.trials.settings import TrialSet, Workers
+from advlaw.trials.train import Recipe, flops, n_parameters, result, train_trial
+from advlaw.trials.workers import Pool, kept_path
+
+ROOT = Path(__file__).parents[1]
+SHAPE = {"image_shape": [1, 8, 8], "n_classes": 10}
+CPU = torch.device("cpu")
+STEP_LL = {"direction": "sign", "target": "least_likely", "clip": True}
+ATTACKS = Attacks.model_validate({"one_step": {"step_ll": STEP_LL}, "iterative": {}, "apgd": {}, "query": {}})
+ADVERSARIAL = {
+    "attack": "one_step.step_ll", "images": 16, "weight": 0.3, "eps": {"sigma": 8.0, "largest": 16.0}, "probe_eps": 8.0
+}  # fmt: skip
+BASE = {
+    "arch": "fc", "widths": [30], "epochs": 3, "learning_rate": 0.01, "batch_size": 32, "watched": 0,
+    "adversarial": ADVERSARIAL,
+}  # fmt: skip
+MEASURE = {"attacks": ["one_step.step_ll"], "reference_eps": [8.0]}
+
+
+def ranges(study: str = "params.yaml") -> Ranges:
+    params = YAML(typ="safe", pure=True).load((ROOT / study).read_text(encoding="utf-8"))
+    return Ranges(**params["trials"]["sampled"]["draw"])
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> Path:
+    """Ten noisy patterns on 8x8 pixels, 600 training and 400 validation and test images each."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(10, size=1400)
+    patterns = rng.integers(40, 216, size=(10, 1, 8, 8))
+    images = np.clip(patterns[labels] + rng.normal(0, 50, size=(1400, 1, 8, 8)), 0, 255).astype(np.uint8)
+    splits = dict(zip(("train", "validation", "test"), np.split(np.arange(1400), (600, 1000)), strict=True))
+    path = tmp_path_factory.mktemp("data") / "patterns.npz"
+    write_dataset(path, Dataset(images, labels, splits))
+    return path
+
+
+@pytest.fixture(scope="module")
+def recipe(dataset) -> Recipe:
+    return Recipe(dataset, sha256(dataset), ATTACKS, "cpu", portable=True)
+
+
+def varied(nets: dict, **base) -> TrialSet:
+    values = {"dataset": "patterns", "base": {**BASE, **base}, "nets": nets, "measure": MEASURE}
+    return validate(values, TrialSet, Path("params.yaml"), "trials.set")
+
+
+def trial(entry: dict | None = None, **base) -> Trial:
+    return trials("trials.set", varied({"net": entry or {}}, **base), seed=0)[0]
+
+
+def weights(content: bytes) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load
+
+    return load(content)
+
+
+def test_a_drawn_net_depends_on_the_seed_and_its_index_alone():
+    first = [sampled_architecture(ranges(), 0, index) for index in range(20)]
+    assert [sampled_architecture(ranges(), 0, index) for index in reversed(range(20))] == first[::-1]
+    assert sampled_architecture(ranges(), 1, 3) != first[3]
+
+
+def test_sampled_sizes_are_those_of_the_paper_and_log_uniform():
+    nets = [sampled_architecture(ranges("studies/mnist/params.yaml"), 0, index) for index in range(4000)]
+    fc, cnn = ([net for net in nets if net.arch == arch] for arch in ("fc", "cnn"))
+    assert abs(len(fc) / len(nets) - 0.6) < 4 * math.sqrt(0.24 / len(nets))
+    layers = Counter(len(net.widths) for net in fc)
+    assert set(layers) == {1, 2, 3, 4}
+    assert min(layers.values()) > 0.85 * len(fc) / 4
+    widths = np.array([width for net in fc for width in net.widths])
+    assert 30 <= widths.min() < 33
+    assert 1900 < widths.max() <= 2000
+    share_below = (widths < math.sqrt(30 * 2000)).mean()  # half, of a log-uniform law
+    assert abs(share_below - 0.5) < 4 * 0.5 / math.sqrt(len(widths))
+    dropout = np.array([net.dropout for net in cnn])
+    assert 0 <= dropout.min() < 0.01
+    assert 0.49 < dropout.max() <= 0.5
+    assert {size for net in cnn for size in net.kernel_sizes} == {3, 5}
+
+
+def test_sizes_are_counted_as_by_hand():
+    net = {"arch": "fc", "widths": [30, 20], **SHAPE}
+    assert n_parameters(net) == 64 * 30 + 30 + 30 * 20 + 20 + 210
+    assert flops(net) == 2 * (64 * 30 + 600 + 200)
+    net = {"arch": "cnn", "channels": [4, 6], "kernel_sizes": [3, 3], "dense_units": 12, "dropout": 0.0, **SHAPE}
+    assert n_parameters(net) == (36 + 4) + (4 * 6 * 9 + 6) + (24 * 12 + 12) + 130
+    assert flops(net) == 2 * (64 * 36 + 16 * 4 * 6 * 9 + 24 * 12 + 120)
+
+
+def test_an_entry_says_what_differs_from_the_base():
+    nets = {
+        "same": {},
+        "plain": {"adversarial": None},
+        "fewer": {"adversarial": {"images": 4}},
+        "fixed": {"adversarial": {"eps": {"fixed": 4.0}}},
+        "linear": {"arch": "linear"},
+        "again": {"seed": 3, "epochs": 5},
+    }
+    found = varied(nets)
+    said = {name: about(found, name)["differs"] for name in nets}
+    assert said == {
+        "same": "",
+        "plain": "adversarial=null",
+        "fewer": "adversarial.images=4",
+        "fixed": 'adversarial.eps={"fixed": 4.0}',
+        "linear": 'arch="linear"',
+        "again": "epochs=5",
+    }
+    assert found.nets["fewer"].adversarial.weight == 0.3
+    assert found.nets["linear"].architecture.model_dump() == {"arch": "linear"}
+    assert found.nets["again"].seed == 3
+    assert found.nets["plain"].adversarial is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"adversarial": {"images": 300}}, r"trials.set.nets.x: adversarial.images = 300: batch_size is 32"),
+        ({"adversarial": {"imagess": 3}}, r"nets.x.adversarial: unknown key 'imagess'; did you mean 'images'"),
+        ({"epohs": 3}, r"nets.x: unknown key 'epohs'; did you mean 'epochs'"),
+        ({"epochs": 0}, r"nets.x.epochs = 0: should be greater than or equal to 1"),
+        ({"arch": "cnn"}, r"nets.x.channels: missing key"),
+        ({"dataset": "mnist"}, r"nets.x: dataset: leave it out here; it is that of the set"),
+        ({"baseline": "y"}, r"nets.x.baseline = 'y': must be another net of the set: z"),
+        ({"baseline": "x"}, r"nets.x.baseline = 'x': must be another net of the set: z"),
+        (3, r"nets.x = 3"),
+    ],
+)
+def test_a_mistake_in_an_entry_is_named(entry, message):
+    with pytest.raises(ParamsError, match=message):
+        varied({"x": entry, "z": {}})
+
+
+def test_nets_of_a_varied_set_share_their_random_numbers_but_for_their_seed(recipe):
+    """So that they differ in what their entries say; a net's name decides nothing."""
+    nets = {net.name: net for net in trials("x", varied({"a": {}, "b": {}, "c": {"seed": 1}}), seed=0)}
+    found = {name: train_trial(recipe, net) for name, net in nets.items()}
+    first, second, other = (weights(found[name]) for name in "abc")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["head.layer.weight"], other["head.layer.weight"])
+
+
+@pytest.mark.parametrize("entry", [{}, {"arch": "cnn", "channels": [6, 8], "dropout": 0.3, "adversarial": None}])
+def test_training_learns_and_gives_the_same_bytes_again(recipe, tmp_path, entry):
+    net = trial(entry, epochs=5)
+    content = train_trial(recipe, net)
+    assert train_trial(recipe, net) == content
+    path = tmp_path / "net"
+    path.write_bytes(content)
+    found = result(path)
+    assert not found["diverged"]
+    assert found["defence"] == ("step_ll" if net.net.adversarial else None)
+    model = load_net(net.net.architecture.spec([1, 8, 8], 10), path, CPU)
+    test = read_examples(recipe.dataset, "test", CPU)
+    share = (model(test.images[:]).argmax(dim=1) == test.labels).double().mean()
+    assert share > 0.5  # 0.1 by chance
+    assert abs(found["validation_accuracy"] - share) < 0.15
+
+
+def test_a_net_that_diverges_has_a_row_that_says_so(recipe, tmp_path):
+    path = tmp_path / "net"
+    path.write_bytes(train_trial(recipe, trial({"optimizer": "sgd", "learning_rate": 1e30})))
+    found = result(path)
+    assert found["diverged"]
+    assert "trials.set.nets.net" in found["why"]
+
+
+def test_a_net_s_key_changes_with_what_decides_it_and_with_nothing_else(recipe):
+    first = training.path_of(trial(), recipe)
+    assert training.path_of(trial({"baseline": None}), recipe) == first
+    for other in ({"seed": 1}, {"epochs": 4}, {"adversarial": {"images": 8}}, {"adversarial": None}):
+        assert training.path_of(trial(other), recipe) != first
+    harder = ATTACKS.model_copy(update={"one_step": {"step_ll": OneStepAttack(**STEP_LL, gradient="naive")}})
+    changed = Recipe(recipe.dataset, recipe.data, harder, "cpu", portable=True)
+    assert training.path_of(trial(), changed) != first
+    plain = trial({"adversarial": None})
+    assert training.path_of(plain, changed) == training.path_of(plain, recipe)
+
+
+@pytest.fixture(scope="module")
+def protocol(dataset) -> Protocol:
+    l2 = OneStepAttack(direction="l2", target="true_label", clip=False)
+    pgd = IterativeAttack(norm="linf", steps=3, step_size=RelativeStep(relative=0.5), target="true_label", clip=True)
+    grid = Grid(eps_min=0.5, eps_max=64.0, count=12)
+    return Protocol(dataset, sha256(dataset), {"one_step.l2": l2, "iterative.pgd": pgd}, grid, None, 0, "cpu", True)
+
+
+def estimates(protocol: Protocol) -> Estimates:
+    fit = Fit(min_errors=5, max_error=0.5, bootstrap=100, confidence=0.95, headline=[])
+    return Estimates(protocol.attacks, 64, (4.0, 16.0), fit, 0)
+
+
+@pytest.fixture(scope="module")
+def plain(recipe, tmp_path_factory) -> Measured:
+    path = tmp_path_factory.mktemp("nets") / "net"
+    net = trial({"adversarial": None})
+    path.write_bytes(train_trial(recipe, net))
+    return Measured("net", net.net.architecture.spec([1, 8, 8], 10), path)
+
+
+def test_what_is_measured_of_a_net_is_what_a_sweep_of_it_gives(protocol, plain, tmp_path):
+    content = measure(protocol, plain)
+    assert measure(protocol, plain) == content
+    path = tmp_path / "outcomes.npz"
+    path.write_bytes(content)
+    model, test = load_net(plain.spec, plain.path, CPU), read_examples(protocol.dataset, "test", CPU)
+    eps = np.geomspace(0.5, 64.0, 12) * 8  # of 64 pixels in L2
+    l2 = protocol.attacks["one_step.l2"]
+    arrays = sweep_one_step(model, test.images, test.labels, l2, eps, Randomness(0, ("x",)))
+    kept = read_npz(path)
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(kept[f"one_step.l2/{name}"], values)
+    assert kept["iterative.pgd/bracket"].shape == (400, 2)
+
+    straight, iterative = json.loads(estimates(protocol).of("net", path))
+    right = arrays["clean_prediction"] == arrays["label"]
+    net_error = right.mean() - (arrays["prediction"] == arrays["label"]).mean(axis=1)
+    assert [point["net_error"] for point in straight["curve"]] == pytest.approx(net_error)
+    assert [point["grid_eps"] for point in straight["curve"]] == pytest.approx(eps / 8)
+    values = straight["row"]
+    assert values["error_at_4"] == (arrays["threshold"] <= 32).mean()
+    assert values["test_accuracy"] == right.mean()
+    assert 0 < values["net_exponent_low"] < values["net_exponent"] < values["net_exponent_high"]
+    assert iterative["row"]["net_exponent"] is None  # it clips
+    brackets = kept["iterative.pgd/bracket"]
+    reached = np.geomspace(0.5, 64.0, 12)[np.geomspace(0.5, 64.0, 12) <= 16][-1]
+    assert iterative["row"]["error_at_16"] == (brackets[:, 1] <= reached * (1 + 1e-9)).mean()
+
+
+def test_outcomes_have_a_key_of_all_that_decides_them(protocol, plain):
+    first = measuring.path_of(plain, protocol)
+    assert measuring.path_of(plain, protocol) == first
+    fewer = Protocol(**{**vars(protocol), "images": 100})
+    assert measuring.path_of(plain, fewer) != first
+    assert measuring.path_of(Measured("other", plain.spec, plain.path), protocol) != first
+
+
+def test_only_the_first_images_are_measured_where_so_many_are_asked_for(protocol, plain, tmp_path):
+    path = tmp_path / "outcomes.npz"
+    path.write_bytes(measure(Protocol(**{**vars(protocol), "images": 50}), plain))
+    assert read_npz(path)["one_step.l2/label"].shape == (50,)
+
+
+def test_gradient_norms_of_a_linear_net_are_those_of_its_weights():
+    """For two classes the gradient over 1 - p_y is the difference of their weights, whatever the image."""
+    net = build({"arch": "linear", "image_shape": [1, 8, 8], "n_classes": 2})
+    net.head.std.fill_(50.0)
+    images = torch.rand(30, 1, 8, 8) * 255
+    found = gradient_norms(net.requires_grad_(False), images, torch.randint(2, (30,)))
+    difference = (net.head.layer.weight[1] - net.head.layer.weight[0]) / 50
+    np.testing.assert_allclose(found["gradient_l1"], float(difference.abs().sum()), rtol=1e-5)
+    np.testing.assert_allclose(found["gradient_l2"], float(difference.norm()), rtol=1e-5)
+
+
+def test_a_diverged_net_has_rows_that_say_no_more_than_that(protocol, tmp_path):
+    net = {"net": "a", "spec": {"arch": "fc", "widths": [8], **SHAPE}, "n_parameters": 1, "flops": 1, "diverged": True}
+    rows = write_tables(tmp_path, [net], {"a": unmeasured(protocol.attacks)}, (4.0,), varied=False)
+    assert [row["attack"] for row in rows] == ["l2", "pgd"]
+    written = read_csv(tmp_path / "nets.csv")
+    assert [(row["net"], row["diverged"], row["test_accuracy"]) for row in written] == [("a", "true", "")] * 2
+
+
+def test_differences_are_paired_over_the_same_images(protocol, plain, recipe, tmp_path):
+    defended = trial()
+    path = tmp_path / "defended"
+    path.write_bytes(train_trial(recipe, defended))
+    paths = {name: tmp_path / f"{name}.npz" for name in ("plain", "defended")}
+    paths["plain"].write_bytes(measure(protocol, plain))
+    paths["defended"].write_bytes(measure(protocol, Measured("defended", plain.spec, path)))
+    nets = [{"net": "plain", "baseline": None}, {"net": "defended", "baseline": "plain"}]
+    write_differences(tmp_path, nets, paths, ["iterative.pgd"], 0.95)
+    rows = read_csv(tmp_path / "differences.csv")
+    assert len(rows) == 13  # clean, and twelve sizes
+    kept = {name: read_npz(file) for name, file in paths.items()}
+    right = {
+        name: (arrays["iterative.pgd/prediction"] == arrays["iterative.pgd/label"]) for name, arrays in kept.items()
+    }
+    for row, ours, theirs in zip(rows[1:], right["defended"], right["plain"], strict=True):
+        assert float(row["difference"]) == pytest.approx(ours.mean() - theirs.mean(), abs=1e-7)
+        assert float(row["difference_low"]) <= float(row["difference"]) <= float(row["difference_high"])
+
+
+def row(arch: str = "fc", accuracy: float | None = 0.95, **exponents: list | None) -> dict:
+    """A net's row with the exponents [value, low, high] of some estimates."""
+    found = {"attack": "fgsm", "arch": arch, "test_accuracy": accuracy}
+    for name in ("gross", "net", "net_ls"):
+        values = exponents.get(name) or [None] * 3
+        found |= {f"{name}_exponent{end}": value for end, value in zip(("", "_low", "_high"), values, strict=True)}
+    return found
+
+
+def test_shares_in_the_paper_s_range_leave_out_inaccurate_and_unfitted_nets():
+    inside, above, touching = [1.0, 0.9, 1.1], [1.5, 1.4, 1.6], [1.25, 1.15, 1.4]
+    rows = [row(net=inside)] * 6 + [row("cnn", net=above), row(net=touching), row(accuracy=0.7, net=inside)]
+    rows += [row(accuracy=None), row("cnn")]
+    found = {(r["nets"], r["estimate"]): r for r in distributions(rows, {"fgsm": (0.9, 1.2)}, 0.95)}
+    assert set(found) == {(kind, name) for kind in ("all", "fc", "cnn") for name in ("gross", "net", "net_ls")}
+    every = found["all", "net"]
+    assert (every["n_nets"], every["n_without_fit"], every["n_in_band"], every["share"]) == (8, 1, 6, 0.75)
+    assert (every["share_low"], every["share_high"]) == pytest.approx((0.40927, 0.92852), abs=1e-5)  # Wilson, by hand
+    assert every["share_touching"] == 7 / 8
+    assert every["quantile_0.5"] == 1.0
+    assert every["median_half_width"] == pytest.approx(0.1)
+    assert found["cnn", "net"]["share"] == 0
+    assert found["all", "gross"]["n_nets"] == 0
+    assert found["all", "gross"]["share"] is None
+    assert distributions([], {}, 0.95) == []
+
+
+def test_only_what_is_missing_is_worked_on_in_several_rounds(tmp_path, capsys):
+    paths = [tmp_path / str(i) for i in range(4)]
+    paths[1].write_bytes(b"kept")
+    with Pool(Workers(backend="loky", processes=2)) as pool:
+        pool.fan_out(as_bytes, [(0,), (1,)], paths[:2], "count")
+        first = pool._parallel
+        pool.fan_out(as_bytes, [(2,), (3,)], paths[2:], "count")
+        assert pool._parallel is first
+    assert [path.read_bytes() for path in paths] == [b"0", b"kept", b"2", b"3"]
+    assert "count: 1 of 2 are there already" in capsys.readouterr().out
+
+
+def as_bytes(number: int) -> bytes:
+    return str(number).encode()
+
+
+def test_the_key_of_a_result_is_that_of_its_settings(monkeypatch, tmp_path):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    first = kept_path("nets", {"seed": 0, "net": "a"})
+    assert first.parent == tmp_path / ".ckpt" / "nets"
+    assert kept_path("nets", {"net": "a", "seed": 0}) == first
+    assert kept_path("nets", {"seed": 1, "net": "a"}) != first
+
+
+@pytest.mark.parametrize(("backend", "library"), [("ray", "ray"), ("dask", "distributed")])
+def test_a_backend_that_is_not_installed_is_named(monkeypatch, tmp_path, backend, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    with (
+        Pool(Workers(backend=backend, processes=2)) as pool,
+        pytest.raises(ValueError, match=f"workers.backend = '{backend}': {library} is not installed"),
+    ):
+        pool.fan_out(as_bytes, [(0,)], [tmp_path / "0"], "count")

@@ -1,0 +1,152 @@
+"""Sets of nets through real DVC and the real libraries of every backend: what is trained anew, and to which bytes."""
+
+import random
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from repository import Repository, ran
+
+from advlaw.trials.settings import Workers
+from advlaw.trials.workers import Pool
+
+pytestmark = pytest.mark.slow
+STAGES = ("trials_train", "trials_measure", "trials_tables")
+PLACES = ("plots/small/trials", "data/small/trials")
+SAMPLED, VARIED = ({f"{stage}@{name}" for stage in STAGES} for name in ("sampled", "varied"))
+
+
+def outputs(repository: Repository) -> dict[str, bytes]:
+    """Every net, file of outcomes and table of all sets."""
+    files = [path for place in PLACES for path in (repository.folder / place).rglob("*") if path.is_file()]
+    return {path.relative_to(repository.folder).as_posix(): path.read_bytes() for path in files}
+
+
+def nets(repository: Repository, name: str) -> dict[str, bytes]:
+    folder = repository.folder / "data/small/trials" / name / "nets"
+    return {path.stem: path.read_bytes() for path in folder.glob("*.safetensors")}
+
+
+def test_more_nets_train_the_further_ones_alone(repository):
+    few = nets(repository, "sampled")
+    repository.change("count: 3", "count: 5")
+    output = repository.dvc("repro", *STAGES)
+    assert ran(output) == SAMPLED
+    for what in ("train nets", "attack nets", "estimate"):
+        assert f"{what}: 3 of 5 are there already" in output
+    many = nets(repository, "sampled")
+    assert (len(few), len(many)) == (3, 5)
+    assert many.items() >= few.items()
+
+
+def test_setting_one_entry_trains_one_net_and_keeps_the_others_lines(repository):
+    before, text = nets(repository, "varied"), repository.text("params.yaml")
+    output = repository.dvc("exp", "run", "-S", "trials.varied.nets.images_16.adversarial.images=24", *STAGES)
+    assert ran(output) == VARIED
+    for what in ("train nets", "attack nets", "estimate"):
+        assert f"{what}: 4 of 5 are there already" in output
+    after = nets(repository, "varied")
+    assert {name for name in before if after[name] != before[name]} == {"images_16"}
+    changed = [pair for pair in zip(text.splitlines(), repository.text("params.yaml").splitlines(), strict=True)]
+    assert [new for old, new in changed if old != new] == [
+        "      images_16: {adversarial: {images: 24}, baseline: plain}"
+    ]
+
+
+def test_a_change_of_the_base_trains_all_that_do_not_override_it(repository):
+    before = nets(repository, "varied")
+    output = repository.dvc("exp", "run", "-S", "trials.varied.base.adversarial.weight=0.5", *STAGES)
+    assert "train nets: 1 of 5 are there already" in output  # `plain`, which has no adversarial images
+    after = nets(repository, "varied")
+    assert {name for name in before if after[name] == before[name]} == {"plain"}
+
+
+def test_a_new_attack_and_a_new_grid_train_no_net(repository):
+    repository.change("attacks: [one_step.fgsm]", "attacks: [one_step.fgsm_predicted]")
+    repository.change("count: 12", "count: 14")
+    output = repository.dvc("repro", *STAGES)
+    assert "train nets: 3 of 3 are there already" in output
+    assert "attack nets: 3 of 3 are there already" not in output
+    assert b",fgsm_predicted," in outputs(repository)["plots/small/trials/sampled/nets.csv"]
+    assert outputs(repository)["plots/small/trials/sampled/curves.csv"].count(b"\n") == 1 + 3 * 14
+
+
+def test_another_headline_attacks_no_net_again_and_estimates_nothing(repository):
+    repository.change("  - fc/fgsm\n", "  - linear/fgsm\n")
+    output = repository.dvc("repro", *STAGES)
+    assert ran(output) == {"trials_tables@sampled", "trials_tables@varied"}
+    assert "estimate: 3 of 3 are there already" in output
+
+
+@pytest.mark.parametrize("backend", ["ray", "dask"])
+def test_every_backend_gives_the_same_bytes(repository, backend):
+    expected = outputs(repository)
+    shutil.rmtree(repository.folder / ".ckpt")
+    repository.change("backend: loky", f"backend: {backend}")
+    for stage in STAGES:
+        command = ("env", "PYTHONPATH=src", "python", f"stages/{stage}.py", "varied", "--params", "params.yaml")
+        assert "are there already" not in repository.run(*command)
+    assert outputs(repository) == expected
+
+
+def test_a_run_killed_three_times_ends_in_the_same_bytes(repository):
+    repository.change("count: 3", "count: 8")
+    shutil.rmtree(repository.folder / ".ckpt", ignore_errors=True)
+    whole = Repository.at(repository.folder.parent / "whole")
+    shutil.copytree(repository.folder, whole.folder, symlinks=True)
+    whole.dvc("repro", *STAGES)
+
+    moments = sorted(random.Random().sample(range(1, 37), 3))  # each run of this test tries others
+    print("killed with so many results kept:", moments)
+    for n_kept in moments:
+        kill_when(repository, n_kept)
+    output = repository.dvc("repro", *STAGES)
+    assert "are there already" in output
+    assert outputs(repository) == outputs(whole)
+    assert repository.text("dvc.lock") == whole.text("dvc.lock")
+
+
+def kill_when(repository: Repository, n_kept: int) -> None:
+    """Run all stages and kill all their processes with SIGKILL when so many results, of 39, are kept."""
+    running = subprocess.Popen(
+        ["dvc", "repro", *STAGES],
+        cwd=repository.folder,
+        env=repository.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 600
+    while kept(repository.folder) < n_kept and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert running.poll() is None, "the run ended before it could be killed"
+    family = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
+    for process in family:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    running.wait()
+    psutil.wait_procs(family[1:])
+
+
+def kept(folder: Path) -> int:
+    return sum(not path.name.startswith(".") for path in folder.glob(".ckpt/*/*"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_dask_worker_of_several_threads_is_refused(monkeypatch, tmp_path):
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=":0"
+    ) as cluster:
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", cluster.scheduler_address)
+        with (
+            Pool(Workers(backend="dask", processes=2)) as pool,
+            pytest.raises(ValueError, match="a worker has several threads"),
+        ):
+            pool.fan_out(str.encode, [("a",)], [tmp_path / "a"], "count")
+    assert not (tmp_path / "a").exists()
