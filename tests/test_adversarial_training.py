@@ -3,25 +3,26 @@
 import numpy as np
 import pytest
 import torch
-from advlaw.config.robust import Adversarial, FixedEps, RandomEps
 from conftest import make_images, make_net, one_step
 from scipy.stats import kstest, truncnorm
 from test_training import learnable
 
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.attacks.settings import AbsoluteStep, IterativeAttack, RelativeStep
+from advlaw.core.rng import Numbers
 from advlaw.models.store import build
 from advlaw.training.adversarial import AdversarialMinibatches, attacked_mode, drawn_eps
-from advlaw.training.augment import crop_and_flip
-from advlaw.training.checkpoint import Checkpoint
-from advlaw.training.loop import learning_rate, train
+from advlaw.training.augment import crop_and_flip, drawn_crops
+from advlaw.training.loop import train
 from advlaw.training.objective import entropy, minibatch_loss
 from advlaw.training.optimizer import Optimizer
 from advlaw.training.overfitting import overfitted_at
-from advlaw.training.settings import FullyConnected
+from advlaw.training.schedule import learning_rate
+from advlaw.training.settings import Adversarial, FixedEps, RandomEps, Training
 from advlaw.trials.defence import adversarial_defence, perturbation
 
 KURAKIN = RandomEps(sigma=8.0, largest=16.0)
+NUMBERS = Numbers(3, ("net",))
 STEP_LL = one_step(target="least_likely", clip=True)
 
 
@@ -31,8 +32,15 @@ def adversarial(**changes):
 
 
 def training(**changes):
-    values = {"dataset": "x", "arch": "fc", "widths": [32], "epochs": 3, "learning_rate": 0.003, "batch_size": 32}
-    return FullyConnected(**{**values, **changes})
+    values = {"dataset": "x", "epochs": 3, "learning_rate": 0.003, "batch_size": 32}
+    return Training(**{**values, **changes})
+
+
+def replace(size=32, attack=STEP_LL, **changes):
+    """What is done to minibatches of so many images, with the draws of one epoch of 100 images."""
+    settings = adversarial(**changes)
+    eps = drawn_eps(settings.eps, NUMBERS.generator("eps", 1), 100)
+    return AdversarialMinibatches(settings, size, perturbation(attack, NUMBERS, "attack", 1), eps)
 
 
 def small_resnet():
@@ -45,7 +53,7 @@ def small_resnet():
 
 def test_the_paper_s_numbers_give_a_divisor_of_20_8_and_an_adversarial_share_of_23_1_percent():
     net, images, labels = make_net("fc"), make_images(32), torch.arange(32) % 10
-    made, weights = AdversarialMinibatches(adversarial(), 32, perturbation(STEP_LL))(net, images, labels, 0.5)
+    made, weights = replace()(net, images, labels, np.arange(32), 0.5)
     assert float(weights.sum()) == pytest.approx(20.8)
     assert float(weights[:16].sum() / weights.sum()) == pytest.approx(0.2308, abs=5e-5)
     assert torch.equal(made[16:], images[16:])
@@ -59,15 +67,15 @@ def test_the_paper_s_numbers_give_a_divisor_of_20_8_and_an_adversarial_share_of_
 
 def test_a_smaller_last_minibatch_has_the_same_share_replaced():
     net, images, labels = make_net("fc"), make_images(12), torch.arange(12) % 10
-    _, weights = AdversarialMinibatches(adversarial(), 32, perturbation(STEP_LL))(net, images, labels, 0.5)
+    _, weights = replace()(net, images, labels, np.arange(12), 0.5)
     assert (weights < 1).tolist() == [True] * 6 + [False] * 6
 
 
 def test_before_the_delay_images_are_left_alone():
     net, images, labels = make_net("fc"), make_images(32), torch.arange(32) % 10
-    replace = AdversarialMinibatches(adversarial(delay=0.25), 32, perturbation(STEP_LL))
-    assert replace(net, images, labels, 0.249) == (images, None)
-    assert replace(net, images, labels, 0.25)[1] is not None
+    late = replace(delay=0.25)
+    assert late(net, images, labels, np.arange(32), 0.249) == (images, None)
+    assert late(net, images, labels, np.arange(32), 0.25)[1] is not None
 
 
 def test_replaced_images_are_those_of_the_attack_at_their_own_eps():
@@ -75,7 +83,7 @@ def test_replaced_images_are_those_of_the_attack_at_their_own_eps():
     eps = torch.linspace(0.0, 16.0, 16)
     direction, _ = one_step_direction(net, images, labels, STEP_LL)
     expected = (images + eps.view(-1, 1, 1, 1) * direction).clamp(0, 255)
-    assert torch.equal(perturbation(STEP_LL)(net, images, labels, eps), expected)
+    assert torch.equal(perturbation(STEP_LL, NUMBERS, "attack")(net, images, labels, eps, np.arange(16)), expected)
 
 
 @pytest.mark.parametrize("steps", [5, "from_eps"])
@@ -94,13 +102,12 @@ def test_pgd_at_an_eps_for_each_image_is_pgd_on_each_alone(steps):
 
 def test_eps_follows_kurakin_s_law():
     """Rejected wrongly once in 10,000 seeds."""
-    torch.manual_seed(0)
-    eps = drawn_eps(KURAKIN, 100_000, torch.device("cpu")).numpy()
+    eps = drawn_eps(KURAKIN, NUMBERS.generator("eps", 1), 100_000).numpy()
     assert eps.min() >= 0
     assert eps.max() <= 16
     law = truncnorm(-2.0, 2.0, scale=8.0)
     assert kstest(eps, lambda x: law.cdf(x) - law.cdf(-x)).pvalue > 1e-4
-    assert torch.equal(drawn_eps(FixedEps(fixed=4.0), 3, torch.device("cpu")), torch.full((3,), 4.0))
+    assert torch.equal(drawn_eps(FixedEps(fixed=4.0), NUMBERS.generator("eps", 1), 3), torch.full((3,), 4.0))
 
 
 def test_the_entropy_term_and_its_gradient_are_those_in_float64():
@@ -132,8 +139,7 @@ def test_attacking_leaves_batch_statistics_and_modes_as_they_are(mode):
     net, images, labels = small_resnet().train(), make_images(16), torch.arange(16) % 10
     before = {key: value.clone() for key, value in net.state_dict().items()}
     modes = [module.training for module in net.modules()]
-    replace = AdversarialMinibatches(adversarial(images=8, batch_norm=mode), 16, perturbation(STEP_LL))
-    replace(net, images, labels, 0.5)
+    replace(16, images=8, batch_norm=mode)(net, images, labels, np.arange(16), 0.5)
     for key, value in net.state_dict().items():
         assert torch.equal(value, before[key]), key
     assert [module.training for module in net.modules()] == modes
@@ -152,34 +158,30 @@ def test_the_mode_of_batch_normalisation_decides_what_the_attack_sees():
     torch.testing.assert_close(of_the_batch, small_resnet().train()(images))
 
 
-def trained(tmp_path, monkeypatch, settings, chosen, attack, fitted):
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+def trained(settings, chosen, attack, fitted):
     torch.manual_seed(1)
     net = build({"arch": "fc", "widths": [64], "image_shape": [1, 8, 8], "n_classes": 10})
     net.head.set_statistics(fitted.images)
     validation = learnable(500, seed=1)
     defence = adversarial_defence(chosen, attack, settings.batch_size, validation)
-    checkpoint = Checkpoint(chosen.model_dump(), [])
-    history = train("net", net, fitted, validation, settings, 3, checkpoint, defence)
-    checkpoint.remove()
-    return net, history
+    return net, train("robust_models.net", net, fitted, validation, settings, NUMBERS, None, defence)
 
 
-def test_pgd_training_resists_pgd_where_plain_training_does_not(tmp_path, monkeypatch):
+def test_pgd_training_resists_pgd_where_plain_training_does_not():
     """By 5 points of 500 images at least, more than two standard errors of the difference."""
     fitted, settings = learnable(1000), training(epochs=20)
     size = RelativeStep(relative=0.25)
     attack = IterativeAttack(norm="linf", steps=7, step_size=size, target="true_label", clip=True, random_start=True)
     madry = adversarial(images=32, weight=1.0, eps=FixedEps(fixed=8.0), probe_eps=8.0)
-    _, robust = trained(tmp_path, monkeypatch, settings, madry, attack, fitted)
+    _, robust = trained(settings, madry, attack, fitted)
     unchanged = adversarial(images=1, weight=1e-9, eps=FixedEps(fixed=1e-3), probe_eps=8.0)
-    _, plain = trained(tmp_path, monkeypatch, settings, unchanged, attack, fitted)
+    _, plain = trained(settings, unchanged, attack, fitted)
     assert robust.rows[-1]["pgd_accuracy"] > plain.rows[-1]["pgd_accuracy"] + 0.05
 
 
-def test_adversarial_training_gives_the_same_bytes_again(tmp_path, monkeypatch):
+def test_adversarial_training_gives_the_same_bytes_again():
     chosen = adversarial()
-    nets = [trained(tmp_path, monkeypatch, training(), chosen, STEP_LL, learnable())[0] for _ in range(2)]
+    nets = [trained(training(), chosen, STEP_LL, learnable())[0] for _ in range(2)]
     for first, second in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         assert torch.equal(first, second)
 
@@ -230,7 +232,7 @@ def test_rmsprop_is_torch_s():
 def test_crops_and_flips_are_shifts_into_black_and_mirrors():
     torch.manual_seed(0)
     images = torch.randint(1, 256, (300, 3, 8, 8)).float()
-    made = crop_and_flip(images)
+    made = crop_and_flip(images, drawn_crops(NUMBERS.generator("crops", 1), 300))
     padded = torch.nn.functional.pad(images, (4,) * 4)
     seen = set()
     for image, source in zip(made, padded, strict=True):

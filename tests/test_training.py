@@ -9,13 +9,15 @@ import pytest
 import torch
 from conftest import CLASSES, SHAPE, SIZES, make_images, make_net
 
+from advlaw.core.rng import Numbers
 from advlaw.data.clusters import clusters
 from advlaw.models.store import FINAL, at_accuracy, at_epoch, build, fitted_labels, load_model, save_model
 from advlaw.training import loop
 from advlaw.training.checkpoint import Checkpoint
-from advlaw.training.loop import Examples, TrainingError, accuracy, learning_rate, train
+from advlaw.training.loop import Examples, TrainingError, accuracy, train
 from advlaw.training.optimizer import Optimizer
-from advlaw.training.settings import Convolutional, FullyConnected, architecture
+from advlaw.training.schedule import learning_rate
+from advlaw.training.settings import Training
 
 SNAPSHOTS = [0.1, 0.3]
 
@@ -28,15 +30,8 @@ def learnable(n_images=400, seed=0):
 
 
 def settings(**changes):
-    values = {
-        "dataset": "x",
-        "arch": "fc",
-        "widths": [32],
-        "epochs": 6,
-        "learning_rate": 0.003,
-        "batch_size": 32,
-    }
-    return FullyConnected(**{**values, **changes})
+    values = {"dataset": "x", "epochs": 6, "learning_rate": 0.003, "batch_size": 32}
+    return Training(**{**values, **changes})
 
 
 def run(tmp_path, monkeypatch, arch="fc", checkpoints=False, **changes):
@@ -49,7 +44,7 @@ def run(tmp_path, monkeypatch, arch="fc", checkpoints=False, **changes):
     checkpoint = Checkpoint({"model": chosen.model_dump()}, [])
     fitted = learnable()
     model.head.set_statistics(fitted.images)
-    history = train("net", model, fitted, learnable(100, seed=1), chosen, 5, checkpoint)
+    history = train("models.net", model, fitted, learnable(100, seed=1), chosen, Numbers(5, ("net",)), checkpoint)
     return model, history, checkpoint
 
 
@@ -96,11 +91,6 @@ def test_a_stored_model_is_the_same_model(arch, tmp_path):
     assert json.loads((tmp_path / "spec.json").read_text("utf-8"))["arch"] == arch
 
 
-def test_architecture_is_what_an_entry_says_of_the_net_alone():
-    entry = Convolutional(dataset="x", arch="cnn", channels=[4], dropout=0.1, epochs=1, learning_rate=1.0)
-    assert architecture(entry) == {"arch": "cnn", "channels": [4], "dropout": 0.1}
-
-
 @pytest.mark.parametrize("kind", ["adam", "sgd"])
 def test_the_functional_optimizers_are_those_of_torch(kind):
     ours, theirs = ([torch.randn(5, 3, generator=torch.Generator().manual_seed(1))] for _ in range(2))
@@ -138,7 +128,7 @@ def test_a_killed_training_resumes_to_the_same_bytes(tmp_path, monkeypatch):
     ran = []
 
     def killed(*args):
-        epoch = args[-2]
+        epoch = args[-1]
         if epoch == 4 and not ran.count("killed"):
             ran.append("killed")
             raise KeyboardInterrupt

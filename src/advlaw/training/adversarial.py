@@ -8,50 +8,59 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from advlaw.training.settings import Adversarial, FixedEps, RandomEps
 
-Perturb = Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]  # net, images, labels, eps (B,) -> adversarial images
+Perturb = Callable[[nn.Module, Tensor, Tensor, Tensor, np.ndarray], Tensor]
+"""net, images, labels, eps (B,), the images' places in their split (B,) -> adversarial images"""
 
 
 @dataclass(frozen=True)
 class AdversarialMinibatches:
-    """What is done to minibatches of `batch_size` images; `perturb` is the attack."""
+    """What is done to the minibatches of one epoch, of `batch_size` images each.
+
+    `perturb` is the attack with its random numbers of this epoch, `eps` (N,) what is drawn for every fitted image.
+    """
 
     settings: Adversarial
     batch_size: int
     perturb: Perturb
+    eps: Tensor
 
-    def __call__(self, model: nn.Module, images: Tensor, labels: Tensor, made: float) -> tuple[Tensor, Tensor | None]:
+    def __call__(
+        self, model: nn.Module, images: Tensor, labels: Tensor, items: np.ndarray, made: float
+    ) -> tuple[Tensor, Tensor | None]:
         """The minibatch B' (m, C, H, W) and the weight (m,) of each image's loss, after a share `made` of all steps.
 
-        The first k images are replaced, k in proportion where the last minibatch of an epoch is smaller; their weight
-        is lambda. Before `delay` the minibatch is left as it is.
+        `items` (m,) are the images' places in the fitted split. The first k images are replaced, k in proportion where
+        the last minibatch of an epoch is smaller; their weight is lambda. Before `delay` the minibatch is left as it
+        is.
         """
         settings = self.settings
         k = settings.images * len(images) // self.batch_size
         if made < settings.delay or k == 0:
             return images, None
-        eps = drawn_eps(settings.eps, k, images.device)
+        eps = self.eps[items[:k]].to(images.device)
         with attacked_mode(model, settings.batch_norm):
-            adversarial = self.perturb(model, images[:k], labels[:k], eps)
+            adversarial = self.perturb(model, images[:k], labels[:k], eps, items[:k])
         weights = torch.ones(len(images), device=images.device)
         weights[:k] = settings.weight
         return torch.cat([adversarial.detach(), images[k:]]), weights
 
 
-def drawn_eps(law: RandomEps | FixedEps, n_images: int, device: torch.device) -> Tensor:
-    """eps (n,) of every image, by torch's own generator.
+def drawn_eps(law: RandomEps | FixedEps, rng: np.random.Generator, n_images: int) -> Tensor:
+    """eps (N,) of every image.
 
     `RandomEps`: the absolute value of a normal of mean 0 truncated to [-largest, largest], by the inverse of its
     distribution function; Kurakin has sigma = 8 and largest = 16, two standard deviations.
     """
     if isinstance(law, FixedEps):
-        return torch.full((n_images,), law.fixed, device=device)
-    bound = torch.special.ndtr(torch.tensor(law.largest / law.sigma, dtype=torch.float64, device=device))
-    share = torch.rand(n_images, dtype=torch.float64, device=device)
+        return torch.full((n_images,), law.fixed)
+    bound = torch.special.ndtr(torch.tensor(law.largest / law.sigma, dtype=torch.float64))
+    share = torch.from_numpy(rng.uniform(size=n_images))
     eps = law.sigma * torch.special.ndtri(0.5 + share * (bound - 0.5))
     return eps.clamp(0.0, law.largest).float()
 

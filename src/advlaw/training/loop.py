@@ -1,4 +1,4 @@
-"""Supervised training on tensors that stay in memory, on CPU or GPU."""
+"""Supervised training on images that stay in memory, on CPU or GPU, by one process or several."""
 
 import math
 import time
@@ -9,16 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from advlaw.core.progress import progress
-from advlaw.core.rng import derived_seed, generator
-from advlaw.training.augment import crop_and_flip
+from advlaw.core.rng import Numbers
 from advlaw.training.checkpoint import Checkpoint
-from advlaw.training.objective import minibatch_loss
+from advlaw.training.minibatches import Minibatches, ReplaceOfEpoch, has_dropout
 from advlaw.training.optimizer import Optimizer
+from advlaw.training.parallel import ALONE, Processes
 from advlaw.training.settings import Training
+from advlaw.training.step import EagerStep, Step
 
 SECONDS_BETWEEN_CHECKPOINTS = 2.0
 EVALUATION_BATCH = 250  # what a convolution makes of more does not fit the CPU's cache: five times the time
-Row = dict[str, float | int]
+Row = dict[str, float | int | None]
 Weights = dict[str, Tensor]
 
 
@@ -36,12 +37,15 @@ class History:
 
     def first_at(self, accuracy: float) -> Row | None:
         """The first epoch with at least this accuracy on the fitted images."""
-        return next((row for row in self.rows if row["train_accuracy"] >= accuracy), None)
+        return next((row for row in self.rows if (row["train_accuracy"] or 0.0) >= accuracy), None)
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Images (N, C, H, W) float32 in pixel units and labels (N,) int64, on the model's device."""
+    """Images (N, C, H, W) in pixel units and labels (N,) int64, on the model's device.
+
+    Of `images` only `len` and `images[...]` are used, which gives float32 (B, C, H, W).
+    """
 
     images: Tensor
     labels: Tensor
@@ -51,82 +55,76 @@ class Examples:
 class Defence:
     """What adversarial training adds to the loop.
 
-    `replace(model, images, labels, share of all steps made)` gives the minibatch that is learnt and the weight of each
-    image's loss, or None where all count the same; `probe(model)` what is added to the row of an epoch.
+    `replace_of(numbers, epoch, number of fitted images)` gives what replaces images of an epoch's minibatches, see
+    `advlaw.training.minibatches.Minibatch`; `probe(model)` what is added to the row of an epoch.
     """
 
-    replace: Callable[[nn.Module, Tensor, Tensor, float], tuple[Tensor, Tensor | None]]
+    replace_of: ReplaceOfEpoch
     probe: Callable[[nn.Module], Row]
 
 
-SCHEDULES: dict[str, Callable[[float, int], float]] = {
-    "constant": lambda made, epochs: 1.0,
-    "cosine": lambda made, epochs: 0.5 * (1.0 + math.cos(math.pi * made)),
-    "steps": lambda made, epochs: 0.1 ** ((made >= 0.5) + (made >= 0.75)),
-    "exponential": lambda made, epochs: 0.94 ** (made * epochs // 2),
-}
-
-
-def learning_rate(settings: Training, progress_made: float) -> float:
-    """The rate at a fraction of all steps.
-
-    `constant`; `cosine`: half of one down to zero; `steps`: over ten after a half and after three quarters of all steps
-    (He et al. 2015); `exponential`: times 0.94 every two epochs (Szegedy et al. 2015, whom Kurakin Sec. 4 follows).
-    """
-    return settings.learning_rate * SCHEDULES[settings.schedule](progress_made, settings.epochs)
-
-
 def train(
-    name: str,
+    key: str,
     model: nn.Module,
     fitted: Examples,
     validation: Examples,
     settings: Training,
-    seed: int,
-    checkpoint: Checkpoint,
+    numbers: Numbers,
+    checkpoint: Checkpoint | None,
     defence: Defence | None = None,
+    processes: Processes = ALONE,
 ) -> History:
     """Train `model` in place; a row an epoch holds epoch, train_loss, train_accuracy and validation_accuracy.
 
-    With a `defence` minibatches are changed before they are learnt, and its probe adds to the row.
+    `key` is where the net is in the params, say `models.fc`. With a `defence` minibatches are changed before they are
+    learnt, and its probe adds to the row. Where `settings.watched` is 0, train_accuracy is None, and so is in all rows
+    but the last what else would be measured.
 
     Stops after the first epoch whose accuracy on the fitted images, in evaluation mode, reaches
     `until_train_accuracy`, and keeps the weights after the first epoch that reaches each of `snapshots`, as far as any
-    does, and after each of `snapshot_epochs`. The order of images and the dropout of an epoch depend on (seed, name,
-    epoch) only, so a resumed training gives the same bytes as an uninterrupted one. Raises TrainingError where the
-    loss is not finite or `until_train_accuracy` is not reached.
+    does, and after each of `snapshot_epochs`. What is drawn depends on `numbers` and the epoch alone, so a resumed
+    training gives the same bytes as an uninterrupted one, and several processes as one. Raises TrainingError where the
+    loss is not finite or `until_train_accuracy` is not reached, ValueError where the processes cannot share a step.
     """
-    parameters = list(model.parameters())
-    optimizer = Optimizer(settings.optimizer, parameters, settings.weight_decay)
-    history = _resume(model, optimizer, checkpoint)
-    watched = Examples(fitted.images[: settings.watched], fitted.labels[: settings.watched])
+    processes.check(key, settings.minibatches)
+    optimizer = Optimizer(settings.optimizer, list(model.parameters()), settings.weight_decay)
+    history = _resume(model, optimizer, checkpoint, processes)
+    replace_of = defence.replace_of if defence else None
+    minibatches = Minibatches(settings, numbers, fitted.labels, has_dropout(model), replace_of)
+    step = EagerStep(model, fitted.images, settings, optimizer, processes)
     saved = time.monotonic()
-    left = settings.epochs - len(history.rows)
-    for epoch in progress(_epochs_left(history, settings), f"train {name}", total=left):
-        train_loss = _run_epoch(name, model, fitted, settings, optimizer, seed, epoch, defence)
-        history.rows.append(
-            {
-                "epoch": epoch,
-                "train_loss": train_loss,
-                "train_accuracy": accuracy(model, watched),
-                "validation_accuracy": accuracy(model, validation),
-                **(defence.probe(model) if defence else {}),
-            }
-        )
-        for wanted in settings.snapshots:
-            if wanted not in history.snapshots and history.first_at(wanted):
-                history.snapshots[wanted] = _copied(model)
-        if epoch in settings.snapshot_epochs:
-            history.epochs[epoch] = _copied(model)
-        if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+    for epoch in _shown(_epochs_left(history, settings), key, settings.epochs - len(history.rows), processes):
+        train_loss = _run_epoch(model, step, minibatches, epoch)
+        _refuse_if_not_finite(train_loss, key, epoch, settings, defence is not None)
+        measured = _measured(model, fitted, validation, settings, defence, epoch)
+        history.rows.append({"epoch": epoch, "train_loss": train_loss, **measured})
+        _keep(history, model, settings)
+        if checkpoint and processes.is_first and time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
             checkpoint.save({"model": model.state_dict(), "optimizer": optimizer.state(), **vars(history)})
             saved = time.monotonic()
-    _check_reached(_key(name, defence), history, settings)
+    _check_reached(key, history, settings)
+    last = history.rows[-1]
+    history.rows = [{name: row.get(name) for name in last} for row in history.rows]
     return history
+
+
+def _keep(history: History, model: nn.Module, settings: Training) -> None:
+    """Add the weights after the last epoch to the history where they are wanted."""
+    epoch = len(history.rows)
+    reached = [at for at in settings.snapshots if at not in history.snapshots and history.first_at(at)]
+    for at in reached:
+        history.snapshots[at] = _copied(model)
+    if epoch in settings.snapshot_epochs:
+        history.epochs[epoch] = _copied(model)
 
 
 def _copied(model: nn.Module) -> Weights:
     return {key: value.clone() for key, value in model.state_dict().items()}
+
+
+def _shown(epochs: Iterator[int], key: str, left: int, processes: Processes) -> Iterator[int]:
+    """The epochs, their progress shown by the first process alone."""
+    return progress(epochs, f"train {key}", total=left) if processes.is_first else epochs
 
 
 def _epochs_left(history: History, settings: Training) -> Iterator[int]:
@@ -134,11 +132,6 @@ def _epochs_left(history: History, settings: Training) -> Iterator[int]:
     until = settings.until_train_accuracy
     while len(history.rows) < settings.epochs and (until is None or history.first_at(until) is None):
         yield len(history.rows) + 1
-
-
-def _key(name: str, defence: Defence | None) -> str:
-    """Where in the params this net is."""
-    return f"robust_models.{name}" if defence else f"models.{name}"
 
 
 def _check_reached(key: str, history: History, settings: Training) -> None:
@@ -151,63 +144,63 @@ def _check_reached(key: str, history: History, settings: Training) -> None:
         )
 
 
-def _resume(model: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint) -> History:
-    state = checkpoint.load()
+def _resume(model: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint | None, processes: Processes) -> History:
+    """Go on from the first process's checkpoint, if it has one."""
+    state = processes.of_first(checkpoint.load() if checkpoint and processes.is_first else None)
     if state is None:
         return History([], {}, {})
     model.load_state_dict(state["model"])
     optimizer.restore(state["optimizer"])
-    print(f"going on after epoch {len(state['rows'])}, where an earlier run was stopped")
+    if processes.is_first:
+        print(f"going on after epoch {len(state['rows'])}, where an earlier run was stopped")
     return History(state["rows"], state["snapshots"], state["epochs"])
 
 
-def _run_epoch(
-    name: str,
-    model: nn.Module,
-    fitted: Examples,
-    settings: Training,
-    optimizer: Optimizer,
-    seed: int,
-    epoch: int,
-    defence: Defence | None,
-) -> float:
-    """One pass over the fitted images; returns the mean loss of its minibatches."""
+def _run_epoch(model: nn.Module, step: Step, minibatches: Minibatches, epoch: int) -> float:
+    """One pass over the fitted images; returns their mean loss."""
     model.train()
-    torch.manual_seed(derived_seed(seed, "dropout", name, epoch))
-    n_images, device = len(fitted.labels), fitted.labels.device
-    order = torch.from_numpy(generator(seed, "order", name, epoch).permutation(n_images)).to(device)
-    batches = order.split(settings.batch_size)
-    total_loss = torch.zeros((), device=device, dtype=torch.float64)
-    for step, batch in enumerate(batches):
-        made = (epoch - 1 + step / len(batches)) / settings.epochs
-        images, labels, weights = fitted.images[batch], fitted.labels[batch], None
-        if settings.augment == "crop_flip":
-            images = crop_and_flip(images)
-        if defence:
-            images, weights = defence.replace(model, images, labels, made)
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-            logits = model(images)
-        loss = minibatch_loss(logits.float(), labels, settings, made, weights)
-        gradients = torch.autograd.grad(loss, optimizer.parameters)
-        optimizer.step(gradients, learning_rate(settings, made))
-        total_loss += loss.detach() * len(batch)
-    mean_loss = float(total_loss) / n_images
-    if not math.isfinite(mean_loss):
-        key = _key(name, defence)
+    steps, epochs = minibatches.steps(epoch), minibatches.settings.epochs
+    total_loss = torch.zeros((), device=minibatches.labels.device, dtype=torch.float64)
+    for number, together in enumerate(steps):
+        total_loss += step(together, (epoch - 1 + number / len(steps)) / epochs)
+    return float(total_loss) / len(minibatches.labels)
+
+
+def _refuse_if_not_finite(loss: float, key: str, epoch: int, settings: Training, is_attacked: bool) -> None:
+    if not math.isfinite(loss):
         raise TrainingError(
-            f"{key}: the training loss is {mean_loss} in epoch {epoch} at learning_rate = "
+            f"{key}: the training loss is {loss} in epoch {epoch} at learning_rate = "
             f"{settings.learning_rate:g}; lower {key}.learning_rate"
             + ", or, if it is low already, the attack met a gradient that is NaN or infinite: see its layers"
-            * (defence is not None)
+            * is_attacked
         )
-    return mean_loss
+
+
+def _measured(
+    model: nn.Module, fitted: Examples, validation: Examples, settings: Training, defence: Defence | None, epoch: int
+) -> Row:
+    """The accuracies after an epoch."""
+    if settings.watched == 0 and epoch < settings.epochs:
+        return {"train_accuracy": None, "validation_accuracy": None}
+    return {
+        "train_accuracy": None if settings.watched == 0 else accuracy(model, fitted, settings.watched),
+        "validation_accuracy": accuracy(model, validation),
+        **(defence.probe(model) if defence else {}),
+    }
 
 
 @torch.inference_mode()
-def accuracy(model: nn.Module, examples: Examples) -> float:
-    """The share of images classified as labelled, in evaluation mode; TrainingError if a logit is not finite."""
+def accuracy(model: nn.Module, examples: Examples, first: int | None = None) -> float:
+    """The share of images classified as labelled, in evaluation mode; TrainingError if a logit is not finite.
+
+    Of the first so many of them, if `first` says so.
+    """
     model.eval()
-    batches: Iterable[Tensor] = examples.images.split(EVALUATION_BATCH)
+    labels = examples.labels[:first]
+    starts = range(0, len(labels), EVALUATION_BATCH)
+    batches: Iterable[Tensor] = (
+        examples.images[start : min(start + EVALUATION_BATCH, len(labels))] for start in starts
+    )
     logits = torch.cat([model(batch) for batch in batches])
     lost = int((~logits.isfinite()).any(dim=1).sum())
     if lost:
@@ -215,4 +208,4 @@ def accuracy(model: nn.Module, examples: Examples) -> float:
             f"the net's logits are not finite for {lost} of {len(logits)} images: if it was trained here its weights "
             "have blown up, so lower its learning_rate; if not, see its code, and that mean and std fit it"
         )
-    return float((logits.argmax(dim=1) == examples.labels).double().mean())
+    return float((logits.argmax(dim=1) == labels).double().mean())

@@ -9,7 +9,7 @@ from advlaw.training.settings import Training
 def minibatch_loss(
     logits: Tensor, labels: Tensor, settings: Training, made: float = 1.0, weights: Tensor | None = None
 ) -> Tensor:
-    """sum(w_i L_i) / sum(w_i) + entropy_weight * mean(H_i), logits (m, K), labels and weights (m,) -> ().
+    """L = sum(w_i L_i) / sum(w_i) + entropy_weight * mean(H_i), logits (m, K), labels and weights (m,) -> ().
 
     With weights 1 on the m - k clean images and lambda on the k adversarial ones the first term is Kurakin's
     loss (Sec. 3), with its divisor (m - k) + lambda k. H is the entropy of a prediction (Cubuk Sec. 3.2), over the
@@ -22,9 +22,26 @@ def minibatch_loss(
     else:
         losses = nn.functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
         loss = (weights * losses).sum() / weights.sum()
-    if settings.entropy_weight and made >= settings.entropy_delay:
+    if _has_penalty(settings, made):
         loss = loss + settings.entropy_weight * entropy(logits).mean()
     return loss
+
+
+def summed_loss(
+    logits: Tensor, labels: Tensor, settings: Training, made: float = 1.0, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """D L, with L of `minibatch_loss`, and D = sum(w_i): a step's loss is sum(D L) / sum(D) over its minibatches."""
+    weights = torch.ones(len(labels), device=labels.device) if weights is None else weights
+    smoothing = settings.label_smoothing
+    losses = nn.functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
+    loss, divisor = (weights * losses).sum(), weights.sum()
+    if _has_penalty(settings, made):
+        loss = loss + divisor * settings.entropy_weight * entropy(logits).mean()
+    return loss, divisor
+
+
+def _has_penalty(settings: Training, made: float) -> bool:
+    return settings.entropy_weight != 0.0 and made >= settings.entropy_delay
 
 
 def entropy(logits: Tensor) -> Tensor:

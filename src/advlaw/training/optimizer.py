@@ -42,21 +42,30 @@ class Optimizer:
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
+        """Move the parameters. Fused kernels go through memory, so each gradient is laid out as its parameter is."""
+        alike = [_laid_out_as(p, gradient) for p, gradient in zip(self.parameters, gradients, strict=True)]
         if self.kind == "adam":
             adam(
-                self.parameters, list(gradients), self.first, self.second, [], self.steps,
+                self.parameters, alike, self.first, self.second, [], self.steps,
                 fused=True, amsgrad=False, beta1=BETAS[0], beta2=BETAS[1], lr=learning_rate,
                 weight_decay=self.weight_decay, eps=1e-8, maximize=False,
             )  # fmt: skip
         elif self.kind == "rmsprop":
             rmsprop(
-                self.parameters, list(gradients), self.second, [], self.first, self.steps,
+                self.parameters, alike, self.second, [], self.first, self.steps,
                 foreach=False, lr=learning_rate, alpha=RMSPROP["alpha"], eps=RMSPROP["eps"],
                 weight_decay=self.weight_decay, momentum=MOMENTUM, centered=False,
             )  # fmt: skip
         else:
             sgd(
-                self.parameters, list(gradients), self.first,  # type: ignore[arg-type]
+                self.parameters, alike, self.first,  # type: ignore[arg-type]
                 fused=True, weight_decay=self.weight_decay, momentum=MOMENTUM, lr=learning_rate,
                 dampening=0.0, nesterov=False, maximize=False,
             )  # fmt: skip
+
+
+def _laid_out_as(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient in its parameter's layout: cuDNN may give that of a contiguous weight in channels-last."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter, dtype=gradient.dtype).copy_(gradient)
