@@ -17,18 +17,18 @@ from advlaw.tables.worst_case import ACCURACY_COLUMNS, GAIN_COLUMNS, accuracy_ro
 
 def main() -> None:
     params = stage_arguments(__doc__).params
-    study, fit, settings = read_sections(params, study=str, fit=Fit, worst_case=WorstCase)
+    study, baselines, fit, settings = read_sections(
+        params, study=str, baselines=dict[str, str], fit=Fit, worst_case=WorstCase
+    )
     outcomes = {net: read_npz(Path("data") / study / "worst_case" / f"{net}.npz") for net in settings.nets}
     accuracies = [
         row for net, found in outcomes.items() for row in accuracy_rows(net, found, settings.protocol, fit.confidence)
     ]
     gains = [
         row
-        for net, entry in settings.nets.items()
-        if entry.baseline is not None
-        for row in gain_rows(
-            net, entry.baseline, outcomes[net], outcomes[entry.baseline], settings.protocol, fit.confidence
-        )
+        for net, of_net in outcomes.items()
+        if (baseline := baselines.get(net)) in outcomes
+        for row in gain_rows(net, baseline, of_net, outcomes[baseline], settings.protocol, fit.confidence)
     ]
     folder = Path("plots") / study / "worst_case"
     write_csv(folder / "accuracy.csv", ACCURACY_COLUMNS, accuracies)

@@ -23,6 +23,7 @@ def a_study(tables=None, dataset="mnist", robust=None, attacks=None, **more) -> 
         models=more.get("models", {}),
         robust_models=read_section(params, "robust_models", dict[str, RobustNet]) if robust is None else robust,
         pretrained_models={},
+        baselines=more.get("baselines", {"net": "base"}),
         population_dataset=dataset,
         sources=more.get("sources", {}),
         headline=more.get("headline", []),

@@ -220,14 +220,18 @@ def test_transferred_attacks_are_compared_from_one_source_alone():
     assert CHECKS["C30"](a_study(tables, sources={"net": "base", "base": "other"})).verdict == "not run"
 
 
-def test_nets_are_compared_with_those_that_differ_in_the_defence_alone():
-    rows = [model("tanh"), model("base"), model("small", n_parameters=5), model("net", entropy_weight=4.5)]
+def test_nets_are_compared_with_their_declared_baselines_by_the_defence_between_them():
+    rows = [model("other"), model("base"), model("net", entropy_weight=4.5, defence="entropy")]
     rows += [
-        model("both", entropy_weight=4.5, adversarial_images=0.5),
+        model("both", entropy_weight=4.5, adversarial_images=0.5, defence="x + entropy"),
         model("robust", adversarial_images=0.5, defence="x"),
+        model("alone", adversarial_images=0.5, defence="x"),
+        model("twice", entropy_weight=4.5, adversarial_images=0.5, defence="x + entropy"),
     ]
-    study = a_study({"models": rows}, models={"tanh": {"activation": "tanh"}}, robust=trained("robust"))
+    baselines = {"net": "base", "both": "robust", "robust": "base", "twice": "base", "other": "nowhere"}
+    study = a_study({"models": rows}, robust=trained("robust") | trained("alone"), baselines=baselines)
     assert penalised(study, {row["model"] for row in rows}) == [("net", "base"), ("both", "robust")]
+    assert penalised(study, {"net", "both", "robust"}) == [("both", "robust")]
     assert one_step_trained(study) == [("robust", "base")]
 
 

@@ -1,30 +1,28 @@
-"""Which nets are compared: a defended one with the net that differs from it in the defence alone."""
+"""Which nets are compared: those whose baseline the params declare, by the defence that is between the two."""
 
 from advlaw.claims.study import Row, Study
 
-SAME = ("dataset", "arch", "labels", "n_parameters", "epochs")
-
 
 def penalised(study: Study, nets: set[str]) -> list[tuple[str, str]]:
-    """Nets with the entropy penalty among `nets`, each with the same net without it."""
-    rows = [row for row in study.rows("models") if row["model"] in nets]
-    return _pairs(
-        study,
-        [row for row in rows if weight(row) > 0],
-        [row for row in rows if weight(row) == 0],
-        "adversarial_images",
-    )
+    """Nets with the entropy penalty among `nets`, each with its baseline, which has none and is trained alike else."""
+    return [
+        (row["model"], baseline["model"])
+        for row, baseline in _declared(study)
+        if {row["model"], baseline["model"]} <= nets
+        and weight(row) > 0
+        and weight(baseline) == 0
+        and row["adversarial_images"] == baseline["adversarial_images"]
+    ]
 
 
 def one_step_trained(study: Study) -> list[tuple[str, str]]:
-    """Nets trained on one-step examples and not otherwise defended, each with the undefended net like it."""
-    rows = study.rows("models")
+    """Nets trained on one-step examples and not otherwise defended, each with its undefended baseline."""
     trained = {name for name, net in study.robust_models.items() if net.adversarial.family == "one_step"}
-    return _pairs(
-        study,
-        [row for row in rows if row["model"] in trained and weight(row) == 0],
-        [row for row in rows if not row["defence"]],
-    )
+    return [
+        (row["model"], baseline["model"])
+        for row, baseline in _declared(study)
+        if row["model"] in trained and weight(row) == 0 and not baseline["defence"]
+    ]
 
 
 def weight(row: Row) -> float:
@@ -32,18 +30,7 @@ def weight(row: Row) -> float:
     return float(row["entropy_weight"] or 0)
 
 
-def _pairs(study: Study, defended: list[Row], plain: list[Row], *same: str) -> list[tuple[str, str]]:
-    pairs = []
-    for row in defended:
-        wanted = [row[column] for column in (*SAME, *same)], _activation(study, row)
-        like = [
-            other["model"]
-            for other in plain
-            if ([other[column] for column in (*SAME, *same)], _activation(study, other)) == wanted
-        ]
-        pairs += [(row["model"], like[0])] if like else []
-    return pairs
-
-
-def _activation(study: Study, row: Row) -> str:
-    return str(study.sizes(row["model"]).get("activation", "relu"))
+def _declared(study: Study) -> list[tuple[Row, Row]]:
+    """The rows of models.csv of every net that has a baseline, and of that."""
+    pairs = [(row, study.model(study.baselines.get(row["model"], ""))) for row in study.rows("models")]
+    return [(row, baseline) for row, baseline in pairs if baseline]

@@ -29,6 +29,7 @@ class Study:
     models: dict[str, dict[str, Any]]
     robust_models: dict[str, RobustNet]
     pretrained_models: dict[str, dict[str, Any]]
+    baselines: dict[str, str]  # net -> the net that it is compared with
     population_dataset: str
     sources: dict[str, str]  # net -> the net that attacks are transferred from
     headline: list[str]
@@ -59,13 +60,15 @@ def read_study(params: Path, plots: Path, claims: Path) -> Study:
 
     Raises FileNotFoundError where a table of `TABLES` is missing, ParamsError (a ValueError) for wrong params.
     """
-    name, attacks, models, robust, pretrained = read_sections(
+    name, attacks, models, robust, pretrained, baselines, trials = read_sections(
         params,
         study=str,
         attacks=Attacks,
         models=dict[str, dict],
         robust_models=dict[str, RobustNet],
         pretrained_models=dict[str, dict],
+        baselines=dict[str, str],
+        trials=dict[str, dict],
     )
     attacked = read_section(params, "worst_case.nets", dict[str, dict])
     folder = plots / name
@@ -77,7 +80,8 @@ def read_study(params: Path, plots: Path, claims: Path) -> Study:
         models=models,
         robust_models=robust,
         pretrained_models=pretrained,
-        population_dataset=read_section(params, "population.dataset", str),
+        baselines=baselines,
+        population_dataset=next((str(drawn["dataset"]) for drawn in trials.values() if "draw" in drawn), ""),
         sources={net: str(entry.get("source", "")) for net, entry in attacked.items()},
         headline=read_section(params, "fit.headline", list[str]),
         tables={file.relative_to(folder).with_suffix("").as_posix(): read_csv(file) for file in files},
