@@ -2,7 +2,8 @@
 
     python stages/check.py --params params.yaml
 reads   the params file  ·  datasets/params.yaml
-writes  data/<study>/{sweeps,worst_case,responses}/checked: constants, which order other stages and never invalidate them
+writes  data/<study>/{sweeps,worst_case,responses}/checked: constants, which order other stages
+        and never invalidate them
         plots/<study>/trials/sets.csv: the sets of nets, drawn or varied
 """
 

@@ -12,8 +12,8 @@ Several processes share the minibatches of each step: torchrun --nproc_per_node 
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
+from advlaw.training.settings import Net
 from advlaw.trials.model import Place, train_model
-from advlaw.trials.settings import Net
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ from advlaw.attacks.settings import KINDS
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
+from advlaw.training.settings import RobustNet
 from advlaw.trials.defence import adversarial_defence
 from advlaw.trials.model import Place, train_model
-from advlaw.trials.settings import RobustNet
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from advlaw.claims.finding import proportion
 from advlaw.claims.study import Study
 from advlaw.config.section import read_section
 from advlaw.core.io import read_csv
-from advlaw.trials.settings import RobustNet
+from advlaw.training.settings import RobustNet
 
 ROOT = Path(__file__).parents[1]
 CLAIMS = read_csv(ROOT / "claims" / "claims.csv")
@@ -24,7 +24,8 @@ def a_study(tables=None, dataset="mnist", robust=None, attacks=None, **more) -> 
         robust_models=read_section(params, "robust_models", dict[str, RobustNet]) if robust is None else robust,
         pretrained_models={},
         baselines=more.get("baselines", {"net": "base"}),
-        population_dataset=dataset,
+        drawn_set="sampled",
+        drawn_dataset=dataset,
         sources=more.get("sources", {}),
         headline=more.get("headline", []),
         tables=tables or {},
@@ -182,12 +183,12 @@ def population(low, high, half=0.05, n=100):
         for i in range(n)
     ]
     rows.append(texts(attack="fgsm", test_accuracy=0.5, gross_exponent=9.0, net_ls_exponent=9.0))  # does not count
-    return {"population/nets": rows, "exponents": [exponent("fgsm", 1.1, half)]}
+    return {"trials/sampled/nets": rows, "exponents": [exponent("fgsm", 1.1, half)]}
 
 
 def share(value, half=0.05):
     row = {"attack": "fgsm", "nets": "all", "estimate": "gross", "n_nets": 100}
-    return {"population/exponents": [texts(**row | around("share", value, half))]}
+    return {"trials/sampled/exponents": [texts(**row | around("share", value, half))]}
 
 
 def slope(value, accuracy=0.4):

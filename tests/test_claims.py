@@ -44,7 +44,7 @@ from advlaw.claims.registry import CHECKS, judge
 from advlaw.claims.study import near
 from advlaw.claims.wording import sentence
 from advlaw.config.section import validate
-from advlaw.trials.settings import RobustNet
+from advlaw.training.settings import RobustNet
 
 
 @pytest.mark.parametrize("claim", CASES)
@@ -210,7 +210,7 @@ def test_a_curve_with_too_few_errors_leaves_its_claim_open():
 
 def test_sampled_nets_of_too_few_errors_leave_their_claim_open():
     tables = population(0.95, 1.15)
-    for row in tables["population/nets"]:
+    for row in tables["trials/sampled/nets"]:
         row |= {"gross_exponent": "", "net_ls_exponent": ""}
     assert CHECKS["C10"](a_study(tables)).verdict == "inconclusive"
 

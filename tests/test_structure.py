@@ -3,11 +3,12 @@
 import ast
 import re
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+
+from advlaw.core.code import closure, imported
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
@@ -46,17 +47,6 @@ WITHOUT_TORCH = (
 )
 
 
-def imports(path: Path) -> list[str]:
-    """Every module a file imports, wherever in it."""
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found += [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return found
-
-
 def modules() -> list[Path]:
     return sorted((SRC / "advlaw").rglob("*.py"))
 
@@ -70,7 +60,7 @@ def is_settings(module: str) -> bool:
 def test_packages_import_only_what_their_layer_may(path):
     package = path.relative_to(SRC / "advlaw").parts[0]
     allowed = ALLOWED.get(package, BASE) | {package}
-    for module in imports(path):
+    for module in imported(path):
         if module.startswith("advlaw.") and not (is_settings(module) and package not in WITHOUT_SETTINGS):
             other = module.split(".")[1]
             assert other in allowed, (
@@ -82,7 +72,7 @@ def test_packages_import_only_what_their_layer_may(path):
 def test_typed_sections_are_light(path):
     """They import the base, pydantic, the standard library and one another: whatever else is in their package, no."""
     light = {"pydantic", *sys.stdlib_module_names}
-    for module in imports(path):
+    for module in imported(path):
         is_base = module.startswith(("advlaw.core.", "advlaw.config.section"))
         assert is_base or is_settings(module) or module.split(".")[0] in light, f"{path.parent.name} imports {module}"
 
@@ -91,7 +81,7 @@ def test_the_whole_params_file_is_read_in_one_place_alone():
     """Other modules know the sections that they use: of half of the packages at most."""
     sections = len(list(SRC.glob("advlaw/*/settings.py")))
     for path in modules():
-        used = {module.split(".")[1] for module in imports(path) if is_settings(module)}
+        used = {module.split(".")[1] for module in imported(path) if is_settings(module)}
         is_whole = path == SRC / "advlaw" / "config" / "study.py"
         assert (len(used) > sections / 2) == is_whole, f"{path.relative_to(ROOT)}: {sorted(used)}"
 
@@ -99,20 +89,6 @@ def test_the_whole_params_file_is_read_in_one_place_alone():
 def test_package_inits_are_empty():
     for path in SRC.rglob("__init__.py"):
         assert path.read_text(encoding="utf-8").strip() == "", path
-
-
-@cache
-def closure(path: Path) -> frozenset[Path]:
-    """The project's files that a file imports, directly or not."""
-    found: set[Path] = set()
-    waiting = [path]
-    while waiting:
-        for module in imports(waiting.pop()):
-            file = SRC.joinpath(*module.split(".")).with_suffix(".py")
-            if module.startswith("advlaw.") and file.exists() and file not in found:
-                found.add(file)
-                waiting.append(file)
-    return frozenset(found)
 
 
 def stages(file: Path) -> dict[str, dict]:
@@ -170,7 +146,7 @@ def test_stages_without_nets_do_not_import_torch():
     for name in WITHOUT_TORCH:
         script = ROOT / name
         for path in [script, *closure(script)]:
-            heavy = {module.split(".")[0] for module in imports(path)} & {
+            heavy = {module.split(".")[0] for module in imported(path)} & {
                 "torch",
                 "torchvision",
                 "safetensors",

@@ -50,7 +50,7 @@ def test_setting_one_entry_trains_one_net_and_keeps_the_others_lines(repository)
         assert f"{what}: 4 of 5 are there already" in output
     after = nets(repository, "varied")
     assert {name for name in before if after[name] != before[name]} == {"images_16"}
-    changed = [pair for pair in zip(text.splitlines(), repository.text("params.yaml").splitlines(), strict=True)]
+    changed = list(zip(text.splitlines(), repository.text("params.yaml").splitlines(), strict=True))
     assert [new for old, new in changed if old != new] == [
         "      images_16: {adversarial: {images: 24}, baseline: plain}"
     ]

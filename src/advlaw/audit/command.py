@@ -25,6 +25,7 @@ from advlaw.audit.stages import ROOT, alone, is_done, remember, run_stage, take_
 from advlaw.audit.summary import NEEDED, print_summary
 from advlaw.config.section import validate
 from advlaw.config.study import Study
+from advlaw.core.code import sha256
 from advlaw.core.io import write_json, write_text
 from advlaw.data.dataset import Dataset, write_dataset
 from advlaw.foreign.settings import Normalised
@@ -86,7 +87,7 @@ def audit(settings: Audit) -> None:
     state = _sha256(
         text.encode(),
         *(part for array in (dataset.images, dataset.labels) for part in (str(array.shape).encode(), array.data)),
-        *(path.read_bytes() for path in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")])),
+        sha256(*sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")])).encode(),
     )
     with alone(folder):
         if outdated := take_back(folder, state):
@@ -178,8 +179,7 @@ def _write_images(folder: Path, source: str, dataset: Dataset) -> None:
     """The images as a data set of the audit's own, with their provenance."""
     path = folder / "data/datasets" / f"{DATASET}.npz"
     write_dataset(path, dataset)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    files = {path.name: {"sha256": digest, "official": None}}
+    files = {path.name: {"sha256": sha256(path), "official": None}}
     write_json(path.with_suffix(".json"), {"source": f"taken from {source}", "files": files})
 
 

@@ -98,9 +98,9 @@ def sampled_architectures(study: Study) -> Finding:
     named = [row for row in reported(study, "fgsm") if not row["defence"] and row["arch"] in ("linear", "fc", "cnn")]
     named = preferring(named, "mnist")
     parts = list(exponents_in(study, named, allowed))
-    drawn = [row for row in study.rows("population/nets", attack="fgsm") if number(row, "test_accuracy") > SMALLEST]
-    is_smaller = is_analogue(named, "mnist") and study.population_dataset != "mnist"
-    if drawn and (is_smaller or study.population_dataset == "mnist"):
+    drawn = [row for row in study.drawn("nets", attack="fgsm") if number(row, "test_accuracy") > SMALLEST]
+    is_smaller = is_analogue(named, "mnist") and study.drawn_dataset != "mnist"
+    if drawn and (is_smaller or study.drawn_dataset == "mnist"):
         for share in (0.05, 0.95):
             for column, name in (("gross_exponent", EXPONENT), ("net_ls_exponent", STRAIGHT)):
                 values = [number(row, column) for row in drawn if row.get(column)]
@@ -123,7 +123,7 @@ def quantile(values: list[float], share: float) -> Estimate:
 def hundreds_of_nets(study: Study) -> Finding:
     """C11: nets drawn at random share the law. The paper gives no share of them: judged is whether most have it."""
     parts = []
-    for row in study.rows("population/exponents", attack="fgsm", nets="all"):
+    for row in study.drawn("exponents", attack="fgsm", nets="all"):
         found = estimate(row, "share", n="n_nets")
         if row["estimate"] == "gross":
             parts.append(above("sampled nets", "share of exponents in 0.9 to 1.2", found, 0.5, unit=PERCENT))
@@ -132,7 +132,7 @@ def hundreds_of_nets(study: Study) -> Finding:
     n_nets = max((part.estimate.n or 0 for part in parts), default=0)
     remark = f"the paper gives no number; judged is whether most of the nets, here {n_nets}, have such an exponent"
     missing = "no nets drawn at random in this study"
-    return Finding(tuple(parts), missing, study.population_dataset != "mnist", remark)
+    return Finding(tuple(parts), missing, study.drawn_dataset != "mnist", remark)
 
 
 def resnet32_on_cifar10(study: Study) -> Finding:

@@ -5,8 +5,7 @@ import math
 from advlaw.attacks.settings import IterativeAttack
 from advlaw.claims.finding import Estimate, Finding, Part, equal, shown
 from advlaw.claims.study import Study
-from advlaw.training.settings import Adversarial, RandomEps
-from advlaw.trials.settings import RobustNet
+from advlaw.training.settings import Adversarial, RandomEps, RobustNet
 
 NO_ONE_STEP = "no net trained on one-step examples in this study"
 ITERATIONS = {

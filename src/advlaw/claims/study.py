@@ -10,14 +10,14 @@ from advlaw.attacks.settings import Attacks
 from advlaw.claims.finding import Estimate, Finding
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.io import read_csv
-from advlaw.trials.settings import RobustNet
+from advlaw.training.settings import RobustNet
 
 Row = dict[str, str]
 Check = Callable[["Study"], Finding]
 
 # the tables the stage depends on: those of the study's own folder, and whole folders
 TABLES = ("error_curves", "exponents", "logit_gaps", "models")
-FOLDERS = ("order_statistics", "population", "theory", "worst_case")
+FOLDERS = ("order_statistics", "theory", "trials/*", "worst_case")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Study:
     robust_models: dict[str, RobustNet]
     pretrained_models: dict[str, dict[str, Any]]
     baselines: dict[str, str]  # net -> the net that it is compared with
-    population_dataset: str
+    drawn_set: str  # the set of nets drawn at random, and its data; empty where there is none
+    drawn_dataset: str
     sources: dict[str, str]  # net -> the net that attacks are transferred from
     headline: list[str]
     tables: dict[str, list[Row]]
@@ -43,6 +44,10 @@ class Study:
             for row in self.tables.get(table, [])
             if all(row.get(column, "") == value for column, value in wanted.items())
         ]
+
+    def drawn(self, table: str, **wanted: str) -> list[Row]:
+        """The rows of a table of the set of nets drawn at random; none where there is no such set."""
+        return self.rows(f"trials/{self.drawn_set}/{table}", **wanted)
 
     def model(self, name: str) -> Row:
         """A net's row of models.csv, empty where there is none."""
@@ -71,9 +76,10 @@ def read_study(params: Path, plots: Path, claims: Path) -> Study:
         trials=dict[str, dict],
     )
     attacked = read_section(params, "worst_case.nets", dict[str, dict])
+    drawn = next((key for key, entry in trials.items() if "draw" in entry), "")
     folder = plots / name
     files = [folder / f"{table}.csv" for table in TABLES]
-    files += [file for part in FOLDERS for file in sorted((folder / part).glob("*.csv"))]
+    files += [file for part in FOLDERS for file in sorted(folder.glob(f"{part}/*.csv"))]
     return Study(
         name=name,
         attacks=attacks,
@@ -81,7 +87,8 @@ def read_study(params: Path, plots: Path, claims: Path) -> Study:
         robust_models=robust,
         pretrained_models=pretrained,
         baselines=baselines,
-        population_dataset=next((str(drawn["dataset"]) for drawn in trials.values() if "draw" in drawn), ""),
+        drawn_set=drawn,
+        drawn_dataset=str(trials[drawn]["dataset"]) if drawn else "",
         sources={net: str(entry.get("source", "")) for net, entry in attacked.items()},
         headline=read_section(params, "fit.headline", list[str]),
         tables={file.relative_to(folder).with_suffix("").as_posix(): read_csv(file) for file in files},

@@ -14,7 +14,8 @@ from advlaw.fitting.settings import Fit
 from advlaw.foreign.settings import PretrainedModel
 from advlaw.models.settings import halvings
 from advlaw.theory.settings import OrderStatistics, Response, ResponseNet, Theory
-from advlaw.trials.settings import Drawn, Measure, Net, RobustNet, TrialSet, Workers
+from advlaw.training.settings import Net, RobustNet
+from advlaw.trials.settings import Drawn, Measure, TrialSet, Workers
 
 AnyNet = Net | PretrainedModel
 RESERVED = ("datasets", "downloads", "summary")

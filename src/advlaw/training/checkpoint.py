@@ -5,13 +5,13 @@ import json
 import os
 import pickle
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from advlaw.core.code import sha256
 from advlaw.core.io import replacing
 from advlaw.core.runtime import PORTABLE
 
@@ -42,14 +42,12 @@ class Checkpoint:
 
 
 def _key(settings: dict[str, Any], inputs: Sequence[Path]) -> str:
-    """Hash of the settings, the input files and the project's code that is loaded."""
+    """Hash of the settings, which hold that of the code, and of the input files."""
     machine = {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "cpu": [os.environ.get(name) for name in PORTABLE],
     }
     digest = hashlib.sha256(json.dumps([settings, machine], sort_keys=True).encode())
-    loaded = [sys.modules[name].__file__ for name in sorted(sys.modules) if name.startswith("advlaw")]
-    for path in [*inputs, *(Path(file) for file in loaded if file)]:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    digest.update(sha256(*inputs).encode())
     return digest.hexdigest()[:32]

@@ -1,10 +1,11 @@
-"""How a net is trained: what every entry of `models` may say, and `adversarial` of one of `robust_models`."""
+"""`models`, `robust_models`: nets that are trained here, what they are and how they are trained."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from advlaw.config.section import Name, Section, Share, Snapshots
+from advlaw.models.settings import Composed
 
 Size = Annotated[float, Field(gt=0, le=255)]  # pixel units
 
@@ -94,3 +95,33 @@ class Adversarial(Section):
     @property
     def family(self) -> str:
         return self.attack.split(".")[0]
+
+
+class Net(Composed):
+    """What a net is, how it is trained and, where it is, on which adversarial examples."""
+
+    training: Training
+    adversarial: Adversarial | None = None
+    beside: ClassVar[dict[str, type[Section]]] = {"training": Training}
+
+    @model_validator(mode="after")
+    def _replaces_what_is_there(self) -> "Net":
+        adversarial, size = self.adversarial, self.training.batch_size
+        if adversarial is not None and adversarial.images > size:
+            raise ValueError(f"adversarial.images = {adversarial.images}: batch_size is {size}")
+        return self
+
+    @property
+    def dataset(self) -> str:
+        return self.training.dataset
+
+    def entry(self) -> dict[str, Any]:
+        """All that decides what the net becomes, as a params file has it, defaults included."""
+        whole = self.model_dump(mode="json", include={"architecture", "training", "adversarial"})
+        return {**whole["architecture"], **whole["training"], "adversarial": whole["adversarial"]}
+
+
+class RobustNet(Net):
+    """A net that is trained on adversarial examples."""
+
+    adversarial: Adversarial

@@ -14,8 +14,8 @@ from advlaw.models.store import FINAL, at_accuracy, at_epoch, save_model
 from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.loop import accuracy
 from advlaw.training.parallel import started
+from advlaw.training.settings import Net
 from advlaw.trials.net import Defend, Trained, row, trained
-from advlaw.trials.settings import Net
 
 
 @dataclass(frozen=True)

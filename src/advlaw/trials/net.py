@@ -18,7 +18,7 @@ from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.loop import Defence, History, train
 from advlaw.training.overfitting import overfitted_at
 from advlaw.training.parallel import ALONE, Processes
-from advlaw.trials.settings import Net
+from advlaw.training.settings import Net
 
 Defend = Callable[[Examples], Defence]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from advlaw.core.rng import Numbers
 from advlaw.models.sampling import net_name, sampled_architecture
-from advlaw.trials.settings import Drawn, Net, TrialSet
+from advlaw.training.settings import Net
+from advlaw.trials.settings import Drawn, TrialSet
 
 
 @dataclass(frozen=True)

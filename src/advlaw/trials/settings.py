@@ -1,44 +1,14 @@
-"""Nets that are trained here: alone (`models`, `robust_models`), or a whole set of them at a time (`trials`)."""
+"""`trials`: sets of many nets, drawn at random or varied from a base net; `workers`: what trains and attacks them."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from advlaw.attacks.settings import AttackKey, Grid
 from advlaw.config.section import Name, Section
-from advlaw.models.settings import Composed, Ranges, Size
-from advlaw.training.settings import Adversarial, Training
-
-
-class Net(Composed):
-    """What a net is, how it is trained and, where it is, on which adversarial examples."""
-
-    training: Training
-    adversarial: Adversarial | None = None
-    beside: ClassVar[dict[str, type[Section]]] = {"training": Training}
-
-    @model_validator(mode="after")
-    def _replaces_what_is_there(self) -> "Net":
-        adversarial, size = self.adversarial, self.training.batch_size
-        if adversarial is not None and adversarial.images > size:
-            raise ValueError(f"adversarial.images = {adversarial.images}: batch_size is {size}")
-        return self
-
-    @property
-    def dataset(self) -> str:
-        return self.training.dataset
-
-    def entry(self) -> dict[str, Any]:
-        """All that decides what the net becomes, as a params file has it, defaults included."""
-        whole = self.model_dump(mode="json", include={"architecture", "training", "adversarial"})
-        return {**whole["architecture"], **whole["training"], "adversarial": whole["adversarial"]}
-
-
-class RobustNet(Net):
-    """A net that is trained on adversarial examples."""
-
-    adversarial: Adversarial
+from advlaw.models.settings import Ranges, Size
+from advlaw.training.settings import Net, Training
 
 
 class VariedNet(Net):

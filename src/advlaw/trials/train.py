@@ -22,9 +22,9 @@ from advlaw.core.runtime import configure
 from advlaw.models.settings import Spec
 from advlaw.models.store import build, packed
 from advlaw.training.loop import Defence, Diverged
+from advlaw.training.settings import Net
 from advlaw.trials.net import row, trained
 from advlaw.trials.sets import Trial
-from advlaw.trials.settings import Net
 from advlaw.trials.workers import kept_path
 
 DEFENCE = "advlaw.trials.defence"  # imported for adversarial nets alone, so that no other depends on an attack
