@@ -58,7 +58,7 @@ def test_the_default_study_is_valid(study):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"models.fc.epoch": 3}, "models.fc: unknown key 'epoch'; did you mean 'epochs'? allowed: dataset, labels"),
+        ({"models.fc.epoch": 3}, "models.fc: unknown key 'epoch'; did you mean 'epochs'? allowed: arch, widths"),
         ({"atack": {}}, "unknown key 'atack'; did you mean 'attack'?"),
         ({"attack.eps_min": 100.0}, "attack: eps_min = 100 must be below eps_max = 64"),
         ({"attack.eps_max": "abc"}, "attack.eps_max = 'abc': should be a valid number"),
@@ -71,17 +71,27 @@ def test_the_default_study_is_valid(study):
         ({"models.fc.optimizer": "lion"}, "models.fc.optimizer = 'lion': should be 'adam', 'sgd' or 'rmsprop'"),
         ({"models.cnn.dropout": 1.0}, "models.cnn.dropout = 1.0: should be less than 1"),
         ({"models.cnn.channels": [8, 8, 8, 8]}, "each halves the image, and 8x8 images can be halved 3 times"),
-        ({"population.dataset": "svhn"}, "population.dataset = 'svhn': not among the data sets"),
-        ({"population.nets": -1}, "population.nets = -1: should be greater than or equal to 0"),
-        ({"population.workers.backend": "slurm"}, "population.workers.backend = 'slurm': should be 'loky', 'ray' or"),
-        ({"population.architectures.fc.units": [50, 30]}, "[50, 30]: the first must not exceed the second"),
-        ({"population.architectures.cnn.kernel_sizes": [3, 4]}, "kernel_sizes = [3, 4]: 4 is even"),
-        ({"population.architectures.cnn.convolutions": [1, 4]}, "convolutions = 4: each halves the image, and 8x8"),
-        ({"population_sweep.attacks": ["cw"]}, "population_sweep.attacks = 'cw': not among the attacks.one_step"),
-        ({"population_sweep.attacks": ["fgsm_clipped"]}, "population_sweep.attacks = 'fgsm_clipped': clips"),
-        ({"population_sweep.reference_eps": [100.0]}, "reference_eps = 100: beyond attack.eps_max = 64"),
+        ({"trials.sampled.dataset": "svhn"}, "trials.sampled.dataset = 'svhn': not among the data sets"),
+        ({"trials.sampled.count": -1}, "trials.sampled.count = -1: should be greater than or equal to 0"),
+        ({"workers.backend": "slurm"}, "workers.backend = 'slurm': should be 'loky', 'ray' or"),
+        ({"trials.sampled.draw.fc.units": [50, 30]}, "[50, 30]: the first must not exceed the second"),
+        ({"trials.sampled.draw.cnn.kernel_sizes": [3, 4]}, "kernel_sizes: [3, 4]: 4 is even"),
+        ({"trials.sampled.draw.cnn.convolutions": [1, 4]}, "convolutions = 4: each halves the image, and 8x8"),
+        ({"trials.sampled.training.epochs": 0}, "trials.sampled.training.epochs = 0: should be greater"),
+        ({"trials.sampled.measure.attacks": ["one_step.cw"]}, "measure.attacks = 'cw': not among the attacks.one_step"),
+        ({"trials.sampled.measure.reference_eps": [100.0]}, "eps = 100: beyond the grid's eps_max = 64"),
+        ({"trials.defended.measure.reference_eps": [64.0]}, "eps = 64: beyond the grid's eps_max = 32"),
+        ({"trials.defended.base.arch": "vgg"}, "trials.defended.base.arch = 'vgg': should be one of 'linear', 'fc'"),
+        ({"trials.defended.base.dataset": "digits"}, "dataset: leave it out here; it is that of the set"),
+        ({"trials.defended.nets.fgsm": {"adversarial": {"attack": "one_step.fgsm"}}}, "one_step.fgsm': does not clip"),
+        ({"trials.defended.nets.fgsm": {"adversarial": {"images": 200}}}, "nets.fgsm: adversarial.images = 200: batch"),
+        ({"trials.defended.nets.fgsm": {"widths": [0]}}, "trials.defended.nets.fgsm.widths[0] = 0: should be greater"),
+        ({"trials.defended.nets.fgsm": {"baseline": "no"}}, "nets.fgsm.baseline = 'no': must be another net of the set"),
+        ({"models.fc.adversarial": ROBUST["adversarial"]}, "models.fc.adversarial: move the entry to robust_models"),
+        ({"robust_models.fc_pgd.adversarial": None}, "robust_models.fc_pgd.adversarial"),
+        ({"models.fc.minibatches": 0}, "models.fc.minibatches = 0: should be greater than or equal to 1"),
         ({"models.fc.dataset": "svhn"}, "models.fc.dataset = 'svhn': not among the data sets: cifar10, clusters"),
-        ({"datasets": ["digits"]}, "datasets = ['digits']: lacks 'clusters', the data set of population; add it"),
+        ({"datasets": ["digits"]}, "datasets = ['digits']: lacks 'clusters', the data set of trials.sampled; add it"),
         ({"datasets": ["digits", "clusters", "svhn"]}, "datasets = 'svhn': not among the data sets: cifar10, clu"),
         ({"datasets": ["digits", "clusters", "digits"]}, "names a data set twice"),
         ({"sweeps.fc.model": "vgg"}, "sweeps.fc.model = 'vgg': not among the models: clusters_fc"),
@@ -152,7 +162,10 @@ def test_every_mistake_of_a_file_is_listed(study):
 
 def test_1e_5_is_a_number(study):
     assert study(text_changes=[("eps_min: 0.01", "eps_min: 1e-5")]).attack.eps_min == 1e-5
-    assert study(text_changes=[("learning_rate: 0.003", "learning_rate: 3E-3")]).models["linear"].learning_rate == 0.003
+    assert (
+        study(text_changes=[("learning_rate: 0.003", "learning_rate: 3E-3")]).models["linear"].training.learning_rate
+        == 0.003
+    )
 
 
 @pytest.mark.parametrize(

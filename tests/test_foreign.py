@@ -12,7 +12,7 @@ from safetensors.torch import save
 from test_resnet import CLASSES, SHAPE, random_net
 
 from advlaw.config.section import ParamsError, validate
-from advlaw.foreign.settings import Pretrained, PretrainedModel
+from advlaw.foreign.settings import Published, PretrainedModel
 from advlaw.foreign.weights import digest, our_name, pretrained, read_tensors
 
 RESNET32 = {
@@ -32,14 +32,14 @@ RESNET32 = {
 }
 
 
-def entry(weights=(), **changes) -> Pretrained:
+def entry(weights=(), **changes) -> Published:
     """The entry of ResNet-32 with other values; `weights` are those of its section."""
     values = {**RESNET32, **changes, "weights": {**RESNET32["weights"], **dict(weights)}}
     return validate(values, PretrainedModel, Path("params.yaml"))
 
 
 def make_spec(settings, n_classes=CLASSES):
-    return {**settings.architecture(), "image_shape": list(SHAPE), "n_classes": n_classes}
+    return settings.architecture.spec(list(SHAPE), n_classes)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def make_spec(settings, n_classes=CLASSES):
         ({"depth": 33}, r"depth = 33: must be 6n \+ 2, as 20"),
         ({"arch": "wide_resnet", "depth": 20, "width": 4}, r"depth = 20: must be 6n \+ 4, as 16"),
         ({"width": 4}, "unknown key 'width'; .*allowed: .*depth"),
-        ({"arch": "vgg"}, "arch = 'vgg': should be one of 'resnet', 'wide_resnet'"),
+        ({"arch": "vgg"}, "arch = 'vgg': should be one of 'linear', 'fc', 'cnn', 'resnet'"),
         ({"std": [58.0]}, "mean has 3 channels, std has 1; give both"),
         ({"weights": {"file": "../x"}}, r"weights\.file = '\.\./x': must be a path from the mirror's folder"),
         ({"weights": {"url": "ftp://a/b"}}, r"weights\.url = 'ftp://a/b': must be the whole address of a file"),

@@ -1,0 +1,84 @@
+"""A new architecture is a file in models/ and a class in models/settings.py: it trains, is swept, varied and audited."""
+
+import numpy as np
+import pytest
+from repository import ran
+
+from advlaw.core.io import read_csv
+from advlaw.data.dataset import read_dataset
+
+FILE = '''"""One layer of squared units: logits are W (A x + b)^2 + c."""
+
+import math
+
+from torch import Tensor, nn
+
+from advlaw.models.classifier import AffineHead, Classifier
+
+
+def build(image_shape: tuple[int, int, int], n_classes: int, units: int) -> Classifier:
+    head = AffineHead(nn.Linear(math.prod(image_shape), units), image_shape[0])
+    return Classifier(head, _Squares(units, n_classes))
+
+
+class _Squares(nn.Module):
+    def __init__(self, units: int, n_classes: int) -> None:
+        super().__init__()
+        self.last = nn.Linear(units, n_classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.last(features.square() / 8)
+'''
+CLASS = """
+
+class Squared(Architecture):
+    arch: Literal["squared"]
+    units: Size
+
+
+ARCHITECTURES: dict"""
+MODEL = """models:
+  squares:
+    dataset: digits
+    arch: squared
+    units: 48
+    epochs: 10
+    learning_rate: 0.003
+"""
+SWEEP = """sweeps:
+  squares:
+    model: squares
+    dataset: digits
+    family: one_step
+    attacks:
+    - fgsm
+"""
+VARIANT = "      squares: {arch: squared, units: 32, adversarial: null}\n"
+
+
+@pytest.mark.slow
+def test_a_new_architecture_is_one_file_and_one_class(repository):
+    (repository.folder / "src/advlaw/models/squared.py").write_text(FILE, encoding="utf-8")
+    repository.change("\n\nARCHITECTURES: dict", CLASS, "src/advlaw/models/settings.py")
+    repository.change("models:\n", MODEL)
+    repository.change("sweeps:\n", SWEEP)
+    repository.change("      plain: {adversarial: null}\n", VARIANT + "      plain: {adversarial: null}\n")
+    output = repository.dvc("repro", "sweep@squares", "trials_tables@varied", "fit")
+    assert {"train@squares", "sweep@squares", "trials_train@varied", "fit"} <= ran(output)
+    plots = repository.folder / "plots/small"
+    (model,) = (row for row in read_csv(plots / "models.csv") if row["model"] == "squares")
+    assert (model["arch"], model["n_parameters"]) == ("squared", str(65 * 48 + 49 * 10))
+    assert float(model["test_accuracy"]) > 0.8  # 0.1 by chance
+    assert "squares/fgsm" in {row["curve"] for row in read_csv(plots / "exponents.csv")}
+    rows = read_csv(plots / "trials/varied/nets.csv")
+    assert {row["arch"] for row in rows if row["net"] == "squares"} == {"squared"}
+
+    images, labels = read_dataset(repository.folder / "data/datasets/digits.npz").split("test")
+    np.savez(repository.folder / "digits.npz", images=images[:200], labels=labels[:200])
+    arguments = '{"image_shape": [1, 8, 8], "n_classes": 10, "units": 48}'
+    audited = ("--model", "advlaw.models.squared:build", "--arguments", arguments, "--mean", "0", "--std", "1")
+    weights = ("--weights", "models/small/squares/weights.safetensors", "--data", "digits.npz", "--count", "8")
+    output = repository.run(
+        "env", "PYTHONPATH=src", "python", "-m", "advlaw", "audit", *audited, *weights, "--steps", "2"
+    )
+    assert "fgsm     (gross error)  B = " in output
