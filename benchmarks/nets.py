@@ -2,18 +2,19 @@
 
 import copy
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from advlaw.core.images import Examples
+from torch import Tensor, nn
 
+from advlaw.core.rng import Numbers
 from advlaw.data.clusters import clusters
 from advlaw.models.classifier import Classifier
-from advlaw.models.store import in_fast_layout
-from advlaw.training.loop import Examples
-from advlaw.trials.settings import PopulationTraining
-from advlaw.trials.train import Recipe, Sampled, fit, untrained
+from advlaw.models.settings import Spec
+from advlaw.models.store import build, in_fast_layout
+from advlaw.training.loop import train
+from advlaw.training.settings import Training
 
 SHAPE, N_CLASSES = [1, 28, 28], 10
 ARCHITECTURES = {
@@ -22,7 +23,7 @@ ARCHITECTURES = {
     "FC 1000-1000": {"arch": "fc", "widths": [1000, 1000]},
     "CNN 32-64": {"arch": "cnn", "channels": [32, 64], "dropout": 0.25},
 }
-RECIPE = Recipe(Path(), PopulationTraining(epochs=1, learning_rate=0.001, batch_size=128), seed=0, portable=False)
+SETTINGS = Training(dataset="x", epochs=1, learning_rate=0.001, watched=0)
 
 
 @cache
@@ -35,11 +36,27 @@ def images_and_labels() -> tuple[Tensor, Tensor]:
 @cache
 def trained(name: str, device: torch.device) -> Classifier:
     """One of ARCHITECTURES after one epoch on the last 4,000 images, ready to be attacked, in our layout."""
-    net = Sampled(name, {**ARCHITECTURES[name], "image_shape": SHAPE, "n_classes": N_CLASSES})
-    images, labels = (tensor[-4000:] for tensor in images_and_labels())
-    model = in_fast_layout(untrained(net, RECIPE, images))
-    fit(model, net, Examples(images, labels), RECIPE)
+    images, labels = images_and_labels()
+    numbers = Numbers(0, (name,))
+    spec = {**ARCHITECTURES[name], "image_shape": SHAPE, "n_classes": N_CLASSES}
+    model = in_fast_layout(untrained(spec, numbers, images[-4000:]))
+    trained_once(model, SETTINGS, numbers, Examples(images[-4000:], labels[-4000:]))
     return model.to(device).eval().requires_grad_(False)
+
+
+def untrained(spec: Spec, numbers: Numbers, images: Tensor) -> Classifier:
+    """A net with its seeded first weights and the statistics of some images."""
+    torch.manual_seed(numbers.seed_of("weights"))
+    model = build(spec)
+    model.head.set_statistics(images[:256].cpu())
+    return model
+
+
+def trained_once(model: nn.Module, settings: Training, numbers: Numbers, examples: Examples) -> float:
+    """Train for an epoch; returns its mean loss."""
+    once = settings.model_copy(update={"epochs": 1, "watched": 0})
+    one = Examples(examples.images[:1], examples.labels[:1])
+    return float(train("benchmark", model, examples, one, once, numbers, None).rows[-1]["train_loss"] or 0.0)
 
 
 def as_shipped(net: Classifier) -> Classifier:

@@ -1,4 +1,4 @@
-"""Training sampled nets one after another on one thread, against the two loops people write.
+"""Training the nets of a drawn set one after another on one thread, against the two loops people write.
 
 The nets are the first ones of studies/mnist as they are drawn, and the first of each kind, on 28x28 images. All take
 the same batches in the same order to the same last loss.
@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from advlaw.trials.stacked import groups, train_stacked
-from nets import N_CLASSES, SHAPE, images_and_labels
+from advlaw.core.images import Examples
+from nets import N_CLASSES, SHAPE, images_and_labels, trained_once, untrained
 from rounds import Line, Setting, compare
 from torch import nn
 from torch.utils.data import DataLoader
@@ -18,55 +18,61 @@ from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
 from advlaw.config.section import read_section
-from advlaw.core.rng import derived_seed
 from advlaw.models.store import in_fast_layout
-from advlaw.training.loop import Examples
-from advlaw.trials.settings import Population, PopulationTraining
-from advlaw.trials.train import Recipe, Sampled, fit, learning_rate, order, population, untrained
+from advlaw.training.schedule import learning_rate
+from advlaw.trials.sets import Trial, trials
+from advlaw.trials.settings import TrialSet
 
 GROUPS = {  # which kinds, how many nets, how many images
     "as drawn": (("fc", "cnn"), 10, 2560),
     "fully connected": (("fc",), 8, 12_000),
     "convolutional": (("cnn",), 3, 2560),
 }
-RECIPE = Recipe(Path(), PopulationTraining(epochs=1, learning_rate=0.001, batch_size=128), seed=0, portable=False)
-Train = Callable[[nn.Module, Sampled, Examples], float]
+Train = Callable[[nn.Module, Trial, Examples], float]
 
 
-def nets(kinds: tuple[str, ...], count: int) -> list[Sampled]:
-    settings = read_section(Path("studies/mnist/params.yaml"), "population", Population)
-    return [net for net in population(settings, 0, SHAPE, N_CLASSES) if net.spec["arch"] in kinds][:count]
+def nets(kinds: tuple[str, ...], count: int) -> list[Trial]:
+    settings = read_section(Path("studies/mnist/params.yaml"), "trials.sampled", TrialSet)
+    return [net for net in trials("trials.sampled", settings, 0) if net.net.architecture.arch in kinds][:count]
 
 
-def ours(model: nn.Module, net: Sampled, examples: Examples) -> float:
-    return fit(in_fast_layout(model), net, examples, RECIPE)
+def ours(model: nn.Module, net: Trial, examples: Examples) -> float:
+    return trained_once(in_fast_layout(model), net.net.training, net.numbers, examples)
 
 
-def in_memory(model: nn.Module, net: Sampled, examples: Examples) -> float:
+def in_memory(model: nn.Module, net: Trial, examples: Examples, same_dropout: bool = False) -> float:
     """Tensors in memory, torch.optim.Adam, loss.backward()."""
-    batches = order(net, RECIPE.seed, 1, len(examples.labels)).split(RECIPE.training.batch_size)
-    return plain_loop(model, ((examples.images[batch], examples.labels[batch]) for batch in batches), len(batches))
+    batches = order(net, examples).split(net.net.training.batch_size)
+    loaded = ((examples.images[batch], examples.labels[batch]) for batch in batches)
+    return plain_loop(model, net, loaded, len(batches), same_dropout)
 
 
-def with_loader(model: nn.Module, net: Sampled, examples: Examples) -> float:
+def with_loader(model: nn.Module, net: Trial, examples: Examples, same_dropout: bool = False) -> float:
     """torchvision's MNIST behind a DataLoader; its pixels in [0, 1] are scaled back."""
     dataset = MNIST.__new__(MNIST)  # with our images instead of downloaded ones
-    dataset.data, dataset.targets = examples.images[:, 0].to(torch.uint8).cpu(), examples.labels.cpu()
+    dataset.data, dataset.targets = examples.images[:][:, 0].to(torch.uint8).cpu(), examples.labels.cpu()
     dataset.transform, dataset.target_transform = ToTensor(), None
-    batches = [
-        batch.tolist() for batch in order(net, RECIPE.seed, 1, len(dataset.data)).split(RECIPE.training.batch_size)
-    ]
-    device = examples.images.device
+    batches = [batch.tolist() for batch in order(net, examples).split(net.net.training.batch_size)]
+    device = examples.labels.device
     loader = DataLoader(dataset, batch_sampler=batches)
-    return plain_loop(model, ((255 * images.to(device), labels.to(device)) for images, labels in loader), len(batches))
+    loaded = ((255 * images.to(device), labels.to(device)) for images, labels in loader)
+    return plain_loop(model, net, loaded, len(batches), same_dropout)
 
 
-def plain_loop(model: nn.Module, batches: Iterator, n_batches: int) -> float:
+def order(net: Trial, examples: Examples) -> torch.Tensor:
+    return torch.from_numpy(net.numbers.generator("order", 1).permutation(len(examples.labels)))
+
+
+def plain_loop(model: nn.Module, net: Trial, batches: Iterator, n_batches: int, same_dropout: bool) -> float:
+    """`same_dropout` draws it as our loop does, so that losses can be compared; what is timed does not."""
     model.train()
     optimizer = torch.optim.Adam(model.parameters())
+    settings = net.net.training.model_copy(update={"epochs": 1})
     total, n_images = 0.0, 0
     for step, (images, labels) in enumerate(batches):
-        optimizer.param_groups[0]["lr"] = learning_rate(RECIPE.training, step / n_batches)
+        if same_dropout:
+            torch.manual_seed(net.numbers.seed_of("dropout", 1, step))
+        optimizer.param_groups[0]["lr"] = learning_rate(settings, step / n_batches)
         loss = nn.functional.cross_entropy(model(images), labels)
         optimizer.zero_grad()
         loss.backward()
@@ -76,41 +82,24 @@ def plain_loop(model: nn.Module, batches: Iterator, n_batches: int) -> float:
     return total / n_images
 
 
-def train_all(train: Train, sampled: list[Sampled], examples: Examples) -> list[float]:
+def train_all(train: Train, sampled: list[Trial], examples: Examples) -> list[float]:
     """The mean losses of all nets, each trained from its seeded weights."""
-    device = examples.images.device
-    losses = []
-    for net in sampled:
-        model = untrained(net, RECIPE, examples.images[:256].cpu()).to(device)
-        torch.manual_seed(derived_seed(RECIPE.seed, "population", "dropout", net.name, 1))
-        losses.append(train(model, net, examples))
-    return losses
+    device = examples.labels.device
+    models = (untrained(net.net.architecture.spec(SHAPE, N_CLASSES), net.numbers, examples.images) for net in sampled)
+    return [train(model.to(device), net, examples) for model, net in zip(models, sampled, strict=True)]
 
 
 def lines(setting: Setting) -> Iterator[Line]:
     for name, (kinds, count, n_images) in GROUPS.items():
-        images, labels = (tensor[:n_images].to(setting.device) for tensor in images_and_labels())
-        sampled, examples = nets(kinds, count), Examples(images, labels)
-        peers = {
-            what: partial(train_all, train, sampled, examples)
-            for what, train in {"torchvision DataLoader": with_loader, "in-memory Adam": in_memory}.items()
-        }
-        own = partial(train_all, ours, sampled, examples)
-        if setting.device.type == "cuda":
-            own = partial(together, sampled, examples)
-        if kinds == ("fc",) or setting.device.type == "cpu":  # together, draws of dropout are others
-            expected = torch.tensor(own())
-            for job in peers.values():
-                torch.testing.assert_close(torch.tensor(job()), expected, rtol=1e-2, atol=0)
-        work = f"{len(sampled)} nets, {len(images):,} images"
-        yield from compare("training a population, 1 thread", name, work, own, peers, setting)
-
-
-def together(sampled: list[Sampled], examples: Examples) -> list[float]:
-    """Mean losses of all nets, trained group by group as on a GPU."""
-    losses = {}
-    for group in groups(sampled):
-        models = [untrained(net, RECIPE, examples.images[:256].cpu()).to(examples.images.device) for net in group]
-        found = train_stacked(models, group, examples, RECIPE)
-        losses |= {net.name: loss for net, loss in zip(group, found, strict=True)}
-    return [losses[net.name] for net in sampled]
+        images, labels = images_and_labels()
+        sampled = nets(kinds, count)
+        held = Examples(images[:n_images].to(setting.device), labels[:n_images].to(setting.device))
+        peers: dict[str, Callable] = {"torchvision DataLoader": with_loader, "in-memory Adam": in_memory}
+        own = partial(train_all, ours, sampled, held)
+        expected = torch.tensor(own())
+        for job in peers.values():
+            found = torch.tensor(train_all(partial(job, same_dropout=True), sampled, held))
+            torch.testing.assert_close(found, expected, rtol=1e-2, atol=0)
+        jobs = {what: partial(train_all, job, sampled, held) for what, job in peers.items()}
+        work = f"{len(sampled)} nets, {n_images:,} images"
+        yield from compare("training a population, 1 thread", name, work, own, jobs, setting)

@@ -9,35 +9,23 @@ from functools import partial
 
 import numpy as np
 import torch
+from advlaw.core.images import Examples, Images
 from rounds import Line, Setting, compare
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import CIFAR10
 
+from advlaw.core.rng import Numbers
 from advlaw.models.store import build, in_fast_layout
-from advlaw.training.checkpoint import Checkpoint
-from advlaw.training.loop import Examples, train
-from advlaw.training.settings import Residual
+from advlaw.training.loop import train
+from advlaw.training.settings import Training
 
 N_IMAGES = {"cpu": 1280, "cuda": 45_000}
 THREADS = 2
 DEPTHS = {"cpu": (8, 20), "cuda": (20, 32)}
 SHAPE, N_CLASSES = [3, 32, 32], 10
 LOSSES_DIFFER = 0.2  # of ten minibatches, in another order, at a high rate
-
-
-class NoCheckpoint(Checkpoint):
-    """Benchmarks begin anew."""
-
-    def __init__(self) -> None:
-        pass
-
-    def load(self) -> None:
-        return None
-
-    def save(self, state: dict) -> None:
-        pass
 
 
 def pixels() -> tuple[np.ndarray, np.ndarray]:
@@ -48,10 +36,10 @@ def pixels() -> tuple[np.ndarray, np.ndarray]:
     return noise + (12 * labels).astype(np.uint8)[:, None, None, None], labels
 
 
-def settings(depth: int, precision: str) -> Residual:
-    return Residual(
-        dataset="x", arch="resnet", depth=depth, epochs=1, learning_rate=0.1, optimizer="sgd", schedule="constant",
-        weight_decay=1e-4, augment="crop_flip", precision=precision, watched=1,
+def settings(precision: str) -> Training:
+    return Training(
+        dataset="x", epochs=1, learning_rate=0.1, optimizer="sgd", schedule="constant",
+        weight_decay=1e-4, augment="crop_flip", precision=precision, watched=0,
     )  # fmt: skip
 
 
@@ -61,10 +49,10 @@ def net(depth: int, device: torch.device) -> nn.Module:
 
 
 def ours(depth: int, precision: str, fitted: Examples) -> float:
-    model = in_fast_layout(net(depth, fitted.images.device))
+    model = in_fast_layout(net(depth, fitted.labels.device))
     one = Examples(fitted.images[:1], fitted.labels[:1])
-    history = train("benchmark", model, fitted, one, settings(depth, precision), 0, NoCheckpoint())
-    return float(history.rows[-1]["train_loss"])
+    history = train("benchmark", model, fitted, one, settings(precision), Numbers(0, ()), None)
+    return float(history.rows[-1]["train_loss"] or 0.0)
 
 
 def with_loader(depth: int, images: np.ndarray, labels: np.ndarray, workers: int, device: torch.device) -> float:
@@ -94,7 +82,7 @@ def lines(setting: Setting) -> Iterator[Line]:
     threads = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     images, labels = (array[: N_IMAGES[device.type]] for array in pixels())
-    fitted = Examples(_as_tensor(images).to(device), torch.from_numpy(labels).to(device))
+    fitted = Examples(Images(images.transpose(0, 3, 1, 2).copy(), device), torch.from_numpy(labels).to(device))
     for depth in DEPTHS[device.type]:
         peers = {
             f"torchvision DataLoader, {workers or 'no'} workers": partial(
@@ -117,8 +105,3 @@ def lines(setting: Setting) -> Iterator[Line]:
                 precision == "float32",
             )
     torch.set_num_threads(threads)
-
-
-def _as_tensor(images: np.ndarray) -> Tensor:
-    """(N, H, W, C) uint8 -> (N, C, H, W) float32."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().float()

@@ -86,7 +86,7 @@ def test_the_default_study_is_valid(study):
         ({"trials.defended.nets.fgsm": {"adversarial": {"attack": "one_step.fgsm"}}}, "one_step.fgsm': does not clip"),
         ({"trials.defended.nets.fgsm": {"adversarial": {"images": 200}}}, "nets.fgsm: adversarial.images = 200: batch"),
         ({"trials.defended.nets.fgsm": {"widths": [0]}}, "trials.defended.nets.fgsm.widths[0] = 0: should be greater"),
-        ({"trials.defended.nets.fgsm": {"baseline": "no"}}, "nets.fgsm.baseline = 'no': must be another net of the set"),
+        ({"trials.defended.nets.fgsm": {"baseline": "no"}}, "nets.fgsm.baseline = 'no': must be another net"),
         ({"models.fc.adversarial": ROBUST["adversarial"]}, "models.fc.adversarial: move the entry to robust_models"),
         ({"robust_models.fc_pgd.adversarial": None}, "robust_models.fc_pgd.adversarial"),
         ({"models.fc.minibatches": 0}, "models.fc.minibatches = 0: should be greater than or equal to 1"),
