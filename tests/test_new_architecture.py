@@ -1,4 +1,4 @@
-"""A new architecture is a file in models/ and a class in models/settings.py: it trains, is swept, varied and audited."""
+"""A new architecture is a file in models/ and a class in its settings: it trains, is swept, varied and audited."""
 
 import numpy as np
 import pytest
