@@ -7,8 +7,9 @@ from conftest import make_images, make_net, one_step
 from scipy.stats import kstest, truncnorm
 from test_training import learnable
 
+from advlaw.attacks.draws import Draws, truncated_normal
 from advlaw.attacks.one_step import one_step_direction
-from advlaw.attacks.settings import AbsoluteStep, IterativeAttack, RelativeStep
+from advlaw.attacks.settings import AbsoluteStep, IterativeAttack, OneStepAttack, RelativeStep
 from advlaw.core.rng import Numbers
 from advlaw.models.store import build
 from advlaw.training.adversarial import AdversarialMinibatches, attacked_mode, drawn_eps
@@ -134,6 +135,14 @@ def test_the_entropy_is_not_weighted_and_begins_after_its_delay():
     torch.testing.assert_close(minibatch_loss(logits, labels, late, 0.5, weights), plain + 2.0 * entropy(logits).mean())
 
 
+def test_draws_of_an_image_far_into_its_split_are_its_own():
+    items = [2**63 - 1, 0, 2**62]
+    whole = truncated_normal(Draws(0, ("a", 1), items), (1, 8, 8))
+    for item, own in zip(items, whole, strict=True):
+        assert torch.equal(truncated_normal(Draws(0, ("a", 1), np.array([item])), (1, 8, 8))[0], own)
+    assert len(set(whole.flatten().tolist())) == whole.numel()
+
+
 @pytest.mark.parametrize("mode", ["eval", "train"])
 def test_attacking_leaves_batch_statistics_and_modes_as_they_are(mode):
     net, images, labels = small_resnet().train(), make_images(16), torch.arange(16) % 10
@@ -184,6 +193,24 @@ def test_adversarial_training_gives_the_same_bytes_again():
     nets = [trained(training(), chosen, STEP_LL, learnable())[0] for _ in range(2)]
     for first, second in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         assert torch.equal(first, second)
+
+
+def test_the_probe_is_the_same_again_whatever_torch_has_drawn_before():
+    noise = OneStepAttack(direction="random_sign", clip=True)
+    probe = adversarial_defence(adversarial(), noise, 32, learnable(100)).probe
+    found = probe(make_net("fc"))
+    torch.rand(1)
+    assert probe(make_net("fc")) == found
+    assert found.keys() == {"attacked_accuracy", "pgd_accuracy"}
+
+
+def test_without_watched_images_the_probe_is_of_the_last_epoch():
+    every = trained(training(), adversarial(), STEP_LL, learnable())[1].rows
+    rows = trained(training(watched=0), adversarial(), STEP_LL, learnable())[1].rows
+    assert [list(row) for row in rows] == [list(row) for row in every]
+    for name in ("attacked_accuracy", "pgd_accuracy"):
+        assert [row[name] for row in rows] == [None, None, every[-1][name]]
+    assert overfitted_at(rows) is None
 
 
 @pytest.mark.parametrize(

@@ -76,9 +76,10 @@ def test_eps_zero_gives_the_images_back(name, clip):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_image_s_result_depends_on_no_other_image(name):
     net, images, labels = a_case("cnn", 24)
-    whole = run(name, net, images, labels, 30.0)
-    backwards = run(name, net, images.flip(0), labels.flip(0), 30.0, items=range(23, -1, -1))
-    parts = [run(name, net, images[i : i + 5], labels[i : i + 5], 30.0, items=range(i, i + 5)) for i in (0, 5)]
+    eps = 44.0 if name == "square" else 28.0  # at which it fools some images, not all
+    whole = run(name, net, images, labels, eps)
+    backwards = run(name, net, images.flip(0), labels.flip(0), eps, items=range(23, -1, -1))
+    parts = [run(name, net, images[i : i + 5], labels[i : i + 5], eps, items=range(i, i + 5)) for i in (0, 5)]
     torch.testing.assert_close(backwards.flip(0), whole, rtol=0, atol=1e-9)
     torch.testing.assert_close(torch.cat(parts), whole[:10], rtol=0, atol=1e-9)
     assert 0 < (net(whole).argmax(dim=1) == labels).sum() < 20  # of the 20 that are right at first

@@ -3,6 +3,9 @@
 import hashlib
 import json
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -104,6 +107,52 @@ def test_the_functional_optimizers_are_those_of_torch(kind):
         theirs[0].grad = gradient.clone()
         reference.step()
     torch.testing.assert_close(ours[0], theirs[0].detach())
+
+
+@pytest.mark.parametrize("kind", ["adam", "sgd", "rmsprop"])
+def test_a_gradient_in_another_layout_is_the_same_gradient(kind):
+    """As cuDNN gives one in channels-last layout of a contiguous weight, or the other way round."""
+    start, layouts = torch.randn(6, 4, 3, 3), (torch.contiguous_format, torch.channels_last)
+    gradients = [torch.randn(6, 4, 3, 3) for _ in range(3)]
+    for own in layouts:
+        ends = []
+        for other in layouts:
+            weight = start.clone(memory_format=own)
+            optimizer = Optimizer(kind, [weight], weight_decay=0.01)
+            for gradient in gradients:
+                optimizer.step([gradient.contiguous(memory_format=other)], 0.05)
+            ends.append(weight)
+        assert not torch.equal(ends[0], start)
+        assert torch.equal(ends[0], ends[1])
+
+
+def test_training_on_a_cpu_does_not_import_torch_s_compiler():
+    """Which takes longer than training a small net does."""
+    code = """
+import sys, torch
+from test_training import learnable, settings
+from advlaw.core.rng import Numbers
+from advlaw.models.store import build
+from advlaw.training.loop import train
+net = build({"arch": "cnn", "image_shape": [1, 8, 8], "n_classes": 10, "channels": [6], "dropout": 0.3})
+for minibatches in (1, 2):
+    train("x", net, learnable(), learnable(), settings(epochs=1, minibatches=minibatches), Numbers(0, ()), None)
+assert "torch._dynamo" not in sys.modules
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_without_watched_images_accuracies_are_taken_after_the_last_epoch_alone(tmp_path, monkeypatch):
+    whole, every, _ = run(tmp_path, monkeypatch)
+    model, history, _ = run(tmp_path, monkeypatch, watched=0)
+    assert fingerprint(model) == fingerprint(whole)
+    assert [row["train_loss"] for row in history.rows] == [row["train_loss"] for row in every.rows]
+    assert [row["train_accuracy"] for row in history.rows] == [None] * 6
+    assert [row["validation_accuracy"] for row in history.rows] == [None] * 5 + [every.rows[-1]["validation_accuracy"]]
+    assert history.first_at(0.1) is None
+    some = run(tmp_path, monkeypatch, watched=50)[1]
+    assert some.rows[-1]["train_accuracy"] == accuracy(model, learnable(), 50)
 
 
 @pytest.mark.parametrize(
