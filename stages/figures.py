@@ -45,7 +45,8 @@ def main() -> None:
     controls = read_csv(folder / "worst_case" / "accuracy.csv")
     drawn += draw_defences(points, controls, read_csv(folder / "models.csv"), target)
     population = {path.stem: read_csv(path) for path in (folder / "population").glob("*.csv")}
-    drawn += draw_population(population["nets"], population["curves"], population["exponents"], target)
+    nets, curves, exponents = (population.get(name, []) for name in ("nets", "curves", "exponents"))
+    drawn += draw_population(nets, curves, exponents, target)
     print(f"{target}: {', '.join(drawn) or 'no curves to draw'}")
 
 
