@@ -112,6 +112,12 @@ TABLES = {
         told=tuple(column for column in NET if column not in ("dataset", "split")),
         is_open=True,
     ),
+    "threshold_curves": Table(
+        ("curve",),
+        shown=_words("n_images n_right n_becoming_wrong n_becoming_right eps_last"),
+        told=("is_on_grid",),
+    ),
+    "thresholds": Table(("#",), shown=("eps", "change"), is_open=True),
     "provenance": Table(("dataset", "file"), told=("source", "sha256", "official")),
     "training": Table(
         ("epoch",),
@@ -260,7 +266,7 @@ TABLES = {
         is_open=True,
     ),
 }
-ONE_PER_ENTRY = ("provenance", "training")  # folders with a file of the same columns for each data set or net
+ONE_PER_ENTRY = ("provenance", "thresholds", "training")  # folders with a file of the same columns for each entry
 DERIVED = ("figures/", "error_curves_positive")  # drawn or picked from the other tables
 
 

@@ -9,6 +9,7 @@ from advlaw.fitting.moments import Moments, bootstrap_moments, sample_moments
 from advlaw.fitting.outcomes import Outcomes
 from advlaw.fitting.power_law import ESTIMATORS, Range, choose_range, local_slope, n_nonpositive
 from advlaw.fitting.settings import Fit
+from advlaw.fitting.thresholds import thresholds
 
 KINDS = ("gross", "net")
 HALF_WIDTH = 2
@@ -22,7 +23,7 @@ class Fitted:
     def __init__(self, outcomes: Outcomes, settings: Fit, rng: np.random.Generator) -> None:
         self.settings = settings
         self.sample = sample_moments(outcomes)
-        self.top5, self.gaps = outcomes.top5, outcomes.gaps
+        self.top5, self.gaps, self.thresholds = outcomes.top5, outcomes.gaps, thresholds(outcomes)
         self.replicates = bootstrap_moments(outcomes, settings.bootstrap, rng)
         self.range = self._choose(self.sample)
         self.replicate_range = self._choose(self.replicates)

@@ -1,4 +1,4 @@
-"""The compact tables of a study: one row per exponent, per point of a curve, per model.
+"""The compact tables of a study: one row per exponent, per point of a curve, per model, per first change of an image.
 
 `eps` is in the attack's own norm; `grid_eps` = eps / eps_scale is the shared grid's value, which for L2 is the root
 mean square over the C*H*W pixels, so that attacks of both norms share an axis.
@@ -15,6 +15,8 @@ from advlaw.evaluation.settings import Sweep, curve_name
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.gaps import CUT_OFFS, gap_distribution, gap_row
 from advlaw.fitting.settings import Fit
+from advlaw.fitting.thresholds import Thresholds
+from advlaw.tables.thresholds import write_thresholds
 
 Row = dict[str, Any]
 MODEL_COLUMNS = (
@@ -122,6 +124,7 @@ class Tables:
         self.slopes: list[Row] = []
         self.gaps: list[Row] = []
         self.gap_points: list[Row] = []
+        self.thresholds: dict[str, Thresholds] = {}
 
     def add(self, curve: Curve, fitted: Fitted) -> None:
         net, model = self._net(curve)
@@ -140,6 +143,7 @@ class Tables:
         if not any(net.items() <= row.items() for row in self.gaps):
             self.gaps.append({**net, **gap_row(fitted.gaps, self.settings.confidence)})
             self.gap_points += [{**net, **row} for row in gap_distribution(fitted.gaps)]
+        self.thresholds[curve.key] = fitted.thresholds
         exponents = fitted.exponents()
         for row in exponents:
             row |= curve.counts
@@ -178,3 +182,4 @@ class Tables:
         write_csv(plots / "logit_gaps.csv", GAP_COLUMNS, self.gaps)
         write_csv(plots / "logit_gap_distribution.csv", GAP_POINT_COLUMNS, self.gap_points)
         write_csv(plots / "models.csv", MODEL_COLUMNS, self.models)
+        write_thresholds(plots, self.thresholds)

@@ -1,0 +1,132 @@
+"""Committed first changes: up to a fifth of errors, read back as written, enough to fit exponents again, and small."""
+
+import numpy as np
+import pytest
+from repository import ROOT, git_of_this_repository
+from test_fitting import EPS, SETTINGS, planted
+
+from advlaw.core.io import write_csv
+from advlaw.fitting.fit import KINDS, Fitted
+from advlaw.fitting.outcomes import outcomes
+from advlaw.fitting.power_law import choose_range, least_squares, maximum_likelihood
+from advlaw.fitting.thresholds import KEPT, thresholds
+from advlaw.tables.thresholds import read_moments, read_thresholds, write_thresholds
+
+FAMILIES = ("one_step", "iterative")
+N = 4000
+LARGEST = 5_000_000  # bytes of a study's committed tables
+
+
+def a_sweep(family, n_images=N, seed=5):
+    """A planted curve; some images that were broken are right again at a larger eps, where they do not count as net."""
+    rng = np.random.default_rng(seed)
+    arrays = planted(rng, n_images, 0.02, 1.2, repaired=0.3, family=family)
+    rows = rng.random(n_images) < 0.1
+    arrays["prediction"][3::4, rows] = arrays["clean_prediction"][rows]
+    return arrays
+
+
+def written(folder, fitted, curve="fc/fgsm@0.99"):
+    """The tables of one curve that a refit reads."""
+    write_thresholds(folder, {curve: fitted.thresholds})
+    columns = ("curve", "eps", "gross_error", "net_error")
+    write_csv(folder / "error_curves.csv", columns, [{"curve": curve, **row} for row in fitted.curve()])
+    return curve
+
+
+def fitted_to(arrays):
+    return Fitted(outcomes(arrays), SETTINGS, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_written_is_read_back(tmp_path, family):
+    fitted = fitted_to(a_sweep(family))
+    curve = written(tmp_path, fitted)
+    (found,) = read_thresholds(tmp_path).items()
+    assert found[0] == curve
+    for name, value in vars(fitted.thresholds).items():
+        np.testing.assert_array_equal(getattr(found[1], name), value, strict=isinstance(value, np.ndarray))
+    assert found[1].eps.dtype == np.float32
+    assert (tmp_path / "thresholds/fc/fgsm@0.99.csv").is_file()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_exponent_is_that_of_the_sweep_s_own_file(tmp_path, family, kind):
+    sample = fitted_to(a_sweep(family)).sample
+    curve = written(tmp_path, fitted_to(a_sweep(family)))
+    moments = read_moments(tmp_path)[curve]
+    for max_error in (0.05, 0.1, 0.15):
+        own = choose_range(sample, 10, max_error)
+        again = choose_range(moments, 10, max_error)
+        assert (again.first, again.last) == (own.first, own.last)
+        assert sample.gross[0, own.last[0]] < KEPT * N
+        for fit in (maximum_likelihood, least_squares):
+            expected, found = fit(sample, kind, own), fit(moments, kind, again)
+            assert np.isfinite(expected.b[0])
+            np.testing.assert_allclose(found.b, expected.b, rtol=1e-6)
+            np.testing.assert_allclose(found.a, expected.a, rtol=1e-5)
+
+
+def test_beyond_a_fifth_of_errors_no_exponent_is_made_up(tmp_path):
+    curve = written(tmp_path, fitted_to(a_sweep("one_step")))
+    moments = read_moments(tmp_path)[curve]
+    beyond = choose_range(moments, 10, 0.5)
+    assert np.isnan(maximum_likelihood(moments, "gross", beyond).b[0])
+    assert np.isnan(maximum_likelihood(moments, "net", beyond).b[0])
+
+
+def test_images_are_kept_up_to_a_fifth_of_errors():
+    arrays = a_sweep("one_step")
+    found = thresholds(outcomes(arrays))
+    broken = np.sort(arrays["threshold"][np.isfinite(arrays["threshold"])]).astype(np.float32)
+    n_kept = round(KEPT * N)
+    np.testing.assert_array_equal(found.eps[found.change > 0], broken[:n_kept])
+    assert found.eps_last == broken[n_kept - 1]
+    recovered = arrays["recovery"][arrays["recovery"] <= found.eps_last]
+    assert found.count(-1) == len(recovered) > 0
+    np.testing.assert_array_equal(found.eps[found.change < 0], np.sort(recovered).astype(np.float32))
+    assert (np.diff(found.eps) >= 0).all()
+    assert (found.n_images, found.n_right) == (N, (arrays["clean_prediction"] == arrays["label"]).sum())
+
+
+def test_of_an_iterative_attack_cells_are_kept_up_to_the_first_that_holds_a_fifth():
+    arrays = a_sweep("iterative")
+    found = thresholds(outcomes(arrays))
+    edges = arrays["bracket"][:, 1]
+    counts = np.array([(edges == eps).sum() for eps in EPS])
+    n_points = int((counts.cumsum() >= KEPT * N).argmax()) + 1
+    np.testing.assert_array_equal(found.eps[found.change >= 0], EPS[:n_points].astype(np.float32))
+    np.testing.assert_array_equal(found.change[found.change >= 0], counts[:n_points])
+    first = [np.flatnonzero(column)[:1] for column in (arrays["prediction"] == arrays["label"]).T[edges != edges]]
+    assert found.count(-1) == sum(len(point) and point[0] < n_points for point in first)
+    assert found.eps_last == np.float32(EPS[n_points - 1])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_curve_that_never_gets_so_far_is_kept_to_the_end_of_the_grid(family):
+    arrays = planted(np.random.default_rng(0), N, 0.001, 1.0, family=family)
+    found = thresholds(outcomes(arrays))
+    assert found.eps_last == np.float32(EPS[-1])
+    ends = arrays["threshold"] if family == "one_step" else arrays["bracket"][:, 1]
+    assert found.count(1) == np.isfinite(ends).sum() > 0
+
+
+def test_a_curve_without_any_error_has_an_empty_table(tmp_path):
+    fitted = fitted_to(planted(np.random.default_rng(0), 50, 1e-9, 3.0))
+    curve = written(tmp_path, fitted)
+    assert read_thresholds(tmp_path)[curve].eps.shape == (0,)
+    assert (read_moments(tmp_path)[curve].gross == 0).all()
+
+
+def test_an_image_costs_twelve_bytes(tmp_path):
+    fitted = fitted_to(a_sweep("one_step", 10_000))
+    written(tmp_path, fitted, "fc/fgsm")
+    assert (tmp_path / "thresholds/fc/fgsm.csv").stat().st_size < 12 * len(fitted.thresholds.eps)
+
+
+@pytest.mark.parametrize("study", sorted(path.name for path in (ROOT / "metrics").iterdir()))
+def test_the_committed_tables_of_a_study_stay_small(study):
+    lines = git_of_this_repository("ls-tree", "-r", "-l", "HEAD", f"plots/{study}/").splitlines()
+    sizes = [int(line.split()[3]) for line in lines if line.endswith(".csv")]
+    assert 0 < sum(sizes) < LARGEST
