@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from advlaw.core.images import Examples
 from torch import Tensor
 
 from advlaw.config.section import read_section, read_sections
@@ -24,7 +25,7 @@ from advlaw.foreign.settings import OwnFile, OwnModule, PretrainedModel
 from advlaw.foreign.taken import own_model
 from advlaw.foreign.weights import pretrained
 from advlaw.models.store import FINAL, Spec, in_fast_layout, load_model, save_model
-from advlaw.training.loop import Examples, accuracy
+from advlaw.training.accuracy import accuracy
 
 
 def main() -> None:

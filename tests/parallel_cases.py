@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import torch
+from advlaw.core.images import Examples
 from torch import multiprocessing
 
 from advlaw.attacks.settings import IterativeAttack, OneStepAttack, RelativeStep
@@ -12,7 +13,7 @@ from advlaw.data.clusters import clusters
 from advlaw.models.store import build, in_fast_layout
 from advlaw.training import loop
 from advlaw.training.checkpoint import Checkpoint
-from advlaw.training.loop import Examples, train
+from advlaw.training.loop import train
 from advlaw.training.parallel import ALONE, Processes, started
 from advlaw.training.settings import Adversarial, FixedEps, RandomEps, Training
 from advlaw.trials.defence import adversarial_defence

@@ -10,14 +10,16 @@ import sys
 import numpy as np
 import pytest
 import torch
+from advlaw.core.images import Examples
 from conftest import CLASSES, SHAPE, SIZES, make_images, make_net
 
 from advlaw.core.rng import Numbers
 from advlaw.data.clusters import clusters
 from advlaw.models.store import FINAL, at_accuracy, at_epoch, build, fitted_labels, load_model, save_model
 from advlaw.training import loop
+from advlaw.training.accuracy import TrainingError, accuracy
 from advlaw.training.checkpoint import Checkpoint
-from advlaw.training.loop import Examples, TrainingError, accuracy, train
+from advlaw.training.loop import train
 from advlaw.training.optimizer import Optimizer
 from advlaw.training.schedule import learning_rate
 from advlaw.training.settings import Training

@@ -2,14 +2,16 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from advlaw.core.images import Examples
 from advlaw.core.progress import progress
 from advlaw.core.rng import Numbers
+from advlaw.training.accuracy import Diverged, TrainingError, accuracy
 from advlaw.training.checkpoint import Checkpoint
 from advlaw.training.minibatches import Minibatches, ReplaceOfEpoch, has_dropout
 from advlaw.training.optimizer import Optimizer
@@ -18,13 +20,8 @@ from advlaw.training.settings import Training
 from advlaw.training.step import EagerStep, Step
 
 SECONDS_BETWEEN_CHECKPOINTS = 2.0
-EVALUATION_BATCH = 250  # what a convolution makes of more does not fit the CPU's cache: five times the time
 Row = dict[str, float | int | None]
 Weights = dict[str, Tensor]
-
-
-class TrainingError(ValueError):
-    """A training that did not reach what its params ask for."""
 
 
 @dataclass
@@ -38,17 +35,6 @@ class History:
     def first_at(self, accuracy: float) -> Row | None:
         """The first epoch with at least this accuracy on the fitted images."""
         return next((row for row in self.rows if (row["train_accuracy"] or 0.0) >= accuracy), None)
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Images (N, C, H, W) in pixel units and labels (N,) int64, on the model's device.
-
-    Of `images` only `len` and `images[...]` are used, which gives float32 (B, C, H, W).
-    """
-
-    images: Tensor
-    labels: Tensor
 
 
 @dataclass(frozen=True)
@@ -83,8 +69,8 @@ def train(
     Stops after the first epoch whose accuracy on the fitted images, in evaluation mode, reaches
     `until_train_accuracy`, and keeps the weights after the first epoch that reaches each of `snapshots`, as far as any
     does, and after each of `snapshot_epochs`. What is drawn depends on `numbers` and the epoch alone, so a resumed
-    training gives the same bytes as an uninterrupted one, and several processes as one. Raises TrainingError where the
-    loss is not finite or `until_train_accuracy` is not reached, ValueError where the processes cannot share a step.
+    training gives the same bytes as an uninterrupted one, and several processes as one. Raises Diverged where the
+    loss is not finite, TrainingError where `until_train_accuracy` is not reached, ValueError where the processes cannot share a step.
     """
     processes.check(key, settings.minibatches)
     optimizer = Optimizer(settings.optimizer, list(model.parameters()), settings.weight_decay)
@@ -168,7 +154,7 @@ def _run_epoch(model: nn.Module, step: Step, minibatches: Minibatches, epoch: in
 
 def _refuse_if_not_finite(loss: float, key: str, epoch: int, settings: Training, is_attacked: bool) -> None:
     if not math.isfinite(loss):
-        raise TrainingError(
+        raise Diverged(
             f"{key}: the training loss is {loss} in epoch {epoch} at learning_rate = "
             f"{settings.learning_rate:g}; lower {key}.learning_rate"
             + ", or, if it is low already, the attack met a gradient that is NaN or infinite: see its layers"
@@ -187,25 +173,3 @@ def _measured(
         "validation_accuracy": accuracy(model, validation),
         **(defence.probe(model) if defence else {}),
     }
-
-
-@torch.inference_mode()
-def accuracy(model: nn.Module, examples: Examples, first: int | None = None) -> float:
-    """The share of images classified as labelled, in evaluation mode; TrainingError if a logit is not finite.
-
-    Of the first so many of them, if `first` says so.
-    """
-    model.eval()
-    labels = examples.labels[:first]
-    starts = range(0, len(labels), EVALUATION_BATCH)
-    batches: Iterable[Tensor] = (
-        examples.images[start : min(start + EVALUATION_BATCH, len(labels))] for start in starts
-    )
-    logits = torch.cat([model(batch) for batch in batches])
-    lost = int((~logits.isfinite()).any(dim=1).sum())
-    if lost:
-        raise TrainingError(
-            f"the net's logits are not finite for {lost} of {len(logits)} images: if it was trained here its weights "
-            "have blown up, so lower its learning_rate; if not, see its code, and that mean and std fit it"
-        )
-    return float((logits.argmax(dim=1) == labels).double().mean())

@@ -7,9 +7,11 @@ from torch import Tensor, nn
 from advlaw.attacks import iterative, one_step
 from advlaw.attacks.draws import Draws
 from advlaw.attacks.settings import IterativeAttack, OneStepAttack, RelativeStep
+from advlaw.core.images import Examples
 from advlaw.core.rng import Numbers
+from advlaw.training.accuracy import accuracy
 from advlaw.training.adversarial import AdversarialMinibatches, Perturb, attacked_mode, drawn_eps
-from advlaw.training.loop import Defence, Examples, Row, accuracy
+from advlaw.training.loop import Defence, Row
 from advlaw.training.settings import Adversarial
 
 PROBED = 500  # validation images

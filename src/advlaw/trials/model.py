@@ -11,8 +11,8 @@ from advlaw.core.io import write_csv, write_json
 from advlaw.core.rng import Numbers
 from advlaw.data.dataset import read_examples
 from advlaw.models.store import FINAL, at_accuracy, at_epoch, save_model
+from advlaw.training.accuracy import accuracy
 from advlaw.training.checkpoint import Checkpoint
-from advlaw.training.loop import accuracy
 from advlaw.training.parallel import started
 from advlaw.training.settings import Net
 from advlaw.trials.net import Defend, Trained, row, trained

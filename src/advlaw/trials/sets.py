@@ -36,8 +36,9 @@ def trials(key: str, settings: TrialSet, seed: int) -> list[Trial]:
 
 def _drawn(key: str, settings: Drawn, seed: int, index: int) -> Trial:
     name = net_name(index)
-    parts = {"architecture": sampled_architecture(settings.draw, seed, index), "training": settings.training}
-    return Trial(name, f"{key}.training", Net.model_construct(**parts), Numbers(seed, ("drawn", name)))
+    architecture = sampled_architecture(settings.draw, seed, index)
+    net = Net.model_construct(architecture=architecture, training=settings.training)
+    return Trial(name, f"{key}.training", net, Numbers(seed, ("drawn", name)))
 
 
 def about(settings: TrialSet, name: str) -> dict[str, Any]:

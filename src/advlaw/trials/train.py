@@ -21,7 +21,8 @@ from advlaw.core.images import Examples
 from advlaw.core.runtime import configure
 from advlaw.models.settings import Spec
 from advlaw.models.store import build, packed
-from advlaw.training.loop import Defence, Diverged
+from advlaw.training.accuracy import Diverged
+from advlaw.training.loop import Defence
 from advlaw.training.settings import Net
 from advlaw.trials.net import row, trained
 from advlaw.trials.sets import Trial
