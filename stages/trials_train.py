@@ -15,7 +15,7 @@ from advlaw.core.code import sha256
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_json
 from advlaw.core.runtime import configure
-from advlaw.data.dataset import read_header
+from advlaw.data.dataset import read_dataset
 from advlaw.trials.sets import about, trials
 from advlaw.trials.settings import TrialSet, Workers
 from advlaw.trials.train import Recipe, flops, n_parameters, path_of, result, train_trial
@@ -30,9 +30,9 @@ def main() -> None:
     attacks, workers = read_sections(params, attacks=Attacks, workers=Workers)
     device = configure(1, device_name, portable)
     dataset = Path("data/datasets") / f"{settings.dataset}.npz"
-    header = read_header(dataset)
+    data = read_dataset(dataset)
     nets = trials(f"trials.{name}", settings, seed)
-    specs = {net.name: net.net.architecture.spec(list(header.image_shape), header.n_classes) for net in nets}
+    specs = {net.name: net.net.architecture.spec(list(data.images.shape[1:]), data.n_classes) for net in nets}
     work = {net: flops(spec) for net, spec in specs.items()}
     recipe = Recipe(dataset.absolute(), sha256(dataset), attacks, device.type, portable)
     paths = {net.name: path_of(net, recipe) for net in nets}

@@ -70,7 +70,8 @@ def train(
     `until_train_accuracy`, and keeps the weights after the first epoch that reaches each of `snapshots`, as far as any
     does, and after each of `snapshot_epochs`. What is drawn depends on `numbers` and the epoch alone, so a resumed
     training gives the same bytes as an uninterrupted one, and several processes as one. Raises Diverged where the
-    loss is not finite, TrainingError where `until_train_accuracy` is not reached, ValueError where the processes cannot share a step.
+    loss is not finite, TrainingError where `until_train_accuracy` is not reached, ValueError where the processes
+    cannot share a step.
     """
     processes.check(key, settings.minibatches)
     optimizer = Optimizer(settings.optimizer, list(model.parameters()), settings.weight_decay)

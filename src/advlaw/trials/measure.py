@@ -15,7 +15,7 @@ from advlaw.attacks.settings import Attack, Grid, OneStepAttack
 from advlaw.core.code import code_sha256, sha256
 from advlaw.core.images import Images
 from advlaw.core.runtime import configure
-from advlaw.data.dataset import read_examples
+from advlaw.data.examples import read_examples
 from advlaw.evaluation.batches import in_batches
 from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.sweep import Arrays, Randomness, grid, sweep_one_step

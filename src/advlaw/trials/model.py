@@ -1,5 +1,6 @@
 """One entry of `models` or `robust_models`: trained, and all it leaves behind written."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 from advlaw.core.code import code_sha256
 from advlaw.core.io import write_csv, write_json
 from advlaw.core.rng import Numbers
-from advlaw.data.dataset import read_examples
+from advlaw.data.examples import read_examples
 from advlaw.models.store import FINAL, at_accuracy, at_epoch, save_model
 from advlaw.training.accuracy import accuracy
 from advlaw.training.checkpoint import Checkpoint
@@ -44,7 +45,7 @@ def train_model(section: str, name: str, net: Net, place: Place, defend: Defend 
     found = trained(f"{section}.{name}", net, dataset, numbers, place.device, checkpoint, defend, processes)
     about = {"model": name, **row(net, found, place.device)}
     test = read_examples(dataset, "test", place.device)
-    about |= {"n_pixels": test.images[:1].numel(), "test_accuracy": accuracy(found.model, test)}
+    about |= {"n_pixels": math.prod(test.images.shape[-3:]), "test_accuracy": accuracy(found.model, test)}
     if processes.is_first:
         _write(found, about, name, place, net)
         checkpoint.remove()

@@ -10,7 +10,8 @@ import torch
 
 from advlaw.core.images import Examples
 from advlaw.core.rng import Numbers
-from advlaw.data.dataset import read_examples, shuffled_labels
+from advlaw.data.dataset import read_dataset, shuffled_labels
+from advlaw.data.examples import examples
 from advlaw.models.classifier import Classifier
 from advlaw.models.settings import Spec
 from advlaw.models.store import build, in_fast_layout
@@ -49,12 +50,11 @@ def trained(
     `defend(validation examples)` makes the training adversarial. Raises TrainingError: see `training.loop.train`.
     """
     settings = net.training
-    fitted, validation = (read_examples(dataset, split, device) for split in ("train", "validation"))
-    shuffled = None
+    data, shuffled = read_dataset(dataset), None
     if settings.labels == "shuffled":
-        shuffled = shuffled_labels(fitted.labels.cpu().numpy(), numbers.seed, settings.dataset)
-        fitted = Examples(fitted.images, torch.from_numpy(shuffled).to(device))
-    spec = net.architecture.spec(list(fitted.images.shape), fitted.n_classes)
+        shuffled = shuffled_labels(data.labels[data.index("train")], numbers.seed, settings.dataset)
+    fitted, validation = examples(data, "train", device, shuffled), examples(data, "validation", device)
+    spec = net.architecture.spec(list(data.images.shape[1:]), data.n_classes)
     torch.manual_seed(numbers.seed_of("weights"))
     model = build(spec)
     model.head.set_statistics(fitted.images)
