@@ -9,7 +9,7 @@ writes  plots/<study>/:  claims.csv  ·  claim_parts.csv
 from pathlib import Path
 
 from advlaw.claims.registry import CLAIM_COLUMNS, PART_COLUMNS, judge, summary
-from advlaw.claims.study import read_study
+from advlaw.claims.study import read_evidence
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_csv, write_csv, write_json
 
@@ -17,7 +17,7 @@ CLAIMS, PLOTS, METRICS = Path("claims"), Path("plots"), Path("metrics")
 
 
 def main() -> None:
-    study = read_study(stage_arguments(__doc__).params, PLOTS, CLAIMS)
+    study = read_evidence(stage_arguments(__doc__).params, PLOTS, CLAIMS)
     rows, parts = judge(study, read_csv(CLAIMS / "claims.csv"))
     found = summary(study, rows)
     write_csv(PLOTS / study.name / "claims.csv", CLAIM_COLUMNS, rows)

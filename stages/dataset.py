@@ -14,7 +14,7 @@ from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_json
 from advlaw.core.progress import download_progress
 from advlaw.data.dataset import write_dataset
-from advlaw.data.download import DownloadError, Place, forget_downloads
+from advlaw.data.download import DownloadError, DownloadPlace, forget_downloads
 from advlaw.data.registry import make_dataset
 from advlaw.data.settings import Dataset
 
@@ -23,7 +23,7 @@ def main() -> None:
     arguments = stage_arguments(__doc__, "name", params="datasets/params.yaml")
     section = read_section(arguments.params, f"datasets.{arguments.name}", Dataset)
     seed = read_section(arguments.params, "seed", int)
-    place = Place(os.environ.get("ADVLAW_MIRROR"), Path("data/downloads") / arguments.name, download_progress())
+    place = DownloadPlace(os.environ.get("ADVLAW_MIRROR"), Path("data/downloads") / arguments.name, download_progress())
     try:
         dataset, provenance = make_dataset(section, seed, place)
     except DownloadError:

@@ -21,7 +21,7 @@ from advlaw.evaluation.settings import Sweep, curve_name
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.settings import Fit
-from advlaw.tables.curves import Curve, Tables
+from advlaw.tables.curves import CurveTables, SweptCurve
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     )
     names = [name for section in nets for name in section]
     rows = [json.loads((Path("models") / study / name / "row.json").read_text("utf-8")) for name in names]
-    tables = Tables(rows, settings)
+    tables = CurveTables(rows, settings)
     kept = {row["model"]: [None, *(found["snapshot"] for found in row["snapshots"])] for row in rows}
     curves = [
         (name, sweep, attack, state)
@@ -48,7 +48,7 @@ def main() -> None:
         arrays = read_npz(Path("data") / study / "sweeps" / name / f"{file}.npz")
         kind = attacks.by_key(f"{sweep.family}.{attack}")
         counts = {f"n_{what}": int(arrays[what].sum()) for what in ("zero_gradient", "not_finite")}
-        curve = Curve(name, attack, state, sweep, kind, counts)
+        curve = SweptCurve(name, attack, state, sweep, kind, counts)
         tables.add(curve, Fitted(outcomes(arrays), settings, generator(seed, "bootstrap", name, file)))
     tables.write(Path("plots") / study)
     print(f"plots/{study}: {len(curves)} curves fitted")

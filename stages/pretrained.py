@@ -20,7 +20,7 @@ from advlaw.core.io import write_json
 from advlaw.core.progress import download_progress
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
-from advlaw.data.download import Place, fetch_for_verification, forget_downloads
+from advlaw.data.download import DownloadPlace, fetch_for_verification, forget_downloads
 from advlaw.foreign.settings import OwnFile, OwnModule, PretrainedModel
 from advlaw.foreign.taken import own_model
 from advlaw.foreign.weights import pretrained
@@ -72,7 +72,7 @@ def _published(
     settings: Any, shape: tuple[list[int], int], downloads: Path, device: torch.device
 ) -> tuple[Spec, dict[str, Tensor], dict[str, Any]]:
     """The spec, the verified weights, and where they are from."""
-    place = Place(os.environ.get("ADVLAW_MIRROR"), downloads, download_progress())
+    place = DownloadPlace(os.environ.get("ADVLAW_MIRROR"), downloads, download_progress())
     weights = settings.weights
     path, source = fetch_for_verification(weights.file, weights.url, place)
     spec = settings.architecture.spec(*shape)

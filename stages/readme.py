@@ -11,10 +11,10 @@ from pathlib import Path
 
 from advlaw.config.section import read_section
 from advlaw.core.command import run
-from advlaw.core.io import read_csv, write_text
+from advlaw.core.io import Row, read_csv, write_text
 from advlaw.report.benchmarks import benchmarks_table
 from advlaw.report.claims_tables import claims_table, counts_table, least_squares_line
-from advlaw.report.markdown import Row, filled, replace_block
+from advlaw.report.markdown import filled, replace_block
 
 FOLDERS = (".", "theory", "order_statistics", "trials", "trials/*", "worst_case")
 

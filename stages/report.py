@@ -16,7 +16,7 @@ from pathlib import Path
 from advlaw.config.section import read_yaml
 from advlaw.core.command import run
 from advlaw.core.io import read_csv, read_text, write_text
-from advlaw.report.html import Setting, Study, study_report, summary_report
+from advlaw.report.html import Setting, StudyPage, study_report, summary_report
 from advlaw.report.html_versions import pinned_versions
 
 TABLES = ("claims", "claim_parts", "exponents", "logit_gaps", "models")
@@ -24,7 +24,7 @@ FOLDERS = ("theory", "order_statistics", "trials", "trials/*", "provenance", "wo
 PACKAGES = ("torch", "numpy", "scipy", "dvc")
 
 
-def read_study(params: Path) -> Study:
+def read_study(params: Path) -> StudyPage:
     """A study's committed tables and figures; raises FileNotFoundError where one of `TABLES` is missing."""
     values = read_yaml(params)
     plots = Path("plots") / values["study"]
@@ -32,7 +32,7 @@ def read_study(params: Path) -> Study:
     files += [plots / f"{name}.csv" for name in TABLES]
     tables = {file.relative_to(plots).with_suffix("").as_posix(): read_csv(file) for file in files}
     figures = {file.stem: file.read_text(encoding="utf-8") for file in sorted((plots / "figures").glob("*.svg"))}
-    return Study(values["study"], values, read_text(params), tables, figures)
+    return StudyPage(values["study"], values, read_text(params), tables, figures)
 
 
 def read_setting() -> Setting:

@@ -15,7 +15,7 @@ from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_npz
 from advlaw.core.progress import progress
 from advlaw.fitting.settings import Fit
-from advlaw.tables.theory import Tables
+from advlaw.tables.theory import TheoryTables
 from advlaw.theory.settings import Rays, ResponseNet, Theory
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     rays = read_section(params, "response.rays", Rays)
     nets = read_section(params, "response.nets", dict[str, ResponseNet])
     attacks = read_section(params, "attacks.one_step", dict[str, OneStepAttack])
-    tables = Tables(rays, fit, theory, seed)
+    tables = TheoryTables(rays, fit, theory, seed)
     for name, net in progress(nets.items(), "theory", total=len(nets)):
         folder = Path("data") / study / "responses" / name
         epochs = {int(path.stem): read_npz(path)["logits"] for path in folder.glob("epochs/*.npz")}

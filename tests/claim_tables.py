@@ -4,7 +4,7 @@ from pathlib import Path
 
 from advlaw.attacks.settings import Attacks
 from advlaw.claims.finding import proportion
-from advlaw.claims.study import Study
+from advlaw.claims.study import Evidence
 from advlaw.config.section import read_section
 from advlaw.core.io import read_csv
 from advlaw.training.settings import RobustNet
@@ -14,10 +14,10 @@ CLAIMS = read_csv(ROOT / "claims" / "claims.csv")
 STUDIES = {"digits": "params.yaml", "mnist": "studies/mnist/params.yaml", "cifar10": "studies/cifar10/params.yaml"}
 
 
-def a_study(tables=None, dataset="mnist", robust=None, attacks=None, **more) -> Study:
+def a_study(tables=None, dataset="mnist", robust=None, attacks=None, **more) -> Evidence:
     """A study with these tables; its attacks and robust nets are those of the default study unless given."""
     params = ROOT / "params.yaml"
-    return Study(
+    return Evidence(
         name="small",
         attacks=attacks or read_section(params, "attacks", Attacks),
         models=more.get("models", {}),

@@ -14,7 +14,7 @@ from test_download import Server
 
 from advlaw.data import cifar10
 from advlaw.data.cifar10 import CONTENT_MD5, FOLDER, cifar10_dataset, read_records
-from advlaw.data.download import DownloadError, Place, RemoteFile
+from advlaw.data.download import DownloadError, DownloadPlace, RemoteFile
 
 ROOT = Path(__file__).parents[1]
 COUNTS = {"train": 45_000, "validation": 5_000, "test": 10_000}
@@ -50,7 +50,7 @@ def mirror(files, tmp_path_factory):
 
 
 def test_a_mirrors_files_are_read_and_recorded_as_what_they_are(mirror, files, tmp_path, monkeypatch):
-    dataset, provenance = cifar10_dataset(COUNTS, 0, Place(str(mirror), tmp_path))
+    dataset, provenance = cifar10_dataset(COUNTS, 0, DownloadPlace(str(mirror), tmp_path))
     assert dataset.images.shape == (60_000, 3, 32, 32)
     assert [len(index) for index in dataset.splits.values()] == list(COUNTS.values())
     assert dataset.splits["test"].tolist() == list(range(50_000, 60_000))
@@ -62,7 +62,7 @@ def test_a_mirrors_files_are_read_and_recorded_as_what_they_are(mirror, files, t
     assert provenance["test_batch.bin"]["sha256"] == hashlib.sha256(files["test_batch.bin"]).hexdigest()
     for name, content in files.items():
         monkeypatch.setitem(CONTENT_MD5, name, hashlib.md5(content).hexdigest())
-    _, provenance = cifar10_dataset(COUNTS, 0, Place(str(mirror), tmp_path))
+    _, provenance = cifar10_dataset(COUNTS, 0, DownloadPlace(str(mirror), tmp_path))
     assert {origin["official"] for origin in provenance.values()} == {True}
 
 
@@ -80,19 +80,19 @@ def test_the_archive_is_read_where_a_mirror_has_no_files(files, tmp_path, monkey
     wanted = hashlib.sha256(raw).hexdigest()
     pinned = RemoteFile("cifar10", "cifar-10-binary.tar.gz", "sha256", wanted, (server.url,))
     monkeypatch.setattr(cifar10, "ARCHIVE", pinned)
-    dataset, provenance = cifar10_dataset(COUNTS, 0, Place(str(tmp_path), tmp_path / "downloads"))
+    dataset, provenance = cifar10_dataset(COUNTS, 0, DownloadPlace(str(tmp_path), tmp_path / "downloads"))
     np.testing.assert_array_equal(dataset.images[:10_000], read_records(files["data_batch_1.bin"], "x")[0])
     assert provenance == {"cifar-10-binary.tar.gz": {"source": "official", "sha256": wanted, "official": True}}
     server.files["/cifar-10-binary.tar.gz"] = raw[:-7]
     with pytest.raises(DownloadError, match=r"cifar-10-binary\.tar\.gz: .*sha256 expected"):
-        cifar10_dataset(COUNTS, 0, Place(None, tmp_path / "other"))
+        cifar10_dataset(COUNTS, 0, DownloadPlace(None, tmp_path / "other"))
     for at in range(1000, len(raw), len(raw) // 3):  # damaged, though the checksum vouches for it
         damaged = raw[:at] + bytes(500) + raw[at + 500 :]
         server.files["/cifar-10-binary.tar.gz"] = damaged
         wanted = hashlib.sha256(damaged).hexdigest()
         monkeypatch.setattr(cifar10, "ARCHIVE", dataclasses.replace(pinned, checksum=wanted))
         with pytest.raises(ValueError, match=r"cifar-10-binary\.tar\.gz: no CIFAR-10 archive"):
-            cifar10_dataset(COUNTS, 0, Place(None, tmp_path / f"damaged{at}"))
+            cifar10_dataset(COUNTS, 0, DownloadPlace(None, tmp_path / f"damaged{at}"))
     server.close()
     assert [path for path in (tmp_path / "other").rglob("*") if path.is_file()] == []
 

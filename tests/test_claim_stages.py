@@ -9,14 +9,14 @@ from claim_tables import CASES, CLAIMS, ROOT, STUDIES, a_study
 
 from advlaw.claims.finding import VERDICTS
 from advlaw.claims.registry import CLAIM_COLUMNS, PART_COLUMNS, judge, summary
-from advlaw.claims.study import read_study
+from advlaw.claims.study import read_evidence
 from advlaw.claims.summary import summarise
 from advlaw.core.io import read_csv, write_csv
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_committed_studies_have_a_verdict_for_every_claim(committed, name):
-    study = read_study(committed / STUDIES[name], committed / "plots", ROOT / "claims")
+    study = read_evidence(committed / STUDIES[name], committed / "plots", ROOT / "claims")
     rows, parts = judge(study, CLAIMS)
     assert [row["claim"] for row in rows] == [claim["id"] for claim in CLAIMS]
     for row in rows:

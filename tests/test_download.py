@@ -10,7 +10,7 @@ import pytest
 from test_data import idx_files
 
 from advlaw.data import idx
-from advlaw.data.download import DownloadError, Place, RemoteFile, fetch, forget_downloads
+from advlaw.data.download import DownloadError, DownloadPlace, RemoteFile, fetch, forget_downloads
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 PACKED = gzip.compress(CONTENT, mtime=0)
@@ -68,7 +68,7 @@ def a_file(*places):
 def test_a_download_is_verified_by_its_contents_and_shown(server, tmp_path):
     server.files["/x.gz"] = gzip.compress(CONTENT, compresslevel=1, mtime=7)  # other bytes, same contents
     shown = []
-    place = Place(None, tmp_path, lambda done, total, name: shown.append((done, total, name)))
+    place = DownloadPlace(None, tmp_path, lambda done, total, name: shown.append((done, total, name)))
     content, provenance = fetch(a_file(server.url), place)
     assert content == CONTENT
     assert provenance == {
@@ -86,7 +86,7 @@ def test_a_download_is_verified_by_its_contents_and_shown(server, tmp_path):
 def test_a_broken_transfer_goes_on_where_it_stopped(server, tmp_path):
     server.files["/x.gz"] = PACKED
     server.broken = 2
-    assert fetch(a_file(server.url), Place(None, tmp_path))[0] == CONTENT
+    assert fetch(a_file(server.url), DownloadPlace(None, tmp_path))[0] == CONTENT
     assert [header for _, header in server.requests] == [None, "bytes=100000-", "bytes=200000-"]
 
 
@@ -95,15 +95,15 @@ def test_a_broken_transfer_goes_on_in_the_next_run(server, tmp_path):
     server.broken = 3
     server.cut_at = 50_000
     with pytest.raises(DownloadError, match="could not be downloaded"):
-        fetch(a_file(server.url), Place(None, tmp_path))
-    assert fetch(a_file(server.url), Place(None, tmp_path))[0] == CONTENT
+        fetch(a_file(server.url), DownloadPlace(None, tmp_path))
+    assert fetch(a_file(server.url), DownloadPlace(None, tmp_path))[0] == CONTENT
     assert server.requests[-1][1] == "bytes=150000-"
 
 
 def test_official_places_are_tried_in_order(server, tmp_path):
     server.files["/second/x.gz"] = PACKED
     file = a_file(server.url + "first/", server.url + "second/")
-    assert fetch(file, Place(None, tmp_path))[0] == CONTENT
+    assert fetch(file, DownloadPlace(None, tmp_path))[0] == CONTENT
     assert [path for path, _ in server.requests] == ["/first/x.gz", "/second/x.gz"]
 
 
@@ -119,21 +119,21 @@ def test_official_places_are_tried_in_order(server, tmp_path):
 def test_a_corrupt_file_names_expected_and_found_and_leaves_nothing(server, tmp_path, damage):
     server.files["/x.gz"] = damage(PACKED)
     with pytest.raises(DownloadError) as caught:
-        fetch(a_file(server.url), Place(None, tmp_path))
+        fetch(a_file(server.url), DownloadPlace(None, tmp_path))
     message = str(caught.value)
     assert "set/x.gz" in message
     assert f"md5 expected {hashlib.md5(CONTENT).hexdigest()}, found" in message
     assert "ADVLAW_MIRROR" in message
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     server.files["/x.gz"] = PACKED
-    assert fetch(a_file(server.url), Place(None, tmp_path))[0] == CONTENT
+    assert fetch(a_file(server.url), DownloadPlace(None, tmp_path))[0] == CONTENT
 
 
 def test_a_mirror_folder_comes_first_and_its_files_are_left_alone(server, tmp_path):
     mirror = tmp_path / "mirror"
     (mirror / "set").mkdir(parents=True)
     (mirror / "set" / "x.gz").write_bytes(PACKED)
-    place = Place(str(mirror), tmp_path / "downloads")
+    place = DownloadPlace(str(mirror), tmp_path / "downloads")
     content, provenance = fetch(a_file(server.url), place)
     assert content == CONTENT
     assert provenance["source"] == "mirror"
@@ -146,18 +146,18 @@ def test_a_mirror_folder_comes_first_and_its_files_are_left_alone(server, tmp_pa
 
 def test_a_mirror_url_comes_first_and_what_it_lacks_is_fetched_elsewhere(server, tmp_path):
     server.files["/mirror/set/x.gz"] = PACKED
-    assert fetch(a_file(server.url), Place(server.url + "mirror", tmp_path))[1]["source"] == "mirror"
+    assert fetch(a_file(server.url), DownloadPlace(server.url + "mirror", tmp_path))[1]["source"] == "mirror"
     server.files = {"/x.gz": PACKED}
     other = tmp_path / "other"
-    assert fetch(a_file(server.url), Place(server.url + "mirror/", other))[1]["source"] == "official"
+    assert fetch(a_file(server.url), DownloadPlace(server.url + "mirror/", other))[1]["source"] == "official"
 
 
 def test_a_mirror_that_is_not_there_is_an_error(server, tmp_path):
     with pytest.raises(DownloadError, match="ADVLAW_MIRROR = /nowhere: no such folder"):
-        fetch(a_file(server.url), Place("/nowhere", tmp_path))
+        fetch(a_file(server.url), DownloadPlace("/nowhere", tmp_path))
     server.status = 503
     with pytest.raises(DownloadError, match=r"ADVLAW_MIRROR = http.*503"):
-        fetch(a_file(server.url), Place(server.url, tmp_path))
+        fetch(a_file(server.url), DownloadPlace(server.url, tmp_path))
 
 
 @pytest.mark.parametrize("by_url", [False, True])
@@ -172,7 +172,7 @@ def test_a_mirrors_own_checksums_vouch_for_other_contents(server, tmp_path, by_u
         (tmp_path / "mirror" / "set").mkdir(parents=True)
         (tmp_path / "mirror" / "set" / "x.gz").write_bytes(other)
         (tmp_path / "mirror" / "SHA256SUMS").write_text(sums, encoding="utf-8")
-    content, provenance = fetch(a_file(), Place(mirror, tmp_path / "downloads"))
+    content, provenance = fetch(a_file(), DownloadPlace(mirror, tmp_path / "downloads"))
     assert content == b"other contents"
     assert provenance["official"] is False
 
@@ -192,7 +192,7 @@ def test_a_mirrors_checksums_are_read_as_any_system_writes_them(tmp_path, line, 
     (tmp_path / "mirror/set").mkdir(parents=True)
     (tmp_path / "mirror/set/x.gz").write_bytes(other)
     (tmp_path / "mirror/SHA256SUMS").write_bytes(line(hashlib.sha256(other).hexdigest()))
-    place = Place(str(tmp_path / "mirror"), tmp_path / "downloads")
+    place = DownloadPlace(str(tmp_path / "mirror"), tmp_path / "downloads")
     if is_listed:
         assert fetch(a_file(), place)[0] == b"other contents"
         return
@@ -201,7 +201,7 @@ def test_a_mirrors_checksums_are_read_as_any_system_writes_them(tmp_path, line, 
 
 
 def test_a_mirrors_checksums_are_read_anew(server, tmp_path):
-    place = Place(server.url, tmp_path)
+    place = DownloadPlace(server.url, tmp_path)
     for contents in (b"one", b"two"):
         other = gzip.compress(contents, mtime=0)
         sums = f"{hashlib.sha256(other).hexdigest()}  set/x.gz\n"
@@ -218,7 +218,7 @@ def test_mnist_is_read_split_and_its_origin_recorded(tmp_path, monkeypatch):
     sums = {name: hashlib.md5(gzip.decompress(packed)).hexdigest() for name, packed in files.items()}
     monkeypatch.setitem(idx.CONTENT_MD5, "mnist", sums)
     counts = {"train": 200, "validation": 50, "test": 100}
-    made, provenance = idx.idx_dataset("mnist", counts, 0, Place(str(tmp_path), tmp_path / "d"))
+    made, provenance = idx.idx_dataset("mnist", counts, 0, DownloadPlace(str(tmp_path), tmp_path / "d"))
     assert made.images.shape == (400, 1, 28, 28)
     assert [len(made.splits[name]) for name in counts] == [200, 50, 100]
     assert made.splits["test"].min() == 300

@@ -64,7 +64,7 @@ def test_one_model_reruns_its_own_chain_alone(repository):
 @pytest.mark.parametrize(
     ("old", "new", "file", "expected"),
     [
-        ("Row = dict[str, Any]\n", "Row = dict[str, Any]  # changed\n", "src/advlaw/theory/predictions.py", {"theory"}),
+        ("TOLERANCES = ", "CHANGED = TOLERANCES = ", "src/advlaw/theory/predictions.py", {"theory"}),
         ("  - 0.2\n", "  - 0.3\n", "params.yaml", {"theory"}),
         ("eps_max: 64.0", "eps_max: 32.0", "params.yaml", {"response@fc", "theory"}),
         ("samples: 20000", "samples: 30000", "params.yaml", {"order_statistics"}),

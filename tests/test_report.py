@@ -25,7 +25,7 @@ from advlaw.papers.ranges import PAPER_RANGES
 from advlaw.report.benchmarks import benchmarks_table
 from advlaw.report.claims_tables import claims_table, least_squares_line
 from advlaw.report.markdown import BLOCKS, filled, replace_block, shuffled_table, studies_table
-from advlaw.tables.curves import Curve, Tables
+from advlaw.tables.curves import CurveTables, SweptCurve
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,12 +55,12 @@ def tables(tmp_path):
         "validation_accuracy": 0.95,
         "test_accuracy": 0.95,
     }
-    made = Tables([row], settings)
+    made = CurveTables([row], settings)
     for name, attack, b in (("fgsm", one_step(), 1.0), ("step_ll", one_step(target="least_likely"), 2.0)):
         sample = outcomes(planted(np.random.default_rng(1), 5000, 0.02, b, repaired=0.0 if b == 1.0 else 0.3))
         sweep = Sweep(model="net", dataset="x", family="one_step", attacks=[name])
         made.add(
-            Curve("net", name, None, sweep, attack, {"n_zero_gradient": 0, "n_not_finite": 0}),
+            SweptCurve("net", name, None, sweep, attack, {"n_zero_gradient": 0, "n_not_finite": 0}),
             Fitted(sample, settings, np.random.default_rng(0)),
         )
     made.write(tmp_path / "plots")

@@ -12,7 +12,7 @@ from advlaw.figures.label_blind import draw_label_blind
 from advlaw.figures.theory import draw_logits, draw_theory
 from advlaw.fitting.settings import Fit
 from advlaw.report.markdown import BLOCKS
-from advlaw.tables.theory import Tables
+from advlaw.tables.theory import TheoryTables
 from advlaw.theory.mean_field import class_thresholds, ranking
 from advlaw.theory.settings import Rays, Theory
 
@@ -43,7 +43,7 @@ def tables(tmp_path_factory):
     """The tables as the README's script reads them."""
     folder = tmp_path_factory.mktemp("plots")
     rng = np.random.default_rng(0)
-    made = Tables(RAYS, FIT, Theory(cut_offs=[0.1, 0.01], compared=["one", "two"]), seed=0)
+    made = TheoryTables(RAYS, FIT, Theory(cut_offs=[0.1, 0.01], compared=["one", "two"]), seed=0)
     for name in ("one", "two"):
         logits = rng.normal(size=(3000, 10)) * 3
         order = ranking(logits)
@@ -127,7 +127,7 @@ def test_figures_are_drawn_from_the_tables_and_are_the_same_bytes_again(tables, 
 
 def test_a_net_that_nothing_flips_is_in_the_tables_and_breaks_no_figure(tmp_path):
     """Gaps open under attack, so there is no threshold, measured or predicted."""
-    made = Tables(RAYS, FIT, Theory(cut_offs=[0.1], compared=[]), seed=0)
+    made = TheoryTables(RAYS, FIT, Theory(cut_offs=[0.1], compared=[]), seed=0)
     logits = np.random.default_rng(0).normal(size=(50, 3))
     order = ranking(logits)
     gamma = np.where(order[:, :1] == np.arange(3), 1.0, 0.0)

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from advlaw.audit.params import MAX_ERROR, MIN_ERRORS
-from advlaw.core.io import read_csv
+from advlaw.core.io import Row, read_csv
 
 FEWEST_POINTS = 2  # of the grid, for an exponent of counts
 NEEDED = round(MIN_ERRORS / MAX_ERROR)  # images classified as labelled, for a range that may hold an exponent
-Row = dict[str, str]
 
 
 def print_summary(name: str, folder: Path) -> None:

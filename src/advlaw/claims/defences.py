@@ -21,21 +21,22 @@ from advlaw.claims.finding import (
     shown,
 )
 from advlaw.claims.pairs import one_step_trained, penalised, weight
-from advlaw.claims.study import Row, Study, by_curve, estimate, near, number
+from advlaw.claims.study import Evidence, by_curve, estimate, near, number
+from advlaw.core.io import Row
 
 HURTS = 0.05
 WORST, TRANSFERRED, CLEAN = "worst case", "transferred", "clean"
 CLIPPED = "gain under step l.l. clipped to [0, 255]"
 
 
-def penalty_raises_accuracy(study: Study) -> Finding:
+def penalty_raises_accuracy(study: Evidence) -> Finding:
     """C25: the entropy penalty raises accuracy under step l.l., with and without adversarial training."""
     rows = [row for row in _gains(study) if row["net"] in _with_penalty(study) and not _is_wide_resnet(study, row)]
     missing = "no net trained with the entropy penalty and attacked beside its baseline in this study"
     return Finding(_gain_parts(study, rows), missing, _is_smaller(study, rows, "mnist"))
 
 
-def penalty_on_wide_resnet(study: Study) -> Finding:
+def penalty_on_wide_resnet(study: Evidence) -> Finding:
     """C28: on a Wide ResNet (28-10, 100 epochs) as well, at no cost in clean accuracy."""
     rows = [row for row in _gains(study) if row["net"] in _with_penalty(study) and _is_wide_resnet(study, row)]
     parts: list[Part] = []
@@ -48,7 +49,7 @@ def penalty_on_wide_resnet(study: Study) -> Finding:
     return Finding((*parts, *_gain_parts(study, rows)), missing, not is_full)
 
 
-def cost_of_penalty(study: Study) -> Finding:
+def cost_of_penalty(study: Evidence) -> Finding:
     """C26: on permutation-invariant MNIST it costs 0.8 points of clean accuracy; judged within 0.4 points of that."""
     parts, rows = [], []
     for net, baseline in penalised(study, {row["model"] for row in study.rows("models", arch="fc")}):
@@ -60,7 +61,7 @@ def cost_of_penalty(study: Study) -> Finding:
     return Finding(tuple(parts), missing, _is_smaller(study, rows, "mnist"))
 
 
-def pgd_curves(study: Study) -> Finding:
+def pgd_curves(study: Evidence) -> Finding:
     """C27: PGD accuracy with and without training on step l.l. examples; the paper draws curves without a number."""
     parts = []
     nets = {net for pair in one_step_trained(study) for net in pair if study.model(net)["arch"] == "fc"}
@@ -73,7 +74,7 @@ def pgd_curves(study: Study) -> Finding:
     return Finding(tuple(parts), missing if parts else "no net with and without training on step l.l. examples")
 
 
-def no_black_box_gain(study: Study) -> Finding:
+def no_black_box_gain(study: Evidence) -> Finding:
     """C30: the penalty brings no significant gain against transferred attacks: at most 2 points.
 
     Only nets that are attacked from the same source as their baseline can be compared.
@@ -95,7 +96,7 @@ def no_black_box_gain(study: Study) -> Finding:
     return Finding(tuple(parts), missing, _is_smaller(study, judged, "mnist"), remark)
 
 
-def helps_at_large_eps_only(study: Study) -> Finding:
+def helps_at_large_eps_only(study: Evidence) -> Finding:
     """C09: training on one-step examples helps under FGSM of eps in [0.2, 32], and not below.
 
     ImageNet nets lose 10 to 25 % at 0.2. Pixels of other data differ, so that here the small eps is where the baseline
@@ -126,7 +127,7 @@ def _hurt_first(curve: list[Row]) -> Row | None:
     return min(positive, key=lambda row: abs(math.log(number(row, "net_error") / HURTS)), default=None)
 
 
-def adversarial_training_costs_little(study: Study) -> Finding:
+def adversarial_training_costs_little(study: Evidence) -> Finding:
     """K10: training on one-step examples costs less than a point of clean accuracy."""
     parts = [
         above(net, "change of clean accuracy", _clean_change(study, net, baseline), -0.01, unit=POINTS)
@@ -136,7 +137,7 @@ def adversarial_training_costs_little(study: Study) -> Finding:
     return Finding(tuple(parts), missing, is_analogue=True, remark=_no_imagenet(parts))
 
 
-def none_against_iterative(study: Study) -> Finding:
+def none_against_iterative(study: Evidence) -> Finding:
     """K13: training on one-step examples gives no robustness to iterative attacks: PGD's accuracy at most 2 points up.
 
     The paper's own Table 2 has a gain of 5.8 points under iter. l.l. of eps = 2.
@@ -152,7 +153,7 @@ def none_against_iterative(study: Study) -> Finding:
     return Finding(tuple(parts), missing, is_analogue=True, remark=_no_imagenet(parts))
 
 
-def none_from_iterative_training(study: Study) -> Finding:
+def none_from_iterative_training(study: Evidence) -> Finding:
     """K14: training on iterative examples brought no gain: worst-case accuracies at most 2 points up."""
     parts = []
     iterative = {name for name, net in study.robust_models.items() if net.adversarial.family == "iterative"}
@@ -168,11 +169,11 @@ def _no_imagenet(parts: list[Part]) -> str:
     return "nets on small images in place of ImageNet's" if parts else ""
 
 
-def _gains(study: Study) -> list[Row]:
+def _gains(study: Evidence) -> list[Row]:
     return study.rows("worst_case/gains")
 
 
-def _gain_parts(study: Study, rows: list[Row]) -> tuple[Part, ...]:
+def _gain_parts(study: Evidence, rows: list[Row]) -> tuple[Part, ...]:
     """Gains under step l.l. with their verdicts, which heed the worst case; beside each, the worst case's."""
     parts = []
     for row in rows:
@@ -189,7 +190,7 @@ def _gain_parts(study: Study, rows: list[Row]) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _unclipped(study: Study, gain: Row) -> Estimate | None:
+def _unclipped(study: Evidence, gain: Row) -> Estimate | None:
     """The same gain from the sweeps, whose images are not clipped to [0, 255], at nearly the same eps."""
     found = []
     for net in (gain["net"], gain["baseline"]):
@@ -202,22 +203,22 @@ def _unclipped(study: Study, gain: Row) -> Estimate | None:
     return difference(*found)
 
 
-def _is_hurt(study: Study, gain: Row) -> bool:
+def _is_hurt(study: Evidence, gain: Row) -> bool:
     """Whether the weak attack takes enough from the baseline, at this eps, for a defence to give back."""
     (clean,) = study.rows("worst_case/accuracy", net=gain["baseline"], role=CLEAN)
     (weak,) = study.rows("worst_case/accuracy", net=gain["baseline"], role="weak", eps=gain["eps"])
     return number(clean, "accuracy") - number(weak, "accuracy") >= HURTS
 
 
-def _with_penalty(study: Study) -> set[str]:
+def _with_penalty(study: Evidence) -> set[str]:
     return {row["model"] for row in study.rows("models") if weight(row) > 0}
 
 
-def _is_wide_resnet(study: Study, gain: Row) -> bool:
+def _is_wide_resnet(study: Evidence, gain: Row) -> bool:
     return study.model(gain["net"]).get("arch") == "wide_resnet"
 
 
-def _is_smaller(study: Study, rows: list[Row], dataset: str) -> bool:
+def _is_smaller(study: Evidence, rows: list[Row], dataset: str) -> bool:
     return not any(study.model(row["net"]).get("dataset") == dataset for row in rows)
 
 
@@ -225,7 +226,7 @@ def _accuracy(row: Row) -> Estimate:
     return estimate(row, "accuracy", "low", "high", "n_images")
 
 
-def _clean_change(study: Study, net: str, baseline: str) -> Estimate:
+def _clean_change(study: Evidence, net: str, baseline: str) -> Estimate:
     """Test accuracy minus the baseline's, from all test images that a sweep of either net saw."""
     counts = {row["model"]: int(row["n_images"]) for row in study.rows("exponents", split="test")}
     n_images = counts.get(net) or counts.get(baseline) or 0

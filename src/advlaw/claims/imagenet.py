@@ -2,10 +2,10 @@
 
 from advlaw.claims.finding import PERCENT, Finding, inside, proportion
 from advlaw.claims.power_laws import IMAGENET, imagenet
-from advlaw.claims.study import Study, by_curve, near, number
+from advlaw.claims.study import Evidence, by_curve, near, number
 
 
-def fgsm_error(study: Study) -> Finding:
+def fgsm_error(study: Evidence) -> Finding:
     """K01: FGSM of eps in [2, 32] leaves a plain ImageNet net a top-1 error of 63 to 69 %."""
     parts = []
     for curve, rows in by_curve(imagenet(study.rows("error_curves", attack="fgsm"))).items():
@@ -16,7 +16,7 @@ def fgsm_error(study: Study) -> Finding:
     return Finding(tuple(parts), IMAGENET)
 
 
-def iterative_least_likely_error(study: Study) -> Finding:
+def iterative_least_likely_error(study: Evidence) -> Finding:
     """K02: iter. l.l. makes more than 99 % of ImageNet's images wrong; judged at eps = 16, on any data."""
     curves = by_curve([row for row in study.rows("error_curves", attack="iter_ll") if not row["defence"]])
     known = imagenet([rows[0] for rows in curves.values()])

@@ -1,9 +1,10 @@
 """Which nets are compared: those whose baseline the params declare, by the defence that is between the two."""
 
-from advlaw.claims.study import Row, Study
+from advlaw.claims.study import Evidence
+from advlaw.core.io import Row
 
 
-def penalised(study: Study, nets: set[str]) -> list[tuple[str, str]]:
+def penalised(study: Evidence, nets: set[str]) -> list[tuple[str, str]]:
     """Nets with the entropy penalty among `nets`, each with its baseline, which has none and is trained alike else."""
     return [
         (row["model"], baseline["model"])
@@ -15,7 +16,7 @@ def penalised(study: Study, nets: set[str]) -> list[tuple[str, str]]:
     ]
 
 
-def one_step_trained(study: Study) -> list[tuple[str, str]]:
+def one_step_trained(study: Evidence) -> list[tuple[str, str]]:
     """Nets trained on one-step examples and not otherwise defended, each with its undefended baseline."""
     trained = {name for name, net in study.robust_models.items() if net.adversarial.family == "one_step"}
     return [
@@ -30,7 +31,7 @@ def weight(row: Row) -> float:
     return float(row["entropy_weight"] or 0)
 
 
-def _declared(study: Study) -> list[tuple[Row, Row]]:
+def _declared(study: Evidence) -> list[tuple[Row, Row]]:
     """The rows of models.csv of every net that has a baseline, and of that."""
     pairs = [(row, study.model(study.baselines.get(row["model"], ""))) for row in study.rows("models")]
     return [(row, baseline) for row, baseline in pairs if baseline]

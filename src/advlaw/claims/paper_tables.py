@@ -9,7 +9,7 @@ from itertools import permutations
 from statistics import mean
 
 from advlaw.claims.finding import PERCENT, POINTS, Finding, Part, difference, proportion, shown
-from advlaw.claims.study import Check, Study
+from advlaw.claims.study import Check, Evidence
 
 N_IMAGES = 50_000  # of the ImageNet validation set
 N_TRANSFERRED = 1_000
@@ -18,7 +18,7 @@ METHODS = ("fgsm", "fgsmpred", "fastentropy", "steprnd", "stepll", "randsign", "
 ACTIVATIONS = ("tanh", "reludecay0.1", "reludecay0.01", "reludecay0.001", "relu6")  # beside ReLU
 INCEPTION = "needs an Inception v3 trained on ImageNet"
 CLEAN_CHANGE = "change of clean accuracy"
-Shown = Callable[[Study], list[Part]]
+Shown = Callable[[Evidence], list[Part]]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Printed:
     row: str
     than: str = ""
 
-    def part(self, study: Study) -> Part:
+    def part(self, study: Evidence) -> Part:
         found, *subtracted = (
             proportion(study.paper[f"K-{row}"] / 100, N_IMAGES) for row in (self.row, self.than) if row
         )
@@ -114,7 +114,7 @@ REPLACED = printed(
 INTERVAL = printed(Printed("5, no adversarial training", "clean accuracy", "T5-none-eclean"))
 
 
-def transfer_rates(study: Study) -> list[Part]:
+def transfer_rates(study: Evidence) -> list[Part]:
     """Mean transfer rate between different nets at eps = 16, Table 4."""
     parts = []
     for attack, name in (("fgsm", "FGSM"), ("iterbasic", "iter. basic"), ("iterll", "iter. l.l.")):
@@ -132,7 +132,7 @@ def with_tables(tables: Shown, reason: str) -> Check:
 def beside_tables(check: Check, tables: Shown) -> Check:
     """A claim judged on an analogue, with the paper's own numbers shown beside it."""
 
-    def both(study: Study) -> Finding:
+    def both(study: Evidence) -> Finding:
         found = check(study)
         return Finding((*found.parts, *tables(study)), found.missing, found.is_analogue, found.remark)
 

@@ -16,7 +16,8 @@ from advlaw.claims.finding import (
     proportion,
     shown,
 )
-from advlaw.claims.study import Row, Study, by_curve, estimate, is_analogue, near, number, preferring
+from advlaw.claims.study import Evidence, by_curve, estimate, is_analogue, near, number, preferring
+from advlaw.core.io import Row
 from advlaw.papers.ranges import LEAST_LIKELY, PAPER_VALUES, POPULATION_RANGES, TRUE_LABEL
 
 EXPONENT, STRAIGHT = "exponent", "exponent by least squares"
@@ -27,7 +28,7 @@ TOLERANCE = 0.15  # of a single value that the paper gives
 IMAGENET = "no ImageNet nets in this study"
 
 
-def reported(study: Study, *attacks: str, labels: str = "original") -> list[Row]:
+def reported(study: Evidence, *attacks: str, labels: str = "original") -> list[Row]:
     """The judged exponent of every curve of these attacks."""
     return [row for row in study.rows("exponents", is_reported="true", labels=labels) if row["attack"] in attacks]
 
@@ -36,49 +37,49 @@ def imagenet(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row["dataset"].startswith("imagenet")]
 
 
-def exponents_in(study: Study, rows: list[Row], allowed: tuple[float, float]) -> tuple[Part, ...]:
+def exponents_in(study: Evidence, rows: list[Row], allowed: tuple[float, float]) -> tuple[Part, ...]:
     """The judged exponents of these curves against a range, then their least-squares ones, which are shown."""
     judged = [exponent_in(row["curve"], EXPONENT, estimate(row, "exponent", n="n_images"), allowed) for row in rows]
     return *judged, *(papers_way(exponent_in(*part, allowed)) for part in straight(study, rows))
 
 
-def straight(study: Study, rows: list[Row]) -> list[tuple[str, str, Estimate]]:
+def straight(study: Evidence, rows: list[Row]) -> list[tuple[str, str, Estimate]]:
     """Curve, quantity and the papers' own estimate of the same curves, a straight line through log-log points."""
     lines = {row["curve"]: row for row in study.rows("exponents", kind="net", estimator="least_squares")}
     curves = [row["curve"] for row in rows if row["curve"] in lines]
     return [(curve, STRAIGHT, estimate(lines[curve], "exponent", n="n_images")) for curve in curves]
 
 
-def true_label_attacks(study: Study) -> Finding:
+def true_label_attacks(study: Evidence) -> Finding:
     """C01: FGSM, L2 and PGD have exponents of 0.9 to 1.3 on all nets and data."""
     rows = reported(study, "fgsm", "l2", "pgd")
     return Finding(exponents_in(study, rows, TRUE_LABEL), "no sweep with FGSM, L2 or PGD in this study")
 
 
-def least_likely(study: Study) -> Finding:
+def least_likely(study: Evidence) -> Finding:
     """C02: step l.l. has exponents of 1.8 to 2.5."""
     rows = reported(study, "step_ll")
     return Finding(exponents_in(study, rows, LEAST_LIKELY), "no sweep with step l.l. in this study")
 
 
-def least_likely_on_mnist_and_cifar10(study: Study) -> Finding:
+def least_likely_on_mnist_and_cifar10(study: Evidence) -> Finding:
     """C05: the same on MNIST and CIFAR-10."""
     rows = preferring(reported(study, "step_ll"), "mnist", "cifar10")
     parts = exponents_in(study, rows, LEAST_LIKELY)
     return Finding(parts, "no sweep with step l.l. in this study", is_analogue(rows, "mnist", "cifar10"))
 
 
-def fgsm_on_imagenet(study: Study) -> Finding:
+def fgsm_on_imagenet(study: Evidence) -> Finding:
     """C03: FGSM on ImageNet has exponents of 0.9 to 1.1."""
     return Finding(exponents_in(study, imagenet(reported(study, "fgsm")), (0.9, 1.1)), IMAGENET)
 
 
-def least_likely_on_imagenet(study: Study) -> Finding:
+def least_likely_on_imagenet(study: Evidence) -> Finding:
     """C04: step l.l. on ImageNet has exponents of 1.8 to 2.2."""
     return Finding(exponents_in(study, imagenet(reported(study, "step_ll")), (1.8, 2.2)), IMAGENET)
 
 
-def imagenet_error_at_a_fifth(study: Study) -> Finding:
+def imagenet_error_at_a_fifth(study: Evidence) -> Finding:
     """C06: FGSM of eps = 0.2 costs every ImageNet net 10 to 25 % of its accuracy."""
     parts = []
     for curve, rows in by_curve(imagenet(study.rows("error_curves", attack="fgsm"))).items():
@@ -88,7 +89,7 @@ def imagenet_error_at_a_fifth(study: Study) -> Finding:
     return Finding(tuple(parts), IMAGENET)
 
 
-def sampled_architectures(study: Study) -> Finding:
+def sampled_architectures(study: Evidence) -> Finding:
     """C10: FGSM's exponents of linear, FC and CNN nets and of nets drawn at random on MNIST are 0.9 to 1.2.
 
     Of the drawn nets above 80 % clean accuracy (the paper's Fig. 10) the 5 % and 95 % quantiles are judged, with
@@ -120,7 +121,7 @@ def quantile(values: list[float], share: float) -> Estimate:
     return Estimate(value, low, high, n)
 
 
-def hundreds_of_nets(study: Study) -> Finding:
+def hundreds_of_nets(study: Evidence) -> Finding:
     """C11: nets drawn at random share the law. The paper gives no share of them: judged is whether most have it."""
     parts = []
     for row in study.drawn("exponents", attack="fgsm", nets="all"):
@@ -135,7 +136,7 @@ def hundreds_of_nets(study: Study) -> Finding:
     return Finding(tuple(parts), missing, study.drawn_dataset != "mnist", remark)
 
 
-def resnet32_on_cifar10(study: Study) -> Finding:
+def resnet32_on_cifar10(study: Evidence) -> Finding:
     """C12: a ResNet-32 of 92.6 % has an exponent of 0.99 up to eps = 1; judged within 0.6 points and 0.1."""
     rows = [
         row
@@ -147,7 +148,7 @@ def resnet32_on_cifar10(study: Study) -> Finding:
     return Finding((*parts, *exponents_in(study, rows, (0.89, 1.09))), "no ResNet-32 on CIFAR-10 in this study")
 
 
-def shuffled_labels(study: Study) -> Finding:
+def shuffled_labels(study: Evidence) -> Finding:
     """C13: FGSM on a net fitted to shuffled labels until all training images are right has an exponent of 1.2.
 
     Earlier states of such a net, at training accuracies below 100 %, are shown.
@@ -169,7 +170,7 @@ def shuffled_labels(study: Study) -> Finding:
     return Finding(tuple(parts), missing, is_analogue(rows, "mnist"))
 
 
-def exponents_by_attack(study: Study) -> Finding:
+def exponents_by_attack(study: Evidence) -> Finding:
     """C14: on a fully connected net L2 has 1.1, FGSM 1.2, PGD 1.3 and step l.l. 2.3, in this order."""
     rows = [row for row in reported(study, *MNIST_BY_ATTACK) if row["arch"] == "fc" and not row["defence"]]
     rows = preferring(rows, "mnist")
@@ -191,7 +192,7 @@ def exponents_by_attack(study: Study) -> Finding:
     return Finding(tuple(parts), "no fully connected net in this study", is_analogue(rows, "mnist"))
 
 
-def plateau(study: Study) -> Finding:
+def plateau(study: Evidence) -> Finding:
     """C15: at large eps the error no longer grows; judged is the slope between the two largest eps of each curve.
 
     A slope that has not become smaller than the curve's exponent fails; one that has, but is not within 0.1 of zero,

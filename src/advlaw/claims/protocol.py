@@ -4,7 +4,7 @@ import math
 
 from advlaw.attacks.settings import IterativeAttack
 from advlaw.claims.finding import Estimate, Finding, Part, equal, shown
-from advlaw.claims.study import Study
+from advlaw.claims.study import Evidence
 from advlaw.training.settings import Adversarial, RandomEps, RobustNet
 
 NO_ONE_STEP = "no net trained on one-step examples in this study"
@@ -18,7 +18,7 @@ MINIBATCH, REPLACED, WEIGHT = 32, 16, 0.3  # Kurakin's m, k and lambda
 SIGMA, LARGEST = 8.0, 16.0
 
 
-def number_of_iterations(study: Study) -> Finding:
+def number_of_iterations(study: Evidence) -> Finding:
     """K03: alpha = 1 and min(eps + 4, 1.25 eps) iterations; ours round halves up, to at least one."""
     parts: list[Part] = []
     for name, attack in study.attacks.iterative.items():
@@ -31,7 +31,7 @@ def number_of_iterations(study: Study) -> Finding:
     return Finding(tuple(parts), "no attack whose number of steps follows from eps in this study")
 
 
-def weight_of_adversarial_images(study: Study) -> Finding:
+def weight_of_adversarial_images(study: Evidence) -> Finding:
     """K04: of a minibatch of 32, 16 images are replaced and weigh 0.3: the divisor is 20.8, their share 23.1 %."""
     nets = _one_step(study)
     parts: list[Part] = []
@@ -48,7 +48,7 @@ def weight_of_adversarial_images(study: Study) -> Finding:
     return Finding(tuple(parts), NO_ONE_STEP)
 
 
-def law_of_eps(study: Study) -> Finding:
+def law_of_eps(study: Evidence) -> Finding:
     """K06: every image's eps is |N(0, 8)|, truncated to [0, 16]."""
     parts: list[Part] = []
     for name, net in _one_step(study).items():
@@ -58,7 +58,7 @@ def law_of_eps(study: Study) -> Finding:
     return Finding(tuple(parts), NO_ONE_STEP)
 
 
-def pgd_training(study: Study) -> Finding:
+def pgd_training(study: Evidence) -> Finding:
     """C42: nets are trained on PGD examples of 7 steps of size 2, eps = 8, from a random start.
 
     The paper evaluates them so as well; here that is done by stronger attacks.
@@ -79,9 +79,9 @@ def pgd_training(study: Study) -> Finding:
     return Finding(tuple(parts), "no net trained on PGD examples in this study", remark=remark)
 
 
-def _one_step(study: Study) -> dict[str, RobustNet]:
+def _one_step(study: Evidence) -> dict[str, RobustNet]:
     return {name: net for name, net in study.robust_models.items() if net.adversarial.family == "one_step"}
 
 
-def _attack(study: Study, adversarial: Adversarial) -> object:
+def _attack(study: Evidence, adversarial: Adversarial) -> object:
     return study.attacks.by_key(adversarial.attack)

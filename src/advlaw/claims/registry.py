@@ -6,8 +6,9 @@ from typing import Any
 from advlaw.claims import defences, imagenet, paper_tables, power_laws, protocol, theory
 from advlaw.claims.finding import VERDICTS, Finding
 from advlaw.claims.paper_tables import INCEPTION, beside_tables, with_tables
-from advlaw.claims.study import Check, Row, Study
+from advlaw.claims.study import Check, Evidence
 from advlaw.claims.wording import sentence
+from advlaw.core.io import Row
 
 CLAIM_COLUMNS = (
     "claim",
@@ -114,7 +115,7 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def judge(study: Study, claims: list[Row]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def judge(study: Evidence, claims: list[Row]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rows of claims.csv and of claim_parts.csv, in the order of `claims`.
 
     Raises ValueError for a claim that has no check.
@@ -166,7 +167,7 @@ def counts(rows: list[dict[str, Any]]) -> dict[str, int]:
     return {found: sum(row["verdict"] == found for row in rows) for found in VERDICTS}
 
 
-def summary(study: Study, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(study: Evidence, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What goes into metrics/<study>/summary.json: test accuracies, headline exponents, counts of verdicts."""
     exponents = {row["curve"]: row for row in study.rows("exponents", is_reported="true")}
     return {

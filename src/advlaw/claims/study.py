@@ -9,11 +9,10 @@ from typing import Any
 from advlaw.attacks.settings import Attacks
 from advlaw.claims.finding import Estimate, Finding
 from advlaw.config.section import read_section, read_sections
-from advlaw.core.io import read_csv
+from advlaw.core.io import Row, read_csv
 from advlaw.training.settings import RobustNet
 
-Row = dict[str, str]
-Check = Callable[["Study"], Finding]
+Check = Callable[["Evidence"], Finding]
 
 # the tables the stage depends on: those of the study's own folder, and whole folders
 TABLES = ("error_curves", "exponents", "logit_gaps", "models")
@@ -21,7 +20,7 @@ FOLDERS = ("order_statistics", "theory", "trials/*", "worst_case")
 
 
 @dataclass(frozen=True)
-class Study:
+class Evidence:
     """A study: `tables` by name (`exponents`, `theory/predictions`), as rows of strings; `paper`: Kurakin's tables."""
 
     name: str
@@ -60,7 +59,7 @@ class Study:
         return self.models.get(name) or self.pretrained_models.get(name) or {}
 
 
-def read_study(params: Path, plots: Path, claims: Path) -> Study:
+def read_evidence(params: Path, plots: Path, claims: Path) -> Evidence:
     """The study of a params file with its tables in `plots`, and the papers' numbers in `claims`.
 
     Raises FileNotFoundError where a table of `TABLES` is missing, ParamsError (a ValueError) for wrong params.
@@ -80,7 +79,7 @@ def read_study(params: Path, plots: Path, claims: Path) -> Study:
     folder = plots / name
     files = [folder / f"{table}.csv" for table in TABLES]
     files += [file for part in FOLDERS for file in sorted(folder.glob(f"{part}/*.csv"))]
-    return Study(
+    return Evidence(
         name=name,
         attacks=attacks,
         models=models,

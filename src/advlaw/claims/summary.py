@@ -3,7 +3,7 @@
 from typing import Any
 
 from advlaw.claims.registry import CLAIM_COLUMNS
-from advlaw.claims.study import Row
+from advlaw.core.io import Row
 
 SUMMARY_COLUMNS = (*CLAIM_COLUMNS, "study", "others")
 PREFERENCE = ("mnist", "cifar10", "digits")  # where a claim names no study or that one did not run it

@@ -15,7 +15,8 @@ from advlaw.claims.finding import (
     shown,
 )
 from advlaw.claims.pairs import penalised
-from advlaw.claims.study import Row, Study, estimate, is_analogue, number
+from advlaw.claims.study import Evidence, estimate, is_analogue, number
+from advlaw.core.io import Row
 
 NOT_FOLLOWED = "no net whose logits are followed (response.nets is empty)"
 RANKS = ("2", "3", "4", "5")
@@ -30,7 +31,7 @@ FEWEST = 20  # images in a bin whose median is judged
 LEVEL = 0.001  # of a chi-squared test, of which there are many
 
 
-def second_order_residual(study: Study) -> Finding:
+def second_order_residual(study: Evidence) -> Finding:
     """C16: logits move linearly, and what is left out is of order eps^2: its slope in log-log is 2, judged above 1.75.
 
     A linear net has no residual, and so no slope.
@@ -46,7 +47,7 @@ def second_order_residual(study: Study) -> Finding:
     return Finding(tuple(parts), NOT_FOLLOWED)
 
 
-def linear_threshold_converges(study: Study) -> Finding:
+def linear_threshold_converges(study: Evidence) -> Finding:
     """C17: eps_linear tends to the measured threshold as that tends to 0.
 
     Judged on the 1 % of images with the smallest thresholds, under L2: a median error of at most 5 %. Above it, the
@@ -68,7 +69,7 @@ def linear_threshold_converges(study: Study) -> Finding:
     return Finding(tuple(parts), NOT_FOLLOWED, is_smaller)
 
 
-def runner_up_first(study: Study) -> Finding:
+def runner_up_first(study: Evidence) -> Finding:
     """C18: of the attacks that succeed up to eps = 50 the runner-up takes over first in more than 95 %.
 
     Judged under L2, the attack the paper's Section 3.1 studies; FGSM's share, where 50 is a far larger perturbation, is
@@ -85,7 +86,7 @@ def runner_up_first(study: Study) -> Finding:
     return Finding(tuple(parts), NOT_FOLLOWED, remark=remark)
 
 
-def mean_field_correlates(study: Study) -> Finding:
+def mean_field_correlates(study: Evidence) -> Finding:
     """C19: the mean-field threshold is strongly correlated with the measured one: Spearman's rho above 0.5."""
     parts = [
         above(
@@ -101,7 +102,7 @@ def mean_field_correlates(study: Study) -> Finding:
     return Finding(tuple(parts), NOT_FOLLOWED, remark=remark)
 
 
-def curve_follows_from_gaps(study: Study) -> Finding:
+def curve_follows_from_gaps(study: Evidence) -> Finding:
     """C20: the error is P(gap <= eps~); judged is the ratio of both at the smallest eps with 100 errors, under L2."""
     parts = []
     for net, rows in _by_net(study.rows("theory/curves", attack="l2")).items():
@@ -115,7 +116,7 @@ def curve_follows_from_gaps(study: Study) -> Finding:
     return Finding(tuple(parts), NOT_FOLLOWED)
 
 
-def iid_density(study: Study) -> Finding:
+def iid_density(study: Evidence) -> Finding:
     """C21: the exact density of gaps between i.i.d. logits, by a chi-squared test; for N uniform ones C_2 = N."""
     parts = []
     for row in study.rows("order_statistics/constants"):
@@ -127,14 +128,14 @@ def iid_density(study: Study) -> Finding:
     return Finding(tuple(parts), "no i.i.d. logits in this study")
 
 
-def tails_of_gaps(study: Study) -> Finding:
+def tails_of_gaps(study: Evidence) -> Finding:
     """C22: the density of the gap to rank j has an exponent of about 0 for j = 2, positive and growing ones beyond."""
     rows = [row for row in study.rows("theory/gap_exponents", images="all") if not row["epoch"]]
     parts = [part for net, found in _by_net(rows).items() for part in _tails(net, found)]
     return Finding(tuple(parts), NOT_FOLLOWED)
 
 
-def iid_tails(study: Study) -> Finding:
+def iid_tails(study: Evidence) -> Finding:
     """C23: so it is for ten i.i.d. uniform logits, five million samples; fewer are an analogue."""
     rows = study.rows("order_statistics/exponents", law="uniform")
     n_samples = max((round(int(row["n_gaps"]) / float(row["share"]), -4) for row in rows), default=0)
@@ -166,7 +167,7 @@ def _widest(rows: list[Row]) -> Estimate:
     return _exponent(max(rows, key=_share))
 
 
-def form_during_training(study: Study) -> Finding:
+def form_during_training(study: Evidence) -> Finding:
     """C24: the density's exponents do not change during training: the last ones minus those after each kept epoch.
 
     The same if the interval lies within 0.15 of zero. For rank 2 from every share of the gaps, for the others from the
@@ -188,7 +189,7 @@ def form_during_training(study: Study) -> Finding:
     return Finding(tuple(parts), "no net kept during its training")
 
 
-def penalty_widens_gaps(study: Study) -> Finding:
+def penalty_widens_gaps(study: Evidence) -> Finding:
     """C29: the entropy penalty makes gaps larger and leaves the exponents of their density.
 
     Rank 2 from the smallest share of gaps that is precise enough, the others from the largest, as everywhere. Larger:

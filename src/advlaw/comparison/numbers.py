@@ -1,13 +1,12 @@
 """When two numbers agree: each lies in the other's interval, but for rounding. See docs/compare.md."""
 
 import math
-from collections.abc import Mapping
 
 from advlaw.claims.finding import NORMAL, Estimate, proportion
 from advlaw.comparison.sizes import Sizes
 from advlaw.comparison.tables import Table
+from advlaw.core.io import Row
 
-Row = Mapping[str, str]
 ROUNDING = 1e-5  # relative: what sums of float32 differ by from CPU to CPU
 
 

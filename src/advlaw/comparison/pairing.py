@@ -5,17 +5,17 @@ from pathlib import Path
 
 from advlaw.comparison.cache import cache_folder, files_in, outputs
 from advlaw.comparison.cells import Found
-from advlaw.comparison.pairs import Arrays, Pair, compare_pair, is_told_by, same_images
+from advlaw.comparison.pairs import Pair, compare_pair, is_told_by, same_images
 from advlaw.comparison.revision import Revision
-from advlaw.comparison.study import Files, Rows, retrained
+from advlaw.comparison.study import Files, retrained
 from advlaw.config.section import read_sections, read_yaml
-from advlaw.core.io import read_npz
+from advlaw.core.io import Arrays, Row, read_npz
 from advlaw.core.progress import progress
 from advlaw.fitting.settings import Fit
 
 
 @dataclass(frozen=True)
-class Curve:
+class KeptCurve:
     """One curve of both versions, and where its outcomes lie; a path is None where they are not kept."""
 
     sweep: str
@@ -46,7 +46,7 @@ def pair_study(root: Path, revision: Revision, old: Files, new: Files, found: Fo
     return notes
 
 
-def _pair_curves(params: Path, curves: list[Curve], old: Files, new: Files, found: Found) -> list[str]:
+def _pair_curves(params: Path, curves: list[KeptCurve], old: Files, new: Files, found: Found) -> list[str]:
     seed, settings = read_sections(params, seed=int, fit=Fit)
     n_paired, n_equal, unlike = 0, 0, []
     for curve in progress(curves, f"{new.study}: pairs"):
@@ -77,7 +77,7 @@ def params_file(root: Path, study: str) -> Path | None:
     return None
 
 
-def _curves(root: Path, revision: Revision, params: Path, old: Files, new: Files) -> list[Curve]:
+def _curves(root: Path, revision: Revision, params: Path, old: Files, new: Files) -> list[KeptCurve]:
     lock = params.with_name("dvc.lock").as_posix()
     contents = revision.read([lock])
     hashes = outputs(contents[lock]) if contents else {}
@@ -93,10 +93,10 @@ def _curves(root: Path, revision: Revision, params: Path, old: Files, new: Files
             folders[folder] = files_in(cache, hashes[folder]) if folder in hashes else {}
         path = root / folder / f"{file}.npz"
         there = path if path.exists() else None
-        curves.append(Curve(sweep, file, row["kind"], folders[folder].get(f"{file}.npz"), there))
+        curves.append(KeptCurve(sweep, file, row["kind"], folders[folder].get(f"{file}.npz"), there))
     return curves
 
 
 def _are_told(curve: str, arrays: Arrays, files: Files) -> bool:
-    rows: Rows = [row for row in files.tables.get("error_curves", []) if row["curve"] == curve]
+    rows: list[Row] = [row for row in files.tables.get("error_curves", []) if row["curve"] == curve]
     return is_told_by(arrays, rows)

@@ -12,6 +12,7 @@ import numpy as np
 
 from advlaw.comparison.cells import ACCURACY, EXPONENT, NUMBER, Difference, Found
 from advlaw.comparison.numbers import ROUNDING
+from advlaw.core.io import Arrays
 from advlaw.core.rng import generator
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
@@ -19,7 +20,6 @@ from advlaw.fitting.power_law import maximum_likelihood
 from advlaw.fitting.proportions import paired_difference
 from advlaw.fitting.settings import Fit
 
-Arrays = dict[str, np.ndarray]
 ERRORS = (0.05, 0.2, 0.5)  # errors are compared at the first eps where the old net error is as large
 DIGITS = 1e-6  # of a share in a table
 

@@ -1,12 +1,11 @@
 """Of how many images a share is: what a revision's own files say."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
 
-Row = Mapping[str, str]
+from advlaw.core.io import Row
 
 
 class Sizes:

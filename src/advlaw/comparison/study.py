@@ -15,8 +15,8 @@ from advlaw.comparison.numbers import ROUNDING
 from advlaw.comparison.revision import Revision
 from advlaw.comparison.sizes import Sizes
 from advlaw.comparison.tables import is_derived, table
+from advlaw.core.io import Row, Tables
 
-Rows = list[dict[str, str]]
 TABLES, DRAWN = (".csv", ".json"), (".svg", ".png", ".html")
 KINDS, DATASETS = ("metrics/", "plots/"), "datasets/params.yaml"
 
@@ -30,7 +30,7 @@ class Files:
     datasets: bytes
 
     @cached_property
-    def tables(self) -> dict[str, Rows]:
+    def tables(self) -> Tables:
         """Its tables by name; each part of summary.json is one."""
         plots = f"plots/{self.study}/"
         found = {
@@ -111,7 +111,7 @@ def retrained(old: Files, new: Files) -> list[str]:
     return [Path(name).name for name in names if not _same_but_for_rounding(old.tables[name], new.tables[name])]
 
 
-def _same_but_for_rounding(old: Rows, new: Rows) -> bool:
+def _same_but_for_rounding(old: list[Row], new: list[Row]) -> bool:
     cells = [[cell for row in rows for cell in row.values()] for rows in (old, new)]
     return len(cells[0]) == len(cells[1]) and all(
         a == b or bool(a and b and math.isclose(float(a), float(b), rel_tol=ROUNDING))
@@ -128,11 +128,11 @@ def _order(name: str) -> tuple[bool, bool, bool, str]:
     return name != "claims", name != "claim_parts", "/" in name, name
 
 
-def _rows(content: bytes) -> Rows:
+def _rows(content: bytes) -> list[Row]:
     return list(csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
 
 
-def _summary(content: bytes, models: Rows) -> dict[str, Rows]:
+def _summary(content: bytes, models: list[Row]) -> Tables:
     """The parts of a summary.json as tables; an accuracy's row names the net's data set, which says of how many."""
     summary, dataset = json.loads(content), {row["model"]: row["dataset"] for row in models}
     readers: dict[str, Callable[[str, Any], dict[str, str]]] = {

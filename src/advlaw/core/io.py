@@ -11,6 +11,11 @@ from typing import Any
 
 import numpy as np
 
+Row = dict[str, str]  # of a table that was read, cells by column
+Cells = dict[str, Any]  # of a row that is to be written
+Tables = dict[str, list[Row]]  # of a study, by name, like `theory/predictions`
+Arrays = dict[str, np.ndarray]  # in an npz file
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -57,7 +62,7 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
+def read_npz(path: Path) -> Arrays:
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
@@ -70,7 +75,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, An
         writer.writerows([_cell(row[column]) for column in columns] for row in rows)
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
+def read_csv(path: Path) -> list[Row]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

@@ -12,7 +12,7 @@ import zlib
 import numpy as np
 
 from advlaw.data.dataset import Dataset, official_splits
-from advlaw.data.download import DownloadError, Place, Provenance, RemoteFile, fetch, fetch_from_mirror
+from advlaw.data.download import DownloadError, DownloadPlace, Provenance, RemoteFile, fetch, fetch_from_mirror
 
 SHAPE = (3, 32, 32)
 N_CLASSES = 10
@@ -50,7 +50,7 @@ def read_records(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
     return records[:, 1:].reshape(-1, *SHAPE), records[:, 0].astype(np.int64)
 
 
-def cifar10_dataset(counts: dict[str, int], seed: int, place: Place) -> tuple[Dataset, Provenance]:
+def cifar10_dataset(counts: dict[str, int], seed: int, place: DownloadPlace) -> tuple[Dataset, Provenance]:
     """Images (60000, 3, 32, 32), training files first, and the provenance of every file.
 
     train and validation are drawn from the official training images, test from the official test images.
@@ -62,7 +62,7 @@ def cifar10_dataset(counts: dict[str, int], seed: int, place: Place) -> tuple[Da
     return Dataset(images, labels, official_splits(len(labels) - n_test, n_test, counts, seed, "cifar10")), provenance
 
 
-def _from_mirror(place: Place) -> tuple[dict[str, bytes], Provenance] | None:
+def _from_mirror(place: DownloadPlace) -> tuple[dict[str, bytes], Provenance] | None:
     """The six files of a mirror that has any of them; raises DownloadError where it lacks some."""
     files = [RemoteFile(FOLDER, name, "md5", md5, ()) for name, md5 in CONTENT_MD5.items()]
     found = {file.name: fetch_from_mirror(file, place) for file in files}
@@ -75,7 +75,7 @@ def _from_mirror(place: Place) -> tuple[dict[str, bytes], Provenance] | None:
     return {name: content for name, (content, _) in held.items()}, {name: origin for name, (_, origin) in held.items()}
 
 
-def _from_archive(place: Place) -> tuple[dict[str, bytes], Provenance]:
+def _from_archive(place: DownloadPlace) -> tuple[dict[str, bytes], Provenance]:
     packed, origin = fetch(ARCHIVE, place)
     contents = {}
     try:

@@ -47,7 +47,7 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
-class Place:
+class DownloadPlace:
     """Where files are looked for and kept: a mirror (folder or base URL) or None, and the download folder."""
 
     mirror: str | None
@@ -55,7 +55,7 @@ class Place:
     report: Progress = lambda done, total, name: None
 
 
-def fetch(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, object]]:
+def fetch(file: RemoteFile, place: DownloadPlace) -> tuple[bytes, dict[str, object]]:
     """The verified, uncompressed contents and their provenance: {source, sha256, official}.
 
     Raises DownloadError naming the file, what was expected and found, and every place that was tried.
@@ -75,7 +75,7 @@ def fetch(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, object]]:
     raise _unavailable(f"{file.dataset}/{file.name}", failures, place)
 
 
-def fetch_for_verification(relative: str, url: str, place: Place) -> tuple[Path, str]:
+def fetch_for_verification(relative: str, url: str, place: DownloadPlace) -> tuple[Path, str]:
     """Where a file now lies whose bytes are not pinned, and its source; the caller verifies the contents before use.
 
     Looked for as `relative` in the mirror, whatever its SHA256SUMS says, then at `url`. Where the contents are not what
@@ -92,7 +92,7 @@ def fetch_for_verification(relative: str, url: str, place: Place) -> tuple[Path,
     return kept, "official"
 
 
-def _unavailable(relative: str, failures: list[str], place: Place) -> DownloadError:
+def _unavailable(relative: str, failures: list[str], place: DownloadPlace) -> DownloadError:
     """The error for a file that no place has; `failures` has a line for each official one."""
     lacking = [f"  ADVLAW_MIRROR = {place.mirror}: has no {relative}"] if place.mirror else []
     return DownloadError(
@@ -101,7 +101,7 @@ def _unavailable(relative: str, failures: list[str], place: Place) -> DownloadEr
     )
 
 
-def fetch_from_mirror(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, object]] | None:
+def fetch_from_mirror(file: RemoteFile, place: DownloadPlace) -> tuple[bytes, dict[str, object]] | None:
     """What ADVLAW_MIRROR holds of this file, or None where there is none; raises DownloadError as `fetch` does."""
     relative = f"{file.dataset}/{file.name}"
     folder = _mirror_with(relative, place)
@@ -112,7 +112,7 @@ def fetch_from_mirror(file: RemoteFile, place: Place) -> tuple[bytes, dict[str, 
     return _verified(file, folder / relative, "mirror", folder != Path(str(place.mirror)), listed)
 
 
-def _mirror_with(relative: str, place: Place) -> Path | None:
+def _mirror_with(relative: str, place: DownloadPlace) -> Path | None:
     """The mirror's folder, or a copy of what is needed of a base URL, if it holds this file."""
     if not place.mirror:
         return None
@@ -212,6 +212,6 @@ def _append(url: str, part: Path, name: str, report: Progress) -> None:
         raise http.client.IncompleteRead(b"", total - have)
 
 
-def forget_downloads(place: Place) -> None:
+def forget_downloads(place: DownloadPlace) -> None:
     """Remove what was kept of a data set, once it has been written."""
     shutil.rmtree(place.downloads, ignore_errors=True)

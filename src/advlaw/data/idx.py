@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from advlaw.data.dataset import Dataset, official_splits
-from advlaw.data.download import Place, Provenance, RemoteFile, fetch
+from advlaw.data.download import DownloadPlace, Provenance, RemoteFile, fetch
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
@@ -57,7 +57,7 @@ def read_idx(content: bytes, name: str) -> np.ndarray:
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
-def idx_dataset(name: str, counts: dict[str, int], seed: int, place: Place) -> tuple[Dataset, Provenance]:
+def idx_dataset(name: str, counts: dict[str, int], seed: int, place: DownloadPlace) -> tuple[Dataset, Provenance]:
     """Images (70000, 1, 28, 28), training files first, and the provenance of every file.
 
     train and validation are drawn from the official training images, test from the official test images.

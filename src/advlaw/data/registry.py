@@ -4,14 +4,14 @@ from advlaw.data.cifar10 import cifar10_dataset
 from advlaw.data.clusters import clusters
 from advlaw.data.dataset import Dataset
 from advlaw.data.digits import digits
-from advlaw.data.download import Place
+from advlaw.data.download import DownloadPlace
 from advlaw.data.idx import idx_dataset
 from advlaw.data.random_images import random_images
 from advlaw.data.settings import Clusters, RandomImages, Splits
 
 
 def make_dataset(
-    section: Splits | Clusters | RandomImages, seed: int, place: Place
+    section: Splits | Clusters | RandomImages, seed: int, place: DownloadPlace
 ) -> tuple[Dataset, dict[str, object]]:
     """The data set of one entry of datasets/params.yaml, and where it came from."""
     counts = {"train": section.train, "validation": section.validation, "test": section.test}

@@ -11,9 +11,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from advlaw.core.io import Row
 from advlaw.figures.style import ATTACK_NAMES, COLOURS, RC, TEXT_WIDTH_INCHES, columns, grouped, save_figure
 
-Row = dict[str, str]
 BLUE, RED, GREEN, PURPLE, ORANGE = COLOURS[:5]
 SMALLEST_SHOWN = 0.1
 PAPER_EPOCHS = {"wide_resnet": 100}  # Cubuk Fig. 12

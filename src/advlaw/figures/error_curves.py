@@ -16,17 +16,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from advlaw.core.io import write_csv
+from advlaw.core.io import Row, write_csv
 from advlaw.figures.style import ATTACK_NAMES, COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, legend_below, save_figure
 
-Row = dict[str, str]
 ARCHITECTURES = {"linear": "linear", "fc": "FC", "cnn": "CNN"}
 OWN = ("own_module", "own_file")  # a person's own model
 SMALLEST_SHOWN = 1e-4
 
 
 @dataclass(frozen=True)
-class Curve:
+class DrawnCurve:
     """Points (E,) of one attack on one net, and the row of its reported exponent."""
 
     label: str
@@ -130,9 +129,9 @@ def draw_figures(points: list[Row], exponents: list[Row], folder: Path) -> list[
     return drawn
 
 
-def _panels(kind: FigureKind, shown: list[Row], points: list[Row]) -> dict[str, list[Curve]]:
+def _panels(kind: FigureKind, shown: list[Row], points: list[Row]) -> dict[str, list[DrawnCurve]]:
     """The curves of every panel."""
-    panels: dict[str, list[Curve]] = {}
+    panels: dict[str, list[DrawnCurve]] = {}
     labels = [(kind.panel(row), kind.label(row)) for row in shown]
     for row, (panel, label) in zip(shown, labels, strict=True):
         if labels.count((panel, label)) > 1:
@@ -143,15 +142,15 @@ def _panels(kind: FigureKind, shown: list[Row], points: list[Row]) -> dict[str, 
     return {panel: curves for panel, curves in panels.items() if len({c.fit[kind.contrast] for c in curves}) > 1}
 
 
-def _curve(label: str, fit: Row, points: list[Row]) -> Curve:
+def _curve(label: str, fit: Row, points: list[Row]) -> DrawnCurve:
     rows = [row for row in points if row["curve"] == fit["curve"]]
     columns = [
         np.array([float(row[name]) for row in rows]) for name in ("grid_eps", "net_error", "net_low", "net_high")
     ]
-    return Curve(label, fit, *columns)
+    return DrawnCurve(label, fit, *columns)
 
 
-def _plotted(panels: dict[str, list[Curve]]) -> tuple[list[str], list[dict[str, object]]]:
+def _plotted(panels: dict[str, list[DrawnCurve]]) -> tuple[list[str], list[dict[str, object]]]:
     """The numbers in a figure: its columns and rows."""
     names = ("grid_eps", "net_error", "net_low", "net_high", "fitted")
     rows = []
@@ -163,7 +162,7 @@ def _plotted(panels: dict[str, list[Curve]]) -> tuple[list[str], list[dict[str, 
     return ["dataset", "curve", "label", *names], rows
 
 
-def _fitted(curve: Curve, grid_eps: np.ndarray) -> np.ndarray:
+def _fitted(curve: DrawnCurve, grid_eps: np.ndarray) -> np.ndarray:
     """The reported power law at points of the shared grid; NaN where there is no fit."""
     if not curve.fit["exponent"]:
         return np.full(len(grid_eps), np.nan)
@@ -171,7 +170,7 @@ def _fitted(curve: Curve, grid_eps: np.ndarray) -> np.ndarray:
     return float(curve.fit["amplitude"]) * eps ** float(curve.fit["exponent"])
 
 
-def _draw(kind: FigureKind, panels: dict[str, list[Curve]], folder: Path) -> None:
+def _draw(kind: FigureKind, panels: dict[str, list[DrawnCurve]], folder: Path) -> None:
     with plt.rc_context(RC):
         n_panels = len(panels)
         figure, axes = plt.subplots(
@@ -190,7 +189,7 @@ def _draw(kind: FigureKind, panels: dict[str, list[Curve]], folder: Path) -> Non
         save_figure(figure, folder, kind.name)
 
 
-def draw_error_curves(ax: Axes, curves: list[Curve]) -> None:
+def draw_error_curves(ax: Axes, curves: list[DrawnCurve]) -> None:
     """Points with intervals, fitted lines and a legend of exponents on log-log axes."""
     markers = itertools.cycle(MARKERS)
     colours = itertools.cycle(COLOURS[:-1] if len(curves) > len(COLOURS) else COLOURS)  # pairs repeat after 42
@@ -214,7 +213,7 @@ def draw_error_curves(ax: Axes, curves: list[Curve]) -> None:
     legend_below(ax)
 
 
-def _draw_fit(ax: Axes, curve: Curve, colour: str) -> None:
+def _draw_fit(ax: Axes, curve: DrawnCurve, colour: str) -> None:
     if not curve.fit["exponent"]:
         return
     scale = float(curve.fit["eps_scale"])

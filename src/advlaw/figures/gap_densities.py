@@ -8,9 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
+from advlaw.core.io import Row
 from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, columns, grouped, legend_below, save_figure
-
-Row = dict[str, str]
 
 
 def draw_gap_densities(nets: list[Row], iid: list[Row], compared: Sequence[str], folder: Path) -> list[str]:

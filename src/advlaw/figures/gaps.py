@@ -11,10 +11,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from advlaw.core.io import Row
 from advlaw.figures.error_curves import state_label
 from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, legend_below, save_figure
 
-Row = dict[str, str]
 NAME = "figure_2b_gaps"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from advlaw.core.io import Row
 from advlaw.figures.style import (
     ATTACK_NAMES,
     COLOURS,
@@ -15,7 +16,6 @@ from advlaw.figures.style import (
     save_figure,
 )
 
-Row = dict[str, str]
 SHOWN = ("fgsm_predicted", "step_ll")
 STYLES = {"measured": ("o", "measured"), "linear": ("-", "own speeds"), "constant": (":", "one speed")}
 SMALLEST_SHOWN = 3e-4

@@ -11,9 +11,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from advlaw.core.io import Row
 from advlaw.figures.style import ATTACK_NAMES, COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, legend_below, save_figure
 
-Row = dict[str, str]
 NAME = "one_step_methods"
 SMALLEST_SHOWN = 0.1
 METHODS = (

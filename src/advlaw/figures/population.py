@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
-from advlaw.figures.style import ATTACK_NAMES, COLOURS, RC, TEXT_WIDTH_INCHES, Row, columns, grouped, save_figure
+from advlaw.core.io import Row
+from advlaw.figures.style import ATTACK_NAMES, COLOURS, RC, TEXT_WIDTH_INCHES, columns, grouped, save_figure
 
 SMALLEST_ACCURACY = 0.8
 KINDS = {"fc": ("fully connected", COLOURS[0]), "cnn": ("convolutional", COLOURS[1])}

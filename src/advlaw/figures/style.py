@@ -12,10 +12,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advlaw.core.io import replacing
+from advlaw.core.io import Row, replacing
 from advlaw.papers import names
 
-Row = dict[str, str]
 TEXT_WIDTH_INCHES = 6.75
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")

@@ -9,10 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
+from advlaw.core.io import Row, Tables
 from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, columns, grouped, legend_below, save_figure
 
-Row = dict[str, str]
-Tables = dict[str, list[Row]]
 ROUNDING = 1e-10  # residuals below it are no measurement
 AXES = ("measured", "predicted")
 TITLES = {"l2": "L2 (ε / √D)", "fgsm": "FGSM"}

@@ -1,10 +1,9 @@
 """Exponents of one curve with bootstrap intervals, and the curve itself with pointwise ones."""
 
-from typing import Any
-
 import numpy as np
 from scipy.stats import chi2
 
+from advlaw.core.io import Cells
 from advlaw.fitting.moments import Moments, bootstrap_moments, sample_moments
 from advlaw.fitting.outcomes import Outcomes
 from advlaw.fitting.power_law import ESTIMATORS, Range, choose_range, local_slope, n_nonpositive
@@ -14,7 +13,6 @@ from advlaw.fitting.thresholds import thresholds
 KINDS = ("gross", "net")
 HALF_WIDTH = 2
 MIN_EXPECTED = 5.0
-Row = dict[str, Any]
 
 
 class Fitted:
@@ -28,15 +26,15 @@ class Fitted:
         self.range = self._choose(self.sample)
         self.replicate_range = self._choose(self.replicates)
 
-    def exponents(self) -> list[Row]:
+    def exponents(self) -> list[Cells]:
         """A row for every (gross, net) x (maximum likelihood, least squares)."""
         return [self._exponent(kind, estimator) for kind in KINDS for estimator in ESTIMATORS]
 
-    def curve(self) -> list[Row]:
+    def curve(self) -> list[Cells]:
         """A row for every eps: accuracies (top 1 and 5), gross and net error, each error with a pointwise interval."""
         top1 = (self.sample.n_right - self.sample.net[0]) / self.sample.n_images
         columns = zip(self.sample.eps.tolist(), top1.tolist(), self.top5.tolist(), strict=True)
-        rows: list[Row] = [{"eps": eps, "accuracy": a, "top5_accuracy": b} for eps, a, b in columns]
+        rows: list[Cells] = [{"eps": eps, "accuracy": a, "top5_accuracy": b} for eps, a, b in columns]
         for kind in KINDS:
             low, high = self._interval(getattr(self.replicates, kind) / self.sample.n_images)
             error = getattr(self.sample, kind)[0] / self.sample.n_images
@@ -44,7 +42,7 @@ class Fitted:
                 row |= {f"{kind}_error": error[i], f"{kind}_low": low[i], f"{kind}_high": high[i]}
         return rows
 
-    def slopes(self) -> list[Row]:
+    def slopes(self) -> list[Cells]:
         """The local slope of the net curve with its interval, wherever its lower end has `min_errors` errors."""
         counts, eps = self.sample.net, self.sample.eps
         slope = local_slope(counts, eps, HALF_WIDTH)[0]
@@ -60,7 +58,7 @@ class Fitted:
         settings = self.settings
         return choose_range(moments, settings.min_errors, settings.max_error, settings.eps_last)
 
-    def _exponent(self, kind: str, estimator: str) -> Row:
+    def _exponent(self, kind: str, estimator: str) -> Cells:
         fit = ESTIMATORS[estimator]
         point, spread = fit(self.sample, kind, self.range), fit(self.replicates, kind, self.replicate_range)
         b_low, b_high = self._interval(spread.b)

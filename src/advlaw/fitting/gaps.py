@@ -8,9 +8,10 @@ finite and positive, larger where it vanishes.
 import numpy as np
 from scipy.stats import chi2
 
+from advlaw.core.io import Cells
+
 SHARES = np.geomspace(1e-4, 1.0, 41)
 CUT_OFFS = (0.01, 0.1)
-Row = dict[str, float | int | None]
 
 
 def tail_exponent(gaps: np.ndarray, share: float, confidence: float) -> tuple[float, float, float]:
@@ -37,9 +38,9 @@ def density_near_zero(gaps: np.ndarray, share: float = 0.1) -> float:
     return float((gaps <= share * np.median(gaps)).mean() / share)
 
 
-def gap_row(gaps: np.ndarray, confidence: float) -> Row:
+def gap_row(gaps: np.ndarray, confidence: float) -> Cells:
     """What the table of nets and snapshots says of gaps (n,): median, density near zero, exponents with intervals."""
-    row: Row = {"n_right": len(gaps), "gap_median": None, "gap_density": None}
+    row: Cells = {"n_right": len(gaps), "gap_median": None, "gap_density": None}
     if len(gaps):
         row |= {"gap_median": float(np.median(gaps)), "gap_density": density_near_zero(gaps)}
     for share in CUT_OFFS:
@@ -48,7 +49,7 @@ def gap_row(gaps: np.ndarray, confidence: float) -> Row:
     return row
 
 
-def gap_distribution(gaps: np.ndarray) -> list[Row]:
+def gap_distribution(gaps: np.ndarray) -> list[Cells]:
     """P(Delta_12 <= gap) = share on a log-spaced grid of shares, from ten images on."""
     ordered = np.sort(gaps)
     counts = np.ceil(SHARES * len(ordered)).astype(int)

@@ -6,11 +6,10 @@ No number is written here: it is read from a table of the study, or the words ar
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from advlaw.core.io import Row, Tables
 from advlaw.papers.names import ATTACK_NAMES
-from advlaw.report.cells import Row, interval
+from advlaw.report.cells import interval
 from advlaw.report.trials_tables import EXPONENTS, rows_of
-
-Tables = dict[str, list[Row]]
 
 
 @dataclass(frozen=True)

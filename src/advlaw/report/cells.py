@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-Row = dict[str, str]
+from advlaw.core.io import Row
 
 
 def table(columns: list[str], rows: Iterable[list[str]]) -> str:

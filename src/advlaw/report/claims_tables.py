@@ -1,6 +1,7 @@
 """Tables of the papers' claims: how many have which verdict, and each with what was measured."""
 
-from advlaw.report.cells import Row, table
+from advlaw.core.io import Row
+from advlaw.report.cells import table
 
 VERDICTS = ("holds", "fails", "inconclusive", "masked", "scaled", "not run")
 

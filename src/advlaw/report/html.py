@@ -9,9 +9,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from advlaw.core.io import Row, Tables
 from advlaw.report.benchmarks import benchmarks_table
-from advlaw.report.captions import Tables
-from advlaw.report.cells import Row
 from advlaw.report.html_sections import chapters
 from advlaw.report.html_table import html_table
 
@@ -37,7 +36,7 @@ SOURCES = {  # of a data set in datasets/params.yaml: what it is
 
 
 @dataclass(frozen=True)
-class Study:
+class StudyPage:
     """What a report is made of, all of it committed: `tables` by their path below plots/<study>, `figures` as SVG."""
 
     name: str
@@ -56,7 +55,7 @@ class Setting:
     benchmarks: dict[str, Any]
 
 
-def study_report(study: Study, setting: Setting) -> str:
+def study_report(study: StudyPage, setting: Setting) -> str:
     """The page of one study; raises ValueError where its claims have a verdict or a column that is not known."""
     page = {
         "title": f"advlaw: {study.name}",
@@ -67,7 +66,7 @@ def study_report(study: Study, setting: Setting) -> str:
     return _page(page, [study], setting)
 
 
-def summary_report(claims: list[Row], studies: list[Study], setting: Setting) -> str:
+def summary_report(claims: list[Row], studies: list[StudyPage], setting: Setting) -> str:
     """The page about all studies: claims across studies, then each study's main figures and tables."""
     sections = [
         {"name": study.name, "chapters": chapters(study.name, study.tables, study.figures, only_main=True)}
@@ -84,7 +83,7 @@ def stamped(page: str, text: str) -> str:
     return page.replace(STAMP, str(escape(text)))
 
 
-def _page(page: dict[str, Any], studies: list[Study], setting: Setting) -> str:
+def _page(page: dict[str, Any], studies: list[StudyPage], setting: Setting) -> str:
     counts = Counter(claim["verdict"] for claim in page["claims"])
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -141,7 +140,7 @@ def _allowed(low: float, high: float) -> str:
     return f"≤ {high:.3g}" if math.isfinite(high) else "–"
 
 
-def _setup(study: Study) -> dict[str, Any]:
+def _setup(study: StudyPage) -> dict[str, Any]:
     """What a reader needs to repeat a study: its settings as lines, and its whole params file."""
     params, grid = study.params, study.params["attack"]
     lines = {
@@ -159,7 +158,7 @@ def _setup(study: Study) -> dict[str, Any]:
     return {"name": study.name, "lines": lines, "weights": weights, "text": study.params_text}
 
 
-def _datasets(studies: list[Study], known: dict[str, Any]) -> list[dict[str, Any]]:
+def _datasets(studies: list[StudyPage], known: dict[str, Any]) -> list[dict[str, Any]]:
     """A line for every data set of these studies, with the files it was made from."""
     made_from = {name: study.tables[f"provenance/{name}"] for study in studies for name in study.params["datasets"]}
     rows = []

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from advlaw.report.captions import Caption, Tables, caption
+from advlaw.core.io import Tables
+from advlaw.report.captions import Caption, caption
 from advlaw.report.html_svg import inline_svg, width
 from advlaw.report.html_table import html_table, n_rows
 from advlaw.report.markdown import BLOCKS

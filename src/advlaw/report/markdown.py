@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from advlaw.claims.verdict import verdict
+from advlaw.core.io import Row, Tables
 from advlaw.papers.ranges import PAPER_RANGES, PAPER_VALUES
 from advlaw.report import theory_tables, trials_tables, worst_case_tables
-from advlaw.report.cells import Row, interval, table
-
-Tables = dict[str, list[Row]]
+from advlaw.report.cells import interval, table
 
 
 def exponents_table(exponents: list[Row]) -> str:

@@ -1,9 +1,9 @@
 """The tables of docs/theory.md and docs/label_blind.md, from a study's committed tables."""
 
+from advlaw.core.io import Row, Tables
 from advlaw.papers.names import ATTACK_NAMES
-from advlaw.report.cells import Row, interval, table
+from advlaw.report.cells import interval, table
 
-Tables = dict[str, list[Row]]
 SPEEDS = {"constant": "one speed for all", "linear": "its own linear response", "measured": "measured"}
 GAPS = ("Δ₁₂", "Δ₁₃", "Δ₁₄", "Δ₁₅")
 FEWEST_IMAGES, ALWAYS_RIGHT = 1000, 0.98

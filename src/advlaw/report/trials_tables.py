@@ -2,7 +2,8 @@
 
 from fnmatch import fnmatch
 
-from advlaw.report.cells import Row, table
+from advlaw.core.io import Row
+from advlaw.report.cells import table
 
 NETS = {"all": "all", "fc": "fully connected", "cnn": "convolutional"}
 ESTIMATES = {"net_ls": "LS", "net": "ML"}

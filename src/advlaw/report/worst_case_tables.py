@@ -1,6 +1,7 @@
 """Tables of defended nets: accuracies under weak and strong attacks, and what is left of a gain."""
 
-from advlaw.report.cells import Row, table
+from advlaw.core.io import Row
+from advlaw.report.cells import table
 
 METHODS = {  # a column -> how the names of the attacks in it begin; the lowest accuracy of them is shown
     "step l.l.:": ("one_step.step_ll_clipped",),

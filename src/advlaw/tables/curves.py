@@ -7,10 +7,9 @@ mean square over the C*H*W pixels, so that attacks of both norms share an axis.
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from advlaw.attacks.settings import Attack
-from advlaw.core.io import write_csv
+from advlaw.core.io import Cells, write_csv
 from advlaw.evaluation.settings import Sweep, curve_name
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.gaps import CUT_OFFS, gap_distribution, gap_row
@@ -18,7 +17,6 @@ from advlaw.fitting.settings import Fit
 from advlaw.fitting.thresholds import Thresholds
 from advlaw.tables.thresholds import write_thresholds
 
-Row = dict[str, Any]
 MODEL_COLUMNS = (
     "model",
     "dataset",
@@ -90,7 +88,7 @@ GAP_POINT_COLUMNS = (*NET_COLUMNS, "share", "gap")
 
 
 @dataclass(frozen=True)
-class Curve:
+class SweptCurve:
     """One attack of one sweep on one state of its net.
 
     `counts`: of its images, n_zero_gradient have no gradient to follow and n_not_finite are not judged at all.
@@ -113,23 +111,23 @@ class Curve:
         return "gross" if self.attack.target == "true_label" else "net"
 
 
-class Tables:
+class CurveTables:
     """Collects the rows of all curves, and writes them."""
 
-    def __init__(self, models: list[Row], settings: Fit) -> None:
+    def __init__(self, models: list[Cells], settings: Fit) -> None:
         self.models = models
         self.settings = settings
-        self.exponents: list[Row] = []
-        self.points: list[Row] = []
-        self.slopes: list[Row] = []
-        self.gaps: list[Row] = []
-        self.gap_points: list[Row] = []
+        self.exponents: list[Cells] = []
+        self.points: list[Cells] = []
+        self.slopes: list[Cells] = []
+        self.gaps: list[Cells] = []
+        self.gap_points: list[Cells] = []
         self.thresholds: dict[str, Thresholds] = {}
 
-    def add(self, curve: Curve, fitted: Fitted) -> None:
+    def add(self, curve: SweptCurve, fitted: Fitted) -> None:
         net, model = self._net(curve)
         scale = math.sqrt(model["n_pixels"]) if curve.attack.norm == "l2" else 1.0
-        labels: Row = {
+        labels: Cells = {
             "curve": curve.key,
             "sweep": curve.sweep_name,
             "attack": curve.attack_name,
@@ -153,7 +151,7 @@ class Tables:
         for table, rows in ((self.points, fitted.curve()), (self.slopes, fitted.slopes())):
             table += [{**labels, "grid_eps": row["eps"] / scale, **row} for row in rows]
 
-    def _net(self, curve: Curve) -> tuple[Row, Row]:
+    def _net(self, curve: SweptCurve) -> tuple[Cells, Cells]:
         """The columns that say which state of which net a curve is of, and the model's own row."""
         model = next(row for row in self.models if row["model"] == curve.sweep.model)
         found = {"epoch": model["epochs"], "train_accuracy": model["train_accuracy"]}

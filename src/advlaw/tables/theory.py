@@ -1,11 +1,10 @@
 """The tables of plots/<study>/theory: what the theory says of every net and attack, next to what was measured."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from advlaw.core.io import write_csv
+from advlaw.core.io import Arrays, Cells, write_csv
 from advlaw.core.rng import generator
 from advlaw.fitting.settings import Fit
 from advlaw.theory import label_blind, logit_gaps, predictions
@@ -13,8 +12,6 @@ from advlaw.theory.mean_field import by_rank, sorted_gaps
 from advlaw.theory.predictions import Case
 from advlaw.theory.settings import RANKS, Rays, Theory
 
-Row = dict[str, Any]
-Arrays = dict[str, np.ndarray]
 POINTS_PER_DECADE = 12
 GRID_MIN = 0.01  # of the curves, pixel units; thresholds are exact below the grid that brackets them
 N_IDEAL = 20_000_000
@@ -22,7 +19,7 @@ IDEAL_EPS = np.array([0.04, 0.12])
 IDEAL_SPEEDS = {"constant": (None, 1.0), "falling": (5.0, 0.5)}  # slope in Delta_12, and floor
 
 
-class Tables:
+class TheoryTables:
     """Collects the rows of all nets; `add_net` begins one, `add_rays` and `add_attack` are about it."""
 
     def __init__(self, rays: Rays, fit: Fit, theory: Theory, seed: int) -> None:
@@ -30,8 +27,8 @@ class Tables:
         self.grid = np.geomspace(GRID_MIN, rays.eps_max, n_points)
         self.first_bracket = rays.eps_min
         self.fit, self.theory, self.seed = fit, theory, seed
-        self.tables: dict[str, list[Row]] = {}
-        self.net: Row = {}
+        self.tables: dict[str, list[Cells]] = {}
+        self.net: Cells = {}
         self.clean: Arrays = {}
 
     def add_net(self, name: str, dataset: str, clean: Arrays, epochs: dict[int, np.ndarray]) -> None:
@@ -93,7 +90,7 @@ class Tables:
             if rows:
                 write_csv(folder / f"{name}.csv", list(rows[0]), rows)
 
-    def _ideal(self) -> list[Row]:
+    def _ideal(self) -> list[Cells]:
         """The account of label-blind attacks where its assumptions hold by construction: sampled and exact errors."""
         rows = []
         for speeds, (slope, floor) in IDEAL_SPEEDS.items():
@@ -101,11 +98,11 @@ class Tables:
             sampled = label_blind.sampled_errors(IDEAL_EPS, slope, floor, N_IDEAL, rng)
             exact = label_blind.ideal_errors(IDEAL_EPS, slope, floor)
             for i, eps in enumerate(IDEAL_EPS.tolist()):
-                row: Row = {"speeds": speeds, "eps": eps, "n_images": N_IDEAL}
+                row: Cells = {"speeds": speeds, "eps": eps, "n_images": N_IDEAL}
                 for kind, found, wanted in zip(("gross", "net"), sampled, exact, strict=True):
                     row |= {f"{kind}_sampled": found[i], f"{kind}_exact": wanted[i]}
                 rows.append(row)
         return rows
 
-    def _add(self, table: str, rows: list[Row], labels: Row) -> None:
+    def _add(self, table: str, rows: list[Cells], labels: Cells) -> None:
         self.tables.setdefault(table, []).extend({**self.net, **labels, **row} for row in rows)

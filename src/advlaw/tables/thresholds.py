@@ -6,11 +6,10 @@ float32 back.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from advlaw.core.io import read_csv, write_csv
+from advlaw.core.io import Cells, Row, read_csv, write_csv
 from advlaw.fitting.fit import KINDS
 from advlaw.fitting.moments import Moments
 from advlaw.fitting.thresholds import Thresholds, moments
@@ -22,7 +21,7 @@ CURVES, FOLDER = "threshold_curves.csv", "thresholds"
 
 def write_thresholds(plots: Path, curves: dict[str, Thresholds]) -> None:
     """Both tables of all curves, by their keys `sweep/attack[@accuracy]`."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Cells] = []
     for curve, found in curves.items():
         changes = zip(found.eps, found.change.tolist(), strict=True)
         write_csv(_file(plots, curve), CHANGE_COLUMNS, [{"eps": str(eps), "change": change} for eps, change in changes])
@@ -48,7 +47,7 @@ def read_thresholds(plots: Path) -> dict[str, Thresholds]:
 def read_moments(plots: Path) -> dict[str, Moments]:
     """What the estimators need of every curve, from its first changes and the errors in error_curves.csv."""
     found = read_thresholds(plots)
-    by_curve: dict[str, list[dict[str, str]]] = {curve: [] for curve in found}
+    by_curve: dict[str, list[Row]] = {curve: [] for curve in found}
     for row in read_csv(plots / "error_curves.csv"):
         by_curve[row["curve"]].append(row)
     return {
@@ -61,7 +60,7 @@ def read_moments(plots: Path) -> dict[str, Moments]:
     }
 
 
-def _thresholds(curve: dict[str, str], changes: list[dict[str, str]]) -> Thresholds:
+def _thresholds(curve: Row, changes: list[Row]) -> Thresholds:
     return Thresholds(
         int(curve["n_images"]),
         int(curve["n_right"]),

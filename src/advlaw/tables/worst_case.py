@@ -1,17 +1,13 @@
 """Tables of nets under strong attacks: accuracies, the worst case of each image, and what remains of a gain."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
+from advlaw.core.io import Arrays, Cells
 from advlaw.evaluation.settings import Protocol
 from advlaw.fitting.proportions import paired_difference, wilson
 
-Row = dict[str, Any]
 NOT_FINITE = "not_finite "  # before an attack's label: which images it left without numbers
 NOTHING_LEFT = "logits or gradients are no numbers: see what the net divides by or takes a root of"
-Outcomes = Mapping[str, np.ndarray]  # what stages/worst_case.py writes of one net
 ACCURACY_COLUMNS = ("net", "attack", "role", "eps", "n_images", "n_not_finite", "accuracy", "low", "high")
 GAIN_COLUMNS = (
     "net",
@@ -24,24 +20,24 @@ GAIN_COLUMNS = (
 )
 
 
-def worst_case(outcomes: Outcomes, protocol: Protocol) -> np.ndarray:
+def worst_case(outcomes: Arrays, protocol: Protocol) -> np.ndarray:
     """Which images (E, N) are right under every attack at this eps and at all smaller ones: those lie in its ball."""
     under_each = np.stack([outcomes[label] for label in protocol.methods()])
     return np.logical_and.accumulate(under_each.all(axis=0), axis=0) & outcomes["clean"]
 
 
-def not_finite(outcomes: Outcomes, attack: str) -> np.ndarray:
+def not_finite(outcomes: Arrays, attack: str) -> np.ndarray:
     """Which images (N,) an attack left without numbers; its outcomes, which say nothing of them, call them right."""
     return outcomes[f"{NOT_FINITE}{attack}"]
 
 
-def unknown(outcomes: Outcomes, protocol: Protocol) -> np.ndarray:
+def unknown(outcomes: Arrays, protocol: Protocol) -> np.ndarray:
     """Of which images (E, N) the worst case is not known: some attack left no numbers, and none made them wrong."""
     lost = np.any([not_finite(outcomes, label) for label in protocol.methods()], axis=0)
     return (lost & worst_case(outcomes, protocol)) | not_finite(outcomes, "clean")
 
 
-def accuracy_rows(net: str, outcomes: Outcomes, protocol: Protocol, confidence: float) -> list[Row]:
+def accuracy_rows(net: str, outcomes: Arrays, protocol: Protocol, confidence: float) -> list[Cells]:
     """A row for every attack and eps, and for the worst case; `clean` at eps 0."""
     roles = {label: "transferred" if label.startswith("transferred:") else "strong" for label in protocol.methods()}
     roles[protocol.weak] = "weak"
@@ -67,8 +63,8 @@ def accuracy_rows(net: str, outcomes: Outcomes, protocol: Protocol, confidence: 
 
 
 def gain_rows(
-    net: str, baseline: str, of_net: Outcomes, of_baseline: Outcomes, protocol: Protocol, confidence: float
-) -> list[Row]:
+    net: str, baseline: str, of_net: Arrays, of_baseline: Arrays, protocol: Protocol, confidence: float
+) -> list[Cells]:
     """How much more accurate a net is than its baseline at every eps, under the weak attack and in the worst case."""
     both = of_net, of_baseline
     pairs = {
@@ -81,7 +77,7 @@ def gain_rows(
         kept = ~lost[i]
         if not kept.any():
             raise ValueError(f"worst_case.nets.{net}: no image can be judged for it and {baseline}; {NOTHING_LEFT}")
-        row: Row = {"net": net, "baseline": baseline, "eps": eps}
+        row: Cells = {"net": net, "baseline": baseline, "eps": eps}
         row |= {"n_images": int(kept.sum()), "n_not_finite": int(lost[i].sum())}
         for kind, (ours, theirs) in pairs.items():
             estimate, low, high = paired_difference(ours[i][kept], theirs[i][kept], confidence)
@@ -90,7 +86,7 @@ def gain_rows(
     return rows
 
 
-def gain_verdict(row: Row) -> str:
+def gain_verdict(row: Cells) -> str:
     """Is the net more robust than its baseline, as the weak attack has it?
 
     `holds`: more accurate under the weak attack and in the worst case, both intervals above 0. `masked`: under the weak

@@ -1,13 +1,13 @@
 """Gaps between sorted i.i.d. logits, sampled (Cubuk Fig. 4b): any number of images in bounded memory, on CPU or GPU."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import torch
 from scipy.stats import chi2
 from torch import Tensor
 
+from advlaw.core.io import Cells
 from advlaw.core.progress import progress
 from advlaw.core.rng import derived_seed
 from advlaw.theory.logit_gaps import POINTS_PER_DECADE, bin_edges, binned
@@ -18,7 +18,6 @@ CHUNK = 250_000
 SMALLEST, LARGEST = 1e-6, 1e3  # of the histogram: below, a bin has few images and quadrature loses digits
 FEWEST_EXPECTED = 50.0
 ENDS = (10 ** (-0.5 / POINTS_PER_DECADE), 10 ** (0.5 / POINTS_PER_DECADE))  # of a bin, in units of its centre
-Row = dict[str, Any]
 
 # from uniform numbers in [0, 1)
 QUANTILES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -44,7 +43,7 @@ def sample_gaps(law: str, samples: int, classes: int, seed: int, device: torch.d
 
 def order_statistics(
     law: str, settings: OrderStatistics, seed: int, device: torch.device
-) -> tuple[list[Row], list[Row], list[Row]]:
+) -> tuple[list[Cells], list[Cells], list[Cells]]:
     """Rows of densities, of tail exponents and of the constants of Cubuk Eq. 22, for j = 2..5.
 
     Densities are sampled and exact (Eq. 20); with the constants stands whether their counts agree (Pearson's chi2).
@@ -99,12 +98,12 @@ def _tail_sums(gaps: Tensor, limits: Tensor) -> tuple[np.ndarray, np.ndarray]:
     return torch.stack(counts).cpu().numpy(), torch.stack(logs).cpu().numpy()
 
 
-def _exponent(n: float, total: float) -> Row:
+def _exponent(n: float, total: float) -> Cells:
     low, high = chi2.ppf([0.025, 0.975], 2 * n) / (2.0 * total) - 1.0
     return {"exponent": n / total - 1.0, "exponent_low": float(low), "exponent_high": float(high)}
 
 
-def _chi2(rows: list[Row]) -> Row:
+def _chi2(rows: list[Cells]) -> Cells:
     """Pearson's test of the sampled counts against the exact ones, over bins where enough are expected."""
     rows = [row for row in rows if row["expected_count"] >= FEWEST_EXPECTED]
     counts, expected = (np.array([row[name] for row in rows]) for name in ("count", "expected_count"))

@@ -7,10 +7,10 @@ label repairs as many images as it breaks, to first order in the gap: the net er
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
+from advlaw.core.io import Cells
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import Outcomes
 from advlaw.fitting.proportions import wilson
@@ -29,10 +29,9 @@ SMALLEST_BIN = 50
 NEAR = 1.0
 AT_ONCE = 1_000_000
 SPEEDS = ("constant", "linear", "measured")
-Row = dict[str, Any]
 
 
-def by_gap(case: Case, confidence: float) -> list[Row]:
+def by_gap(case: Case, confidence: float) -> list[Cells]:
     """What happens near a tie, in bins of Delta_12 over all images: 50 images, 50, 100, 200, and so on.
 
     The shares of images whose label is the prediction and the runner-up, and mean and spread of the speed at which
@@ -43,7 +42,7 @@ def by_gap(case: Case, confidence: float) -> list[Row]:
     gap = sorted_gaps(case.logits)[:, 0]
     rows = []
     for images in _bins(np.argsort(gap, kind="stable")):
-        row: Row = {"gap": float(np.median(gap[images])), "n_images": len(images)}
+        row: Cells = {"gap": float(np.median(gap[images])), "n_images": len(images)}
         for name, rank in (("right", 0), ("second", 1)):
             n = int((order[images, rank] == case.label[images]).sum())
             low, high = wilson(n, len(images), confidence)
@@ -54,14 +53,14 @@ def by_gap(case: Case, confidence: float) -> list[Row]:
     return rows
 
 
-def near_ties(case: Case) -> Row:
+def near_ties(case: Case) -> Cells:
     """Speeds = slope * Delta_12 + intercept + noise of standard deviation floor, over images with a gap below 1.
 
     Least squares; speeds times the attack's scale. `pole` is the eps of 1 / slope, where w(eps) would diverge.
     """
     ranked, gap = by_rank(case.gamma, case.logits).astype(float), sorted_gaps(case.logits)[:, 0]
     near = gap < NEAR
-    row: Row = {"n_images": int(near.sum()), "slope": None, "intercept": None, "floor": None, "pole": None}
+    row: Cells = {"n_images": int(near.sum()), "slope": None, "intercept": None, "floor": None, "pole": None}
     if near.sum() < SMALLEST_BIN:
         return row
     speed = (ranked[near, 1] - ranked[near, 0]) * case.scale
@@ -116,7 +115,7 @@ def exponents(
     settings: Fit,
     rng: np.random.Generator,
     accounts: Sequence[str] = SPEEDS,
-) -> list[Row]:
+) -> list[Cells]:
     """Gross and net exponents under the `accounts`, by both estimators, with bootstrap intervals."""
     rows, curves = [], decomposed(case, recovery, grid)
     for speeds in accounts:
@@ -124,7 +123,7 @@ def exponents(
     return rows
 
 
-def error_counts(case: Case, recovery: np.ndarray, grid: np.ndarray) -> list[Row]:
+def error_counts(case: Case, recovery: np.ndarray, grid: np.ndarray) -> list[Cells]:
     """Gross and net error at every point of the grid under every account."""
     rows = []
     for speeds, outcomes in decomposed(case, recovery, grid).items():

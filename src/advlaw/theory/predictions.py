@@ -1,11 +1,11 @@
 """How well linear response and mean-field theory predict one attack on one net, image by image and as a curve."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import norm, spearmanr
 
+from advlaw.core.io import Cells
 from advlaw.fitting.proportions import wilson
 from advlaw.theory.mean_field import (
     agreement_range,
@@ -24,7 +24,6 @@ BINS_PER_DECADE = 12
 PAPER_EPS = 50.0  # of claim C18
 ROUNDING = 1e-10  # of logits of order 10 in float64, generously
 PREDICTIONS = ("linear", "mean_field", "mean_field_literal")
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Case:
         }
 
 
-def curves(case: Case, grid: np.ndarray, confidence: float) -> list[Row]:
+def curves(case: Case, grid: np.ndarray, confidence: float) -> list[Cells]:
     """Measured and predicted shares of images that have become wrong, at every point of the shared grid (E,)."""
     eps, n_images = grid * case.scale, len(case.label)
     shares = {name: error_curve(found, eps, n_images) for name, found in case.predicted().items()}
@@ -71,7 +70,7 @@ def curves(case: Case, grid: np.ndarray, confidence: float) -> list[Row]:
     return rows
 
 
-def agreement(rows: list[Row], n_images: int, min_errors: int) -> list[Row]:
+def agreement(rows: list[Cells], n_images: int, min_errors: int) -> list[Cells]:
     """Where each predicted curve is within 10 % and 25 % of the measured one.
 
     Of the points with at least `min_errors` errors and at most half of the largest, for beyond all curves end in the
@@ -84,14 +83,14 @@ def agreement(rows: list[Row], n_images: int, min_errors: int) -> list[Row]:
         predicted = np.array([row[name] for row in rows])
         for tolerance in TOLERANCES:
             run = rows[agreement_range(measured, predicted, enough, tolerance)]
-            row: Row = {"prediction": name, "tolerance": tolerance, "n_points": len(run)}
+            row: Cells = {"prediction": name, "tolerance": tolerance, "n_points": len(run)}
             for end, point in zip(("first", "last"), (run[0], run[-1]) if run else ({}, {}), strict=True):
                 row |= {f"grid_eps_{end}": point.get("grid_eps"), f"error_{end}": point.get("measured")}
             found.append(row)
     return found
 
 
-def deciles(case: Case) -> list[Row]:
+def deciles(case: Case) -> list[Cells]:
     """The relative error of predicted thresholds, by decile of the measured one: Cubuk Fig. 3b and 3c in numbers.
 
     Decile 0 is the smallest hundredth, the nearest to the limit in which the linear prediction is exact.
@@ -114,7 +113,7 @@ def deciles(case: Case) -> list[Row]:
     return rows
 
 
-def histogram(case: Case) -> list[Row]:
+def histogram(case: Case) -> list[Cells]:
     """How many images there are in each cell of measured x predicted thresholds, in logarithmic cells."""
     rows = []
     measured = case.threshold[case.right]
@@ -124,7 +123,7 @@ def histogram(case: Case) -> list[Row]:
         pairs = np.stack([measured[both], predicted[both]], axis=1) / case.scale
         cells, counts = np.unique(np.floor(np.log10(pairs) * BINS_PER_DECADE), axis=0, return_counts=True)
         for cell, count in zip(cells, counts.tolist(), strict=True):
-            row: Row = {"prediction": name}
+            row: Cells = {"prediction": name}
             for axis, corner in zip(("measured", "predicted"), cell, strict=True):
                 row |= {
                     f"{axis}_{end}": 10.0 ** ((corner + i) / BINS_PER_DECADE) for i, end in enumerate(("low", "high"))
@@ -133,7 +132,7 @@ def histogram(case: Case) -> list[Row]:
     return rows
 
 
-def takeovers(case: Case, grid: np.ndarray, confidence: float) -> list[Row]:
+def takeovers(case: Case, grid: np.ndarray, confidence: float) -> list[Cells]:
     """Of the attacks that succeed up to eps, the share in which the class of rank 2 takes over first (claim C18)."""
     order, thresholds = ranking(case.logits), class_thresholds(case.logits, case.gamma)
     is_second = case.threshold_class == order[:, 1]
@@ -152,7 +151,7 @@ def takeovers(case: Case, grid: np.ndarray, confidence: float) -> list[Row]:
     return rows
 
 
-def summary(case: Case, confidence: float) -> Row:
+def summary(case: Case, confidence: float) -> Cells:
     """Closing speeds; of images that flip by eps = 50 in the attack's own norm, the share in which rank 2 takes over.
 
     And rank correlations of predicted with measured thresholds, over the images that flip at all.
@@ -160,7 +159,7 @@ def summary(case: Case, confidence: float) -> Row:
     average = rank_average(case.gamma, case.logits, case.right)
     measured = case.threshold[case.right]
     known = np.isfinite(measured)
-    row: Row = {"n_images": len(case.label), "n_right": int(case.right.sum()), "n_succeeded": int(known.sum())}
+    row: Cells = {"n_images": len(case.label), "n_right": int(case.right.sum()), "n_succeeded": int(known.sum())}
     row |= {"gamma_1": average[0], "gamma_2": average[1], "closing_speed": average[1] - average[0]}
     small = known & (measured <= PAPER_EPS)
     is_second = (case.threshold_class == ranking(case.logits)[:, 1])[case.right]
@@ -199,7 +198,7 @@ def residual_slope(eps: np.ndarray, residual: np.ndarray, last: float) -> float:
     return float(np.polyfit(np.log(eps[used]), np.log(mean[used]), 1)[0])
 
 
-def residual_rows(eps: np.ndarray, residual: np.ndarray, last: float) -> list[Row]:
+def residual_rows(eps: np.ndarray, residual: np.ndarray, last: float) -> list[Cells]:
     """Mean residual and the share of images that are not linear within rounding, at each eps (E,); and the slope."""
     labels = {"n_images": residual.shape[1], "slope": residual_slope(eps, residual, last)}
     means, shares = residual.mean(axis=1).tolist(), (residual > ROUNDING).mean(axis=1).tolist()
