@@ -13,7 +13,7 @@ from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
 from advlaw.training.settings import Net
-from advlaw.trials.model import Place, train_model
+from advlaw.trials.model import train_model
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     study, seed, threads, device, portable = read_sections(
         params, study=str, seed=int, threads=int, device=str, portable=bool
     )
-    train_model("models", name, net, Place(study, seed, configure(threads, device, portable)))
+    train_model(study, f"models.{name}", net, seed, configure(threads, device, portable))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
 from advlaw.training.settings import RobustNet
 from advlaw.trials.defence import adversarial_defence
-from advlaw.trials.model import Place, train_model
+from advlaw.trials.model import train_model
 
 
 def main() -> None:
@@ -27,9 +27,8 @@ def main() -> None:
     study, seed, threads, device, portable = read_sections(
         params, study=str, seed=int, threads=int, device=str, portable=bool
     )
-    place = Place(study, seed, configure(threads, device, portable))
     defend = partial(adversarial_defence, adversarial, attack, net.training.batch_size)
-    row = train_model("robust_models", name, net, place, defend)
+    row = train_model(study, f"robust_models.{name}", net, seed, configure(threads, device, portable), defend, attack)
     if row["overfitted_at"] is not None:
         print(f"warning: {name}: catastrophic overfitting: its accuracy under PGD fell in epoch {row['overfitted_at']}")
 

@@ -16,7 +16,7 @@ from advlaw.config.section import read_section, read_sections
 from advlaw.core.code import sha256
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
-from advlaw.trials.measure import Measured, Protocol, measure, path_of
+from advlaw.trials.measure import AttackPlan, Measured, measure, path_of
 from advlaw.trials.settings import TrialSet, Workers
 from advlaw.trials.workers import Pool, collect
 
@@ -29,7 +29,7 @@ def main() -> None:
     attacks, workers, grid = read_sections(params, attacks=Attacks, workers=Workers, attack=Grid)
     device = configure(1, device_name, portable)
     dataset, how = Path("data/datasets") / f"{settings.dataset}.npz", settings.measure
-    protocol = Protocol(
+    plan = AttackPlan(
         dataset.absolute(),
         sha256(dataset),
         {key: attacks.by_key(key) for key in how.attacks},
@@ -45,9 +45,9 @@ def main() -> None:
     nets = [
         Measured(row["net"], row["spec"], (folder / "nets" / f"{row['net']}.safetensors").absolute()) for row in kept
     ]
-    paths = {net.name: path_of(net, protocol) for net in nets}
+    paths = {net.name: path_of(net, plan) for net in nets}
     with Pool(workers.on(device.type)) as pool:
-        pool.fan_out(partial(measure, protocol), [(net,) for net in nets], list(paths.values()), "attack nets")
+        pool.fan_out(partial(measure, plan), [(net,) for net in nets], list(paths.values()), "attack nets")
     (folder / "outcomes").mkdir(parents=True, exist_ok=True)
     collect({folder / "outcomes" / f"{net}.npz": path for net, path in paths.items()})
     print(f"{folder / 'outcomes'}: {len(nets)} nets under {', '.join(how.attacks)}")

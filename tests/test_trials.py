@@ -26,7 +26,7 @@ from advlaw.tables.trial import Estimates, unmeasured
 from advlaw.tables.trials import distributions, write_differences, write_tables
 from advlaw.trials import measure as measuring
 from advlaw.trials import train as training
-from advlaw.trials.measure import Measured, Protocol, gradient_norms, measure
+from advlaw.trials.measure import AttackPlan, Measured, gradient_norms, measure
 from advlaw.trials.sets import Trial, about, trials
 from advlaw.trials.settings import TrialSet, Workers
 from advlaw.trials.train import Recipe, flops, n_parameters, result, train_trial
@@ -209,16 +209,16 @@ def test_a_net_s_key_changes_with_what_decides_it_and_with_nothing_else(recipe):
 
 
 @pytest.fixture(scope="module")
-def protocol(dataset) -> Protocol:
+def plan(dataset) -> AttackPlan:
     l2 = OneStepAttack(direction="l2", target="true_label", clip=False)
     pgd = IterativeAttack(norm="linf", steps=3, step_size=RelativeStep(relative=0.5), target="true_label", clip=True)
     grid = Grid(eps_min=0.5, eps_max=64.0, count=12)
-    return Protocol(dataset, sha256(dataset), {"one_step.l2": l2, "iterative.pgd": pgd}, grid, None, 0, "cpu", True)
+    return AttackPlan(dataset, sha256(dataset), {"one_step.l2": l2, "iterative.pgd": pgd}, grid, None, 0, "cpu", True)
 
 
-def estimates(protocol: Protocol) -> Estimates:
+def estimates(plan: AttackPlan) -> Estimates:
     fit = Fit(min_errors=5, max_error=0.5, bootstrap=100, confidence=0.95, headline=[])
-    return Estimates(protocol.attacks, 64, (4.0, 16.0), fit, 0)
+    return Estimates(plan.attacks, 64, (4.0, 16.0), fit, 0)
 
 
 @pytest.fixture(scope="module")
@@ -229,21 +229,21 @@ def plain(recipe, tmp_path_factory) -> Measured:
     return Measured("net", net.net.architecture.spec([1, 8, 8], 10), path)
 
 
-def test_what_is_measured_of_a_net_is_what_a_sweep_of_it_gives(protocol, plain, tmp_path):
-    content = measure(protocol, plain)
-    assert measure(protocol, plain) == content
+def test_what_is_measured_of_a_net_is_what_a_sweep_of_it_gives(plan, plain, tmp_path):
+    content = measure(plan, plain)
+    assert measure(plan, plain) == content
     path = tmp_path / "outcomes.npz"
     path.write_bytes(content)
-    model, test = load_net(plain.spec, plain.path, CPU), read_examples(protocol.dataset, "test", CPU)
+    model, test = load_net(plain.spec, plain.path, CPU), read_examples(plan.dataset, "test", CPU)
     eps = np.geomspace(0.5, 64.0, 12) * 8  # of 64 pixels in L2
-    l2 = protocol.attacks["one_step.l2"]
+    l2 = plan.attacks["one_step.l2"]
     arrays = sweep_one_step(model, test.images, test.labels, l2, eps, Randomness(0, ("x",)))
     kept = read_npz(path)
     for name, values in arrays.items():
         np.testing.assert_array_equal(kept[f"one_step.l2/{name}"], values)
     assert kept["iterative.pgd/bracket"].shape == (400, 2)
 
-    straight, iterative = json.loads(estimates(protocol).of("net", path))
+    straight, iterative = json.loads(estimates(plan).of("net", path))
     right = arrays["clean_prediction"] == arrays["label"]
     net_error = right.mean() - (arrays["prediction"] == arrays["label"]).mean(axis=1)
     assert [point["net_error"] for point in straight["curve"]] == pytest.approx(net_error)
@@ -258,17 +258,17 @@ def test_what_is_measured_of_a_net_is_what_a_sweep_of_it_gives(protocol, plain, 
     assert iterative["row"]["error_at_16"] == (brackets[:, 1] <= reached * (1 + 1e-9)).mean()
 
 
-def test_outcomes_have_a_key_of_all_that_decides_them(protocol, plain):
-    first = measuring.path_of(plain, protocol)
-    assert measuring.path_of(plain, protocol) == first
-    fewer = Protocol(**{**vars(protocol), "images": 100})
+def test_outcomes_have_a_key_of_all_that_decides_them(plan, plain):
+    first = measuring.path_of(plain, plan)
+    assert measuring.path_of(plain, plan) == first
+    fewer = AttackPlan(**{**vars(plan), "images": 100})
     assert measuring.path_of(plain, fewer) != first
-    assert measuring.path_of(Measured("other", plain.spec, plain.path), protocol) != first
+    assert measuring.path_of(Measured("other", plain.spec, plain.path), plan) != first
 
 
-def test_only_the_first_images_are_measured_where_so_many_are_asked_for(protocol, plain, tmp_path):
+def test_only_the_first_images_are_measured_where_so_many_are_asked_for(plan, plain, tmp_path):
     path = tmp_path / "outcomes.npz"
-    path.write_bytes(measure(Protocol(**{**vars(protocol), "images": 50}), plain))
+    path.write_bytes(measure(AttackPlan(**{**vars(plan), "images": 50}), plain))
     assert read_npz(path)["one_step.l2/label"].shape == (50,)
 
 
@@ -283,21 +283,21 @@ def test_gradient_norms_of_a_linear_net_are_those_of_its_weights():
     np.testing.assert_allclose(found["gradient_l2"], float(difference.norm()), rtol=1e-5)
 
 
-def test_a_diverged_net_has_rows_that_say_no_more_than_that(protocol, tmp_path):
+def test_a_diverged_net_has_rows_that_say_no_more_than_that(plan, tmp_path):
     net = {"net": "a", "spec": {"arch": "fc", "widths": [8], **SHAPE}, "n_parameters": 1, "flops": 1, "diverged": True}
-    rows = write_tables(tmp_path, [net], {"a": unmeasured(protocol.attacks)}, (4.0,), varied=False)
+    rows = write_tables(tmp_path, [net], {"a": unmeasured(plan.attacks)}, (4.0,), varied=False)
     assert [row["attack"] for row in rows] == ["l2", "pgd"]
     written = read_csv(tmp_path / "nets.csv")
     assert [(row["net"], row["diverged"], row["test_accuracy"]) for row in written] == [("a", "true", "")] * 2
 
 
-def test_differences_are_paired_over_the_same_images(protocol, plain, recipe, tmp_path):
+def test_differences_are_paired_over_the_same_images(plan, plain, recipe, tmp_path):
     defended = trial()
     path = tmp_path / "defended"
     path.write_bytes(train_trial(recipe, defended))
     paths = {name: tmp_path / f"{name}.npz" for name in ("plain", "defended")}
-    paths["plain"].write_bytes(measure(protocol, plain))
-    paths["defended"].write_bytes(measure(protocol, Measured("defended", plain.spec, path)))
+    paths["plain"].write_bytes(measure(plan, plain))
+    paths["defended"].write_bytes(measure(plan, Measured("defended", plain.spec, path)))
     nets = [{"net": "plain", "baseline": None}, {"net": "defended", "baseline": "plain"}]
     write_differences(tmp_path, nets, paths, ["iterative.pgd"], 0.95)
     rows = read_csv(tmp_path / "differences.csv")

@@ -28,7 +28,7 @@ BATCH = 1000
 
 
 @dataclass(frozen=True)
-class Protocol:
+class AttackPlan:
     """How every net of a set is attacked: `attacks` by their keys, over `grid`, on the first `images` (None: all)."""
 
     dataset: Path
@@ -50,36 +50,36 @@ class Measured:
     path: Path
 
 
-def path_of(net: Measured, protocol: Protocol) -> Path:
+def path_of(net: Measured, plan: AttackPlan) -> Path:
     """Where a net's outcomes are kept: under the hash of all that decides them."""
-    families = {key.partition(".")[0] for key in protocol.attacks}
+    families = {key.partition(".")[0] for key in plan.attacks}
     modules = [f"advlaw.models.{net.spec['arch']}", *(f"advlaw.attacks.{family}" for family in families)]
     return kept_path(
         "outcomes",
         {
             "net": net.name,
             "weights": sha256(net.path),
-            "attacks": {key: attack.model_dump() for key, attack in protocol.attacks.items()},
-            "grid": protocol.grid.model_dump(),
-            "images": protocol.images,
-            "seed": protocol.seed,
-            "data": protocol.data,
-            "device": protocol.device,
-            "portable": protocol.portable,
+            "attacks": {key: attack.model_dump() for key, attack in plan.attacks.items()},
+            "grid": plan.grid.model_dump(),
+            "images": plan.images,
+            "seed": plan.seed,
+            "data": plan.data,
+            "device": plan.device,
+            "portable": plan.portable,
             "code": code_sha256("advlaw.trials.measure", *modules),
             "torch": torch.__version__,
         },
     )
 
 
-def measure(protocol: Protocol, net: Measured) -> bytes:
+def measure(plan: AttackPlan, net: Measured) -> bytes:
     """An npz file of one net: gradient_l1 and gradient_l2 (N,), and <attack>/<array> as a sweep has them."""
-    device = configure(1, protocol.device, protocol.portable)
+    device = configure(1, plan.device, plan.portable)
     model = load_net(net.spec, net.path, device)
-    test = read_examples(protocol.dataset, "test", device).first(protocol.images)
+    test = read_examples(plan.dataset, "test", device).first(plan.images)
     found = gradient_norms(model, test.images, test.labels)
-    for key, attack in protocol.attacks.items():
-        arrays = _swept(model, test.images, test.labels, key, attack, protocol, net.name)
+    for key, attack in plan.attacks.items():
+        arrays = _swept(model, test.images, test.labels, key, attack, plan, net.name)
         found |= {f"{key}/{name}": values for name, values in arrays.items()}
     content = BytesIO()
     np.savez_compressed(content, **found)
@@ -87,12 +87,12 @@ def measure(protocol: Protocol, net: Measured) -> bytes:
 
 
 def _swept(
-    model: Classifier, images: Images, labels: Tensor, key: str, attack: Attack, protocol: Protocol, net: str
+    model: Classifier, images: Images, labels: Tensor, key: str, attack: Attack, plan: AttackPlan, net: str
 ) -> Arrays:
     family, _, name = key.partition(".")
-    points = protocol.grid
+    points = plan.grid
     eps = grid(points.eps_min, points.eps_max, points.count, attack.norm, int(np.prod(images.shape)))
-    randomness = Randomness(protocol.seed, ("trials", net, name))
+    randomness = Randomness(plan.seed, ("trials", net, name))
     if isinstance(attack, OneStepAttack):
         return sweep_one_step(model, images, labels, attack, eps, randomness, BATCH)
     perturb: Any = importlib.import_module(f"advlaw.attacks.{family}").perturbed

@@ -1,12 +1,12 @@
 """One entry of `models` or `robust_models`: trained, and all it leaves behind written."""
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from advlaw.config.section import Section
 from advlaw.core.code import code_sha256
 from advlaw.core.io import write_csv, write_json
 from advlaw.core.rng import Numbers
@@ -19,41 +19,47 @@ from advlaw.training.settings import Net
 from advlaw.trials.net import Defend, Trained, row, trained
 
 
-@dataclass(frozen=True)
-class Place:
-    """Which study a net belongs to, the seed of all its random numbers, and where it is trained."""
-
-    study: str
-    seed: int
-    device: torch.device
-
-
-def train_model(section: str, name: str, net: Net, place: Place, defend: Defend | None = None) -> dict[str, Any]:
-    """Train the net called `name` and write all it leaves behind; returns its row of the table of models.
+def train_model(
+    study: str,
+    key: str,
+    net: Net,
+    seed: int,
+    device: torch.device,
+    defend: Defend | None = None,
+    attack: Section | None = None,
+) -> dict[str, Any]:
+    """Train the net at `key` of the params, as models.fc, and write all it leaves behind; returns its row.
 
     Writes models/<study>/<name>/ (spec.json, weights.safetensors, row.json, and what `models.store` says of labels and
     states) and plots/<study>/training/<name>.csv; of several processes, the first does. `defend(validation examples)`
-    makes the training adversarial.
+    makes the training adversarial, by `attack`.
     """
+    name = key.partition(".")[2]
     dataset = Path("data/datasets") / f"{net.dataset}.npz"
     modules = ("advlaw.trials.model", f"advlaw.models.{net.architecture.arch}")
-    settings = {"seed": place.seed, "model": name, "device": place.device.type, "net": net.entry()}
+    settings = {
+        "seed": seed,
+        "model": name,
+        "device": device.type,
+        "net": net.entry(),
+        "attack": attack and attack.model_dump(),
+    }
     code = code_sha256(*modules, *(["advlaw.trials.defence"] if defend else []))
     checkpoint = Checkpoint({**settings, "code": code}, [dataset])
-    processes = started(place.device)
-    numbers = Numbers(place.seed, (name,))
-    found = trained(f"{section}.{name}", net, dataset, numbers, place.device, checkpoint, defend, processes)
-    about = {"model": name, **row(net, found, place.device)}
-    test = read_examples(dataset, "test", place.device)
+    processes = started(device)
+    numbers = Numbers(seed, (name,))
+    found = trained(key, net, dataset, numbers, device, checkpoint, defend, processes)
+    about = {"model": name, **row(net, found, device)}
+    test = read_examples(dataset, "test", device)
     about |= {"n_pixels": math.prod(test.images.shape[-3:]), "test_accuracy": accuracy(found.model, test)}
     if processes.is_first:
-        _write(found, about, name, place, net)
+        _write(found, about, name, study, net)
         checkpoint.remove()
     return about
 
 
-def _write(found: Trained, about: dict[str, Any], name: str, place: Place, net: Net) -> None:
-    folder, history = Path("models") / place.study / name, found.history
+def _write(found: Trained, about: dict[str, Any], name: str, study: str, net: Net) -> None:
+    folder, history = Path("models") / study / name, found.history
     states = {
         FINAL: found.model.state_dict(),
         **{at_accuracy(reached): weights for reached, weights in history.snapshots.items()},
@@ -61,7 +67,7 @@ def _write(found: Trained, about: dict[str, Any], name: str, place: Place, net: 
     }
     save_model(folder, found.spec, states, found.shuffled)
     write_json(folder / "row.json", about)
-    write_csv(Path("plots") / place.study / "training" / f"{name}.csv", list(history.rows[0]), history.rows)
+    write_csv(Path("plots") / study / "training" / f"{name}.csv", list(history.rows[0]), history.rows)
     for missed in sorted(set(net.training.snapshots) - history.snapshots.keys()):
         print(f"{folder}: a training accuracy of {missed:g} was never reached; it has no such snapshot")
     share = about["train_accuracy"]
