@@ -2,12 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from advlaw.core.images import Examples
 from advlaw.core.progress import progress
 from advlaw.core.rng import derived_seed, generator
 from advlaw.training.augment import crop_and_flip
@@ -37,14 +38,6 @@ class History:
     def first_at(self, accuracy: float) -> Row | None:
         """The first epoch with at least this accuracy on the fitted images."""
         return next((row for row in self.rows if row["train_accuracy"] >= accuracy), None)
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Images (N, C, H, W) float32 in pixel units and labels (N,) int64, on the model's device."""
-
-    images: Tensor
-    labels: Tensor
 
 
 @dataclass(frozen=True)
@@ -207,8 +200,8 @@ def _run_epoch(
 def accuracy(model: nn.Module, examples: Examples) -> float:
     """The share of images classified as labelled, in evaluation mode; TrainingError if a logit is not finite."""
     model.eval()
-    batches: Iterable[Tensor] = examples.images.split(EVALUATION_BATCH)
-    logits = torch.cat([model(batch) for batch in batches])
+    starts = range(0, len(examples.images), EVALUATION_BATCH)
+    logits = torch.cat([model(examples.images[start : start + EVALUATION_BATCH]) for start in starts])
     lost = int((~logits.isfinite()).any(dim=1).sum())
     if lost:
         raise TrainingError(
