@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from advlaw.config.robustness import Protocol
 from conftest import CLASSES, make_images, make_net, one_step, pgd_attack
 from torch import nn
 
@@ -11,6 +10,7 @@ from advlaw.attacks import apgd, iterative, query
 from advlaw.attacks.settings import AutoPGD, Square
 from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.response import follow_rays, measure_response
+from advlaw.evaluation.settings import Protocol
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
 from advlaw.evaluation.worst_case import Method, stressed
 from advlaw.fitting.fit import Fitted
