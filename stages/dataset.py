@@ -2,7 +2,8 @@
 
     python stages/dataset.py NAME                # a key of `datasets` in datasets/params.yaml
 reads   datasets/params.yaml  ·  $ADVLAW_MIRROR or the official places, for downloaded sets
-writes  data/datasets/NAME.npz:  images (N, C, H, W) uint8  ·  labels (N,)  ·  train, validation, test (n,) indices
+writes  data/datasets/NAME.npz:  images (N, C, H, W) uint8, not compressed  ·  labels (N,)
+        ·  train, validation, test (n,) indices
         data/datasets/NAME.json: where it came from and what it holds
 """
 

@@ -6,12 +6,12 @@ reads   data/datasets/<dataset>.npz  ·  $ADVLAW_MIRROR or the official place, f
 writes  models/<study>/MODEL/:  spec.json  ·  weights.safetensors  ·  row.json (its line of the table of models)
 """
 
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 import torch
-from advlaw.core.images import Examples
 from torch import Tensor
 
 from advlaw.config.section import read_section, read_sections
@@ -21,6 +21,8 @@ from advlaw.core.progress import download_progress
 from advlaw.core.runtime import configure
 from advlaw.data.dataset import read_dataset
 from advlaw.data.download import DownloadPlace, fetch_for_verification, forget_downloads
+from advlaw.data.examples import examples
+from advlaw.foreign.checks import RANGED
 from advlaw.foreign.settings import OwnFile, OwnModule, PretrainedModel
 from advlaw.foreign.taken import own_model
 from advlaw.foreign.weights import pretrained
@@ -35,16 +37,15 @@ def main() -> None:
     study, threads, device_name, portable = read_sections(params, study=str, threads=int, device=str, portable=bool)
     device = configure(threads, device_name, portable)
     dataset = read_dataset(Path("data/datasets") / f"{settings.dataset}.npz")
-    pixels, labels = dataset.split("test")
-    images = torch.from_numpy(pixels).to(device).float()
+    test = examples(dataset, "test", device)
 
     folder = Path("models") / study / name
     downloads = Path("data/downloads/pretrained_models") / study / name
     if isinstance(settings, OwnModule | OwnFile):
         key = f"{params}: pretrained_models.{name}"
-        spec, tensors, source = own_model(key, settings, images, dataset.n_classes)
+        spec, tensors, source = own_model(key, settings, test.images[:RANGED], dataset.n_classes)
     else:
-        shape = list(pixels.shape[1:]), dataset.n_classes
+        shape = list(test.images.shape), dataset.n_classes
         spec, tensors, source = _published(settings, shape, downloads, device)
     save_model(folder, spec, {FINAL: tensors}, None)
     model = load_model(folder, device)
@@ -53,13 +54,13 @@ def main() -> None:
         "dataset": settings.dataset,
         "arch": settings.arch,
         "labels": "original",
-        "n_pixels": pixels[0].size,
+        "n_pixels": math.prod(test.images.shape),
         "n_parameters": sum(p.numel() for p in model.parameters()),
         **dict.fromkeys(("optimizer", "learning_rate", "schedule", "epochs")),
         **dict.fromkeys(("defence", "entropy_weight", "adversarial_images", "overfitted_at")),
         "train_accuracy": None,
         "validation_accuracy": None,
-        "test_accuracy": accuracy(model, Examples(images, torch.from_numpy(labels).to(device))),
+        "test_accuracy": accuracy(model, test),
         "device": device.type,
         "snapshots": [],
         "weights": source,

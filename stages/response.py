@@ -8,17 +8,17 @@ writes  data/<study>/responses/MODEL/:  logits.npz: logits (N, K), label (N,)  Â
         Â·  rays.npz: eps (E,), image (n,), logits (E, n, K), gamma (n, K), residual_eps (R,), residual (R, m)
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from advlaw.attacks.settings import OneStepAttack
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
-from advlaw.data.dataset import read_dataset
+from advlaw.data.examples import read_examples
 from advlaw.evaluation.response import L2, follow_rays, measure_logits, measure_response
 from advlaw.evaluation.sweep import Randomness, grid
 from advlaw.models.store import at_epoch, kept_epochs, load_model
@@ -36,16 +36,16 @@ def main() -> None:
     )
     device = configure(threads, device_name, portable)
     model_folder, folder = Path("models") / study / name, Path("data") / study / "responses" / name
-    pixels, wanted = read_dataset(Path("data/datasets") / f"{net.dataset}.npz").split("test")
-    images, labels = torch.from_numpy(pixels).to(device).float(), torch.from_numpy(wanted).to(device)
+    test = read_examples(Path("data/datasets") / f"{net.dataset}.npz", "test", device)
+    images, labels = test.images, test.labels
 
     for epoch in kept_epochs(model_folder):
         logits = measure_logits(load_model(model_folder, device, at_epoch(epoch)), images)
         write_npz(folder / "epochs" / f"{epoch}.npz", {"logits": logits})
     model = load_model(model_folder, device)
-    write_npz(folder / "logits.npz", {"logits": measure_logits(model, images), "label": wanted})
+    write_npz(folder / "logits.npz", {"logits": measure_logits(model, images), "label": labels.cpu().numpy()})
     for key, attack in {"l2": L2, **{key: attacks[key] for key in net.attacks}}.items():
-        eps = grid(rays.eps_min, rays.eps_max, rays.count, attack.norm, images[0].numel())
+        eps = grid(rays.eps_min, rays.eps_max, rays.count, attack.norm, math.prod(images.shape))
         found = measure_response(model, images, labels, attack, eps, Randomness(seed, ("response", name, key)))
         if found["not_finite"].all():
             raise ValueError(
@@ -53,7 +53,7 @@ def main() -> None:
                 f"response.rays.eps_max = {rays.eps_max:g}; lower it, or see what the net divides by or takes a root of"
             )
         write_npz(folder / f"{key}.npz", {**found, "scale": np.array(eps[0] / rays.eps_min)})
-        print(f"{name} {key}: {np.isfinite(found['threshold']).sum()} of {len(wanted)} images flip", flush=True)
+        print(f"{name} {key}: {np.isfinite(found['threshold']).sum()} of {len(images)} images flip", flush=True)
         if attack is L2:
             write_npz(folder / "rays.npz", follow_rays(model, images, labels, found["threshold"], eps, rays))
 

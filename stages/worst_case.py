@@ -8,14 +8,12 @@ writes  data/<study>/worst_case/MODEL.npz:  clean (N,) and, for every attack, wh
 
 from pathlib import Path
 
-import torch
-
 from advlaw.attacks.settings import Attacks
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
-from advlaw.data.dataset import read_dataset
+from advlaw.data.examples import read_examples
 from advlaw.evaluation.settings import Protocol, WorstCaseNet
 from advlaw.evaluation.worst_case import Method, under_attacks
 from advlaw.models.store import load_model
@@ -32,9 +30,7 @@ def main() -> None:
     )
     device = configure(threads, device_name, portable)
     model, source = (load_model(Path("models") / study / which, device) for which in (name, net.source))
-    pixels, labels = read_dataset(Path("data/datasets") / f"{net.dataset}.npz").split("test")
-    images = torch.from_numpy(pixels[: protocol.images]).to(device).float()
-    wanted = torch.from_numpy(labels[: protocol.images]).to(device)
+    test = read_examples(Path("data/datasets") / f"{net.dataset}.npz", "test", device).first(protocol.images)
     methods = [
         Method(
             label, key.split(".")[0], attacks.by_key(key), source if label.startswith("transferred:") else model, seed
@@ -42,8 +38,8 @@ def main() -> None:
         for label, key in protocol.methods().items()
     ]
     path = Path("data") / study / "worst_case" / f"{name}.npz"
-    write_npz(path, under_attacks(model, images, wanted, methods, protocol.eps))
-    print(f"{path}: {len(methods)} attacks on {len(images)} images")
+    write_npz(path, under_attacks(model, test.images, test.labels, methods, protocol.eps))
+    print(f"{path}: {len(methods)} attacks on {len(test.images)} images")
 
 
 if __name__ == "__main__":

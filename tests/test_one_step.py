@@ -9,11 +9,11 @@ from conftest import CLASSES, SHAPE, make_images, make_net
 from scipy.stats import chisquare, kstest, truncnorm
 
 from advlaw.attacks import draws
+from advlaw.attacks import settings as attack_settings
 from advlaw.attacks.draws import Draws, random_classes, random_sign, truncated_normal
 from advlaw.attacks.iterative import pgd
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.attacks.settings import Attacks
-from advlaw.config import attack as config_attack
 from advlaw.config.section import ParamsError, read_section, validate
 from advlaw.evaluation.sweep import Randomness, in_top, sweep_one_step
 
@@ -82,7 +82,7 @@ def test_noise_moves_each_pixel_whatever_the_net(name):
 
 
 def test_the_nine_methods_are_all_there():
-    assert draws.NOISE.keys() == set(config_attack.NOISE)
+    assert draws.NOISE.keys() == set(attack_settings.NOISE)
     assert FORMULAS.keys() | {"random_sign", "truncated_normal"} <= ATTACKS.one_step.keys()
     assert len(FORMULAS) + 2 == 9
 

@@ -2,10 +2,15 @@
 
 import codecs
 import csv
+import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import struct
+import zipfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ Row = dict[str, str]  # of a table that was read, cells by column
 Cells = dict[str, Any]  # of a row that is to be written
 Tables = dict[str, list[Row]]  # of a study, by name, like `theory/predictions`
 Arrays = dict[str, np.ndarray]  # in an npz file
+LOCAL_HEADER = struct.Struct("<26xHH")  # before a member's bytes in a zip file: the lengths of its name and its extras
 
 
 @contextmanager
@@ -57,14 +63,77 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray], plain: Collection[str] = ()) -> None:
+    """An npz whose headers say nothing of when, where and by which Python it was written; np.savez's do.
+
+    Members are compressed, but for those named in `plain`, of which `rows_on_disk` reads a part.
+    """
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+            member.create_system, member.external_attr = 3, 0o600 << 16
+            member.compress_type = zipfile.ZIP_STORED if name in plain else zipfile.ZIP_DEFLATED
+            member.file_size = array.nbytes  # beyond 2 GiB it takes other headers
+            with file.open(member, "w") as content:
+                np.lib.format.write_array(content, array, allow_pickle=False)
 
 
-def read_npz(path: Path) -> Arrays:
+def read_npz(path: Path, *names: str) -> Arrays:
+    """The arrays that are named, or all."""
     with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+        return {name: file[name] for name in names or file.files}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """An array in a file that is read a part at a time: `rows[slice or indices]` is a new array.
+
+    The file is not mapped: what is mapped counts as memory of the process, and may be far more than what is looked at.
+    """
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
+        """Rows that follow one another are read at once; ValueError where the file has become shorter."""
+        rows = np.arange(len(self))[index]
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        content, size = found.reshape(-1).view(np.uint8).data, math.prod(self.shape[1:]) * self.dtype.itemsize
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+        with self.path.open("rb", buffering=0) as file:
+            for first, last in itertools.pairwise([0, *breaks.tolist(), len(rows)]):
+                if last > first:
+                    file.seek(self.offset + int(rows[first]) * size)
+                    self._fill(content[first * size : last * size], file)
+        return found
+
+    def _fill(self, content: memoryview, file: FileIO) -> None:
+        while len(content):
+            n_read = file.readinto(content)  # at most 2 GiB at once
+            if not n_read:
+                raise ValueError(f"{self.path}: ends before its array does; make it anew with `dvc repro`")
+            content = content[n_read:]
+
+
+def rows_on_disk(path: Path, name: str) -> Rows | None:
+    """The array `name` of an npz, to be read in parts; None where it is compressed, so that only the whole can be."""
+    with zipfile.ZipFile(path) as file:
+        member = file.getinfo(f"{name}.npy")
+        if member.compress_type != zipfile.ZIP_STORED:
+            return None
+        with file.open(member) as content:
+            read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+            shape, is_fortran, dtype = read_header[np.lib.format.read_magic(content)](content)
+            header = content.tell()
+    with path.open("rb") as raw:
+        raw.seek(member.header_offset)
+        before = LOCAL_HEADER.size + sum(LOCAL_HEADER.unpack(raw.read(LOCAL_HEADER.size)))
+    return None if is_fortran else Rows(path, member.header_offset + before + header, shape, dtype)
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

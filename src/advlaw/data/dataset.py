@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from advlaw.core.io import read_npz, write_npz
+from advlaw.core.io import Rows, read_npz, rows_on_disk, write_npz
 from advlaw.core.rng import generator
 
 SPLITS = ("train", "validation", "test")
@@ -13,9 +13,9 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Dataset:
-    """images (N, C, H, W) uint8, labels (N,) int64, and indices (n,) int64 of every split."""
+    """images (N, C, H, W) uint8, which may stay on the disk, labels (N,) int64, indices (n,) int64 of every split."""
 
-    images: np.ndarray
+    images: np.ndarray | Rows
     labels: np.ndarray
     splits: dict[str, np.ndarray]
 
@@ -23,19 +23,27 @@ class Dataset:
     def n_classes(self) -> int:
         return int(self.labels.max()) + 1
 
+    def index(self, split: str) -> np.ndarray:
+        """Indices (n,) of a split, or of several joined by a plus sign (`train+validation`)."""
+        return np.concatenate([self.splits[part] for part in split.split("+")])
+
     def split(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Images and labels of a split, or of several joined by a plus sign (`train+validation`)."""
-        index = np.concatenate([self.splits[part] for part in name.split("+")])
+        """Images (n, C, H, W), in memory, and labels (n,) of one split or several."""
+        index = self.index(name)
         return self.images[index], self.labels[index]
 
 
 def write_dataset(path: Path, dataset: Dataset) -> None:
-    write_npz(path, {"images": dataset.images, "labels": dataset.labels, **dataset.splits})
+    """The images are not compressed, so that they can be read a batch at a time."""
+    arrays = {"images": dataset.images[:], "labels": dataset.labels, **dataset.splits}
+    write_npz(path, arrays, plain=["images"])
 
 
 def read_dataset(path: Path) -> Dataset:
-    arrays = read_npz(path)
-    return Dataset(arrays["images"], arrays["labels"], {name: arrays[name] for name in SPLITS})
+    """All but the images, which stay on the disk until some are asked for; in memory where they are compressed."""
+    arrays = read_npz(path, "labels", *SPLITS)
+    images = rows_on_disk(path, "images") or read_npz(path, "images")["images"]
+    return Dataset(images, arrays["labels"], {name: arrays[name] for name in SPLITS})
 
 
 def consecutive_splits(counts: dict[str, int]) -> dict[str, np.ndarray]:

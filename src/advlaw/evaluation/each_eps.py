@@ -9,9 +9,10 @@ from torch import Tensor
 from advlaw.attacks.draws import Draws
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.attacks.settings import AtEachEps, Gradient, OneStepAttack, Square
-from advlaw.evaluation.batches import in_batches
+from advlaw.core.images import Images
+from advlaw.evaluation.batches import Arrays, in_batches, joined
 from advlaw.evaluation.self_checks import FEW, check_clean
-from advlaw.evaluation.sweep import Arrays, Randomness, answers, in_top, is_finite, joined
+from advlaw.evaluation.sweep import Randomness, answers, in_top, is_finite
 from advlaw.evaluation.threshold import margin
 from advlaw.models.classifier import Classifier
 
@@ -21,7 +22,7 @@ Perturb = Callable[..., Tensor]  # (logits_fn, images, labels, eps, attack, draw
 
 def sweep_each_eps(
     model: Classifier,
-    images: Tensor,
+    images: Images | Tensor,
     labels: Tensor,
     attack: AtEachEps,
     perturb: Perturb,
@@ -29,15 +30,15 @@ def sweep_each_eps(
     randomness: Randomness,
     batch_size: int = BATCH,
 ) -> Arrays:
-    """images (N, C, H, W) float32 and labels (N,) on the model's device; `perturb` is that of the attack's family.
+    """Images, or (N, C, H, W) float32, and labels (N,) on the model's device; `perturb` is that of the attack's family.
 
     Of several restarts the worst counts: an image is wrong if any of them makes it wrong, and top5 is of that one.
     Adds to the common arrays: bracket (N, 2), the eps between which an image becomes wrong; (last, inf) where it
     never does, NaN where it is wrong when clean.
     """
 
-    def work(batch: slice) -> Arrays:
-        here, wanted = images[batch], labels[batch]
+    def work(batch: slice, here: Tensor) -> Arrays:
+        wanted = labels[batch]
         draws = [randomness.draws(batch, str(restart)) for restart in range(attack.restarts)]
         if batch.start == 0:
             check_clean(model, here, _unmoved(model, here[:FEW], wanted[:FEW], attack, perturb, randomness))
@@ -54,7 +55,8 @@ def sweep_each_eps(
         }
 
     with torch.no_grad():
-        return joined(eps, labels, in_batches(len(images), batch_size, work, "sweep"))
+        found = joined(in_batches(images, batch_size, work, "sweep"), len(images), first=["bracket"])
+    return {"eps": eps, "label": labels.cpu().numpy(), **found}
 
 
 def _worst(

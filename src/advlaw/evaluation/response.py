@@ -9,8 +9,9 @@ from torch import Tensor
 from advlaw.attacks.draws import Draws
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.attacks.settings import OneStepAttack
-from advlaw.evaluation.batches import in_batches
-from advlaw.evaluation.sweep import Arrays, Randomness, sweep_one_step
+from advlaw.core.images import Images
+from advlaw.evaluation.batches import Arrays, in_batches, joined
+from advlaw.evaluation.sweep import Randomness, sweep_one_step
 from advlaw.models.classifier import Classifier
 from advlaw.theory.response import logit_response, residuals
 from advlaw.theory.settings import Rays
@@ -21,35 +22,43 @@ RESIDUAL_DECADES = 3
 L2 = OneStepAttack(direction="l2", target="true_label", clip=False)
 
 
-def measure_logits(model: Classifier, images: Tensor) -> np.ndarray:
-    """Clean logits (N, K) of images (N, C, H, W)."""
+def measure_logits(model: Classifier, images: Images | Tensor) -> np.ndarray:
+    """Clean logits (N, K) of Images, or of (N, C, H, W) float32, as all that follow take."""
+
+    def work(batch: slice, here: Tensor) -> Arrays:
+        return {"logits": model(here).cpu().numpy()}
+
     with torch.no_grad():
-        return torch.cat(in_batches(len(images), BATCH, lambda batch: model(images[batch]), "logits")).cpu().numpy()
+        return joined(in_batches(images, BATCH, work, "logits"), len(images), first=["logits"])["logits"]
 
 
 def measure_response(
-    model: Classifier, images: Tensor, labels: Tensor, attack: OneStepAttack, eps: np.ndarray, randomness: Randomness
+    model: Classifier,
+    images: Images | Tensor,
+    labels: Tensor,
+    attack: OneStepAttack,
+    eps: np.ndarray,
+    randomness: Randomness,
 ) -> Arrays:
     """gamma (N, K), and zero_gradient, not_finite, threshold, threshold_class, recovery (N,) as in a sweep.
 
     Those on the grid eps (E,). An image whose gamma is no number is `not_finite` too.
     """
 
-    def work(batch: slice) -> Tensor:
-        here = images[batch]
+    def work(batch: slice, here: Tensor) -> Arrays:
         direction, _ = one_step_direction(model, here, labels[batch], attack, randomness.draws(batch))
-        return logit_response(model, here, direction)[1]
+        return {"gamma": logit_response(model, here, direction)[1].cpu().numpy()}
 
-    gamma = torch.cat(in_batches(len(images), BATCH, work, "response"))
+    found = joined(in_batches(images, BATCH, work, "response"), len(images), first=["gamma"])
     swept = sweep_one_step(model, images, labels, attack, eps, randomness, BATCH)
     kept = ("zero_gradient", "not_finite", "threshold", "threshold_class", "recovery")
-    found = {"gamma": gamma.cpu().numpy(), **{name: swept[name] for name in kept}}
+    found |= {name: swept[name] for name in kept}
     found["not_finite"] |= ~np.isfinite(found["gamma"]).all(axis=1)
     return found
 
 
 def follow_rays(
-    model: Classifier, images: Tensor, labels: Tensor, threshold: np.ndarray, eps: np.ndarray, rays: Rays
+    model: Classifier, images: Images | Tensor, labels: Tensor, threshold: np.ndarray, eps: np.ndarray, rays: Rays
 ) -> Arrays:
     """Logits along L2 rays, in float64 (Cubuk Fig. 3a), and how far they are from their linear response.
 
@@ -59,22 +68,23 @@ def follow_rays(
     """
     chosen = at_quantiles(threshold, rays.followed)
     points = np.concatenate([[0.0], eps])
-    gamma = images.new_zeros(0, model(images[:1]).shape[1])  # nothing flips, nothing is followed
+    one = images[:1]
+    gamma = one.new_zeros(0, model(one).shape[1])  # nothing flips, nothing is followed
     logits = gamma.expand(len(points), *gamma.shape)
     if len(chosen):
-        exact, pixels, direction = _exact_rays(model, images, labels, chosen)
+        exact, pixels, direction = _exact_rays(model, images[chosen], labels[chosen])
         with torch.no_grad():
             logits = torch.stack([exact(pixels + e * direction) for e in points.tolist()])
         gamma = logit_response(exact, pixels, direction)[1]
     lower = np.geomspace(eps[0] / 10**RESIDUAL_DECADES, eps[-1], len(eps) + 10 * RESIDUAL_DECADES)
     some = np.flatnonzero(~np.isnan(threshold))[: rays.residual]
 
-    def work(batch: slice) -> Tensor:
-        return residuals(*_exact_rays(model, images, labels, some[batch]), lower.tolist())
+    def work(batch: slice, here: Tensor) -> Tensor:
+        return residuals(*_exact_rays(model, here, labels[some[batch]]), lower.tolist())
 
-    residual = images.new_zeros(len(lower), 0)
+    residual = one.new_zeros(len(lower), 0)
     if len(some):
-        residual = torch.cat(in_batches(len(some), EXACT_BATCH, work, "residuals"), dim=1)
+        residual = torch.cat(list(in_batches(images[some], EXACT_BATCH, work, "residuals")), dim=1)
     return {
         "eps": points,
         "image": chosen,
@@ -93,11 +103,8 @@ def at_quantiles(thresholds: np.ndarray, count: int) -> np.ndarray:
     return order[np.unique(ranks[ranks < finite])]
 
 
-def _exact_rays(
-    model: Classifier, images: Tensor, labels: Tensor, chosen: np.ndarray
-) -> tuple[Classifier, Tensor, Tensor]:
-    """The net in float64, and the chosen images with their L2 directions."""
-    rows = torch.from_numpy(chosen).to(images.device)
-    exact, pixels = copy.deepcopy(model).double(), images[rows].double()
-    direction, _ = one_step_direction(exact, pixels, labels[rows], L2, Draws(0, (), range(0)))
+def _exact_rays(model: Classifier, images: Tensor, labels: Tensor) -> tuple[Classifier, Tensor, Tensor]:
+    """The net in float64, and the images with their L2 directions."""
+    exact, pixels = copy.deepcopy(model).double(), images.double()
+    direction, _ = one_step_direction(exact, pixels, labels, L2, Draws(0, (), range(0)))
     return exact, pixels, direction

@@ -14,13 +14,13 @@ from advlaw.attacks.draws import Draws
 from advlaw.attacks.norms import per_image
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.attacks.settings import OneStepAttack
-from advlaw.evaluation.batches import in_batches
+from advlaw.core.images import Images
+from advlaw.evaluation.batches import Arrays, in_batches, joined
 from advlaw.evaluation.rays import Ray
 from advlaw.evaluation.self_checks import FEW, check_clean, check_thresholds
 from advlaw.evaluation.threshold import first_crossings, margin
 from advlaw.models.classifier import Classifier
 
-Arrays = dict[str, np.ndarray]
 ONE_STEP_BATCH = 500  # the rays of a batch stay in the CPU's cache
 TOP = 5
 
@@ -44,14 +44,14 @@ def grid(eps_min: float, eps_max: float, count: int, norm: str, n_pixels: int) -
 
 def sweep_one_step(
     model: Classifier,
-    images: Tensor,
+    images: Images | Tensor,
     labels: Tensor,
     attack: OneStepAttack,
     eps: np.ndarray,
     randomness: Randomness,
     batch_size: int = ONE_STEP_BATCH,
 ) -> Arrays:
-    """images (N, C, H, W) float32 and labels (N,) on the model's device; one gradient per image, then forwards.
+    """Images, or (N, C, H, W) float32, and labels (N,) on the model's device; one gradient per image, then forwards.
 
     The common arrays: eps (E,), label (N,), prediction (E, N), clean_prediction (N,), top5 (E, N) and clean_top5
     (N,): whether the label is among the five largest logits, clean_margin (N,): h_y minus the largest other logit,
@@ -62,8 +62,8 @@ def sweep_one_step(
     """
     points = torch.cat([torch.zeros(1), torch.from_numpy(eps)]).double().to(images.device)
 
-    def work(batch: slice) -> Arrays:
-        here, wanted, draws = images[batch], labels[batch], randomness.draws(batch)
+    def work(batch: slice, here: Tensor) -> Arrays:
+        wanted, draws = labels[batch], randomness.draws(batch)
         direction, zero_gradient = one_step_direction(model, here, wanted, attack, draws)
         lost = ~is_finite(direction)
         direction = direction.masked_fill(
@@ -79,7 +79,8 @@ def sweep_one_step(
         return found
 
     with torch.no_grad():
-        return joined(eps, labels, in_batches(len(images), batch_size, work, "sweep"))
+        found = joined(in_batches(images, batch_size, work, "sweep"), len(images))
+    return {"eps": eps, "label": labels.cpu().numpy(), **found}
 
 
 def _ray_outcomes(ray: Ray, labels: Tensor, points: Tensor, zero_gradient: Tensor, lost: Tensor) -> Arrays:
@@ -141,15 +142,3 @@ def answers(
 def _narrow(values: Tensor, bound: int) -> np.ndarray:
     """Whole numbers below `bound`: int16, or int32 where that is too narrow."""
     return values.cpu().numpy().astype(np.int16 if bound <= 2**15 else np.int32)
-
-
-def joined(eps: np.ndarray, labels: Tensor, parts: list[Arrays]) -> Arrays:
-    """The arrays of all batches, one after another, with the grid and the labels."""
-    return {
-        "eps": eps,
-        "label": labels.cpu().numpy(),
-        **{
-            name: np.concatenate([part[name] for part in parts], axis=1 if name in ("prediction", "top5") else 0)
-            for name in parts[0]
-        },
-    }

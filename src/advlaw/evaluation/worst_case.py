@@ -10,8 +10,9 @@ from torch import Tensor
 
 from advlaw.attacks.draws import Draws
 from advlaw.attacks.settings import Attack, OneStepAttack
+from advlaw.core.images import Images
 from advlaw.core.progress import progress
-from advlaw.evaluation.batches import in_batches
+from advlaw.evaluation.batches import in_batches, joined
 from advlaw.evaluation.self_checks import FEW, check_clean
 from advlaw.evaluation.sweep import is_finite
 from advlaw.models.classifier import Classifier
@@ -39,9 +40,9 @@ class Method:
 
 
 def under_attacks(
-    model: Classifier, images: Tensor, labels: Tensor, methods: list[Method], eps: list[float]
+    model: Classifier, images: Images | Tensor, labels: Tensor, methods: list[Method], eps: list[float]
 ) -> dict[str, np.ndarray]:
-    """`clean` (N,), and for every method's label which images (E, N) are right, bool; images (N, C, H, W).
+    """`clean` (N,), and for every method's label which images (E, N) are right, bool; Images, or (N, C, H, W).
 
     And "not_finite " before `clean` and each label (N,): the attack ended, or the net answered, with what is no number.
     Such an image counts as right there; what is said of it is for who judges. Where another net's attack has no image
@@ -51,8 +52,8 @@ def under_attacks(
     larger ones, whose balls hold the same adversarial image, and is not attacked there again.
     """
 
-    def work(batch: slice) -> dict[str, np.ndarray]:
-        here, wanted = images[batch], labels[batch]
+    def work(batch: slice, here: Tensor) -> dict[str, np.ndarray]:
+        wanted = labels[batch]
         items = list(range(batch.start, batch.stop))
         logits = model(here)
         if batch.start == 0:
@@ -65,8 +66,7 @@ def under_attacks(
         return found
 
     with torch.no_grad():
-        parts = in_batches(len(images), BATCH, work, "worst case")
-    return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
+        return joined(in_batches(images, BATCH, work, "worst case"), len(images))
 
 
 def _right(
