@@ -86,7 +86,7 @@ def audit(settings: Audit) -> None:
     text = _yaml(params)
     state = _sha256(
         text.encode(),
-        *(part for array in (dataset.images, dataset.labels) for part in (str(array.shape).encode(), array.data)),
+        *(part for array in (dataset.images[:], dataset.labels) for part in (str(array.shape).encode(), array.data)),
         sha256(*sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")])).encode(),
     )
     with alone(folder):

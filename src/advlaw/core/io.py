@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -64,17 +64,23 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray], plain: Collection[str] = ()) -> None:
+    """An npz file, see `npz`."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        npz(file, arrays, plain)
+
+
+def npz(file: IO[bytes], arrays: Mapping[str, np.ndarray], plain: Collection[str] = ()) -> None:
     """An npz whose headers say nothing of when, where and by which Python it was written; np.savez's do.
 
     Members are compressed, but for those named in `plain`, of which `rows_on_disk` reads a part.
     """
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
+    with zipfile.ZipFile(file, "w") as members:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
             member.create_system, member.external_attr = 3, 0o600 << 16
             member.compress_type = zipfile.ZIP_STORED if name in plain else zipfile.ZIP_DEFLATED
             member.file_size = array.nbytes  # beyond 2 GiB it takes other headers
-            with file.open(member, "w") as content:
+            with members.open(member, "w") as content:
                 np.lib.format.write_array(content, array, allow_pickle=False)
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from advlaw.core.images import Images, batches
+from advlaw.core.io import Arrays
 from advlaw.core.progress import progress
 
 T = TypeVar("T")
-Arrays = dict[str, np.ndarray]
 
 
 def in_batches(images: Images | Tensor, size: int, work: Callable[[slice, Tensor], T], description: str) -> Iterator[T]:

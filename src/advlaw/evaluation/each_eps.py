@@ -10,7 +10,8 @@ from advlaw.attacks.draws import Draws
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.attacks.settings import AtEachEps, Gradient, OneStepAttack, Square
 from advlaw.core.images import Images
-from advlaw.evaluation.batches import Arrays, in_batches, joined
+from advlaw.core.io import Arrays
+from advlaw.evaluation.batches import in_batches, joined
 from advlaw.evaluation.self_checks import FEW, check_clean
 from advlaw.evaluation.sweep import Randomness, answers, in_top, is_finite
 from advlaw.evaluation.threshold import margin

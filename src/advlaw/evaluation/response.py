@@ -10,7 +10,8 @@ from advlaw.attacks.draws import Draws
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.attacks.settings import OneStepAttack
 from advlaw.core.images import Images
-from advlaw.evaluation.batches import Arrays, in_batches, joined
+from advlaw.core.io import Arrays
+from advlaw.evaluation.batches import in_batches, joined
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
 from advlaw.models.classifier import Classifier
 from advlaw.theory.response import logit_response, residuals

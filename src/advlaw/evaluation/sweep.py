@@ -15,7 +15,8 @@ from advlaw.attacks.norms import per_image
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.attacks.settings import OneStepAttack
 from advlaw.core.images import Images
-from advlaw.evaluation.batches import Arrays, in_batches, joined
+from advlaw.core.io import Arrays
+from advlaw.evaluation.batches import in_batches, joined
 from advlaw.evaluation.rays import Ray
 from advlaw.evaluation.self_checks import FEW, check_clean, check_thresholds
 from advlaw.evaluation.threshold import first_crossings, margin

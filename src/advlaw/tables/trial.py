@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from advlaw.attacks.settings import Attack
-from advlaw.core.io import read_npz
+from advlaw.core.io import Arrays, read_npz
 from advlaw.core.rng import generator
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import Outcomes, outcomes
 from advlaw.fitting.settings import Fit
 
 Row = dict[str, Any]
-Arrays = dict[str, np.ndarray]
 GAP_QUANTILES = (0.01, 0.1, 0.5, 0.9)
 ESTIMATES = {  # column -> error and estimator
     "gross": ("gross", "maximum_likelihood"),

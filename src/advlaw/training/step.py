@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from advlaw.core.images import Images
 from advlaw.training.augment import crop_and_flip
 from advlaw.training.minibatches import Minibatch
 from advlaw.training.objective import minibatch_loss, summed_loss
@@ -34,7 +35,7 @@ class EagerStep:
     """
 
     model: nn.Module
-    images: Tensor
+    images: Images | Tensor
     settings: Training
     optimizer: Optimizer
     processes: Processes = ALONE

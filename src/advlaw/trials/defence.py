@@ -39,7 +39,7 @@ def adversarial_defence(
         found: Row = {}
         for name, perturb in probes.items():
             with attacked_mode(model, "eval"):
-                images = perturb(model, probed.images, probed.labels, eps, items)
+                images = perturb(model, probed.images[:], probed.labels, eps, items)
             found[name] = accuracy(model, Examples(images, probed.labels))
         return found
 

@@ -1,12 +1,12 @@
 """What is measured of every net of a set: its outcomes under each attack, image by image, and its gradients."""
 
 import importlib
+import math
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,11 +14,12 @@ from advlaw.attacks.gradient import input_gradient
 from advlaw.attacks.settings import Attack, Grid, OneStepAttack
 from advlaw.core.code import code_sha256, sha256
 from advlaw.core.images import Images
+from advlaw.core.io import Arrays, npz
 from advlaw.core.runtime import configure
 from advlaw.data.examples import read_examples
-from advlaw.evaluation.batches import in_batches
+from advlaw.evaluation.batches import in_batches, joined
 from advlaw.evaluation.each_eps import sweep_each_eps
-from advlaw.evaluation.sweep import Arrays, Randomness, grid, sweep_one_step
+from advlaw.evaluation.sweep import Randomness, grid, sweep_one_step
 from advlaw.models.classifier import Classifier
 from advlaw.models.settings import Spec
 from advlaw.models.store import load_net
@@ -82,16 +83,16 @@ def measure(plan: AttackPlan, net: Measured) -> bytes:
         arrays = _swept(model, test.images, test.labels, key, attack, plan, net.name)
         found |= {f"{key}/{name}": values for name, values in arrays.items()}
     content = BytesIO()
-    np.savez_compressed(content, **found)
+    npz(content, found)
     return content.getvalue()
 
 
 def _swept(
-    model: Classifier, images: Images, labels: Tensor, key: str, attack: Attack, plan: AttackPlan, net: str
+    model: Classifier, images: Images | Tensor, labels: Tensor, key: str, attack: Attack, plan: AttackPlan, net: str
 ) -> Arrays:
     family, _, name = key.partition(".")
     points = plan.grid
-    eps = grid(points.eps_min, points.eps_max, points.count, attack.norm, int(np.prod(images.shape)))
+    eps = grid(points.eps_min, points.eps_max, points.count, attack.norm, math.prod(images.shape[-3:]))
     randomness = Randomness(plan.seed, ("trials", net, name))
     if isinstance(attack, OneStepAttack):
         return sweep_one_step(model, images, labels, attack, eps, randomness, BATCH)
@@ -99,15 +100,17 @@ def _swept(
     return sweep_each_eps(model, images, labels, attack, perturb, eps, randomness)
 
 
-def gradient_norms(model: Classifier, images: Images, labels: Tensor) -> Arrays:
+def gradient_norms(model: Classifier, images: Images | Tensor, labels: Tensor) -> Arrays:
     """The L1 and L2 norms (N,) of each image's input gradient of the loss, over 1 - p_y (logits per pixel), float32.
 
     The L1 norm is the rate at which FGSM closes the gap between the label's logit and the others', to first order.
     """
 
-    def norms(batch: slice) -> Tensor:
-        gradient = input_gradient(model, images[batch], labels[batch]).flatten(1)
-        return torch.stack([gradient.abs().sum(dim=1), gradient.norm(dim=1)])
+    def norms(batch: slice, here: Tensor) -> Arrays:
+        gradient = input_gradient(model, here, labels[batch]).flatten(1)
+        return {
+            "gradient_l1": gradient.abs().sum(dim=1).cpu().numpy(),
+            "gradient_l2": gradient.norm(dim=1).cpu().numpy(),
+        }
 
-    l1, l2 = torch.cat(in_batches(len(images), BATCH, norms, "gradients"), dim=1).cpu().numpy()
-    return {"gradient_l1": l1, "gradient_l2": l2}
+    return joined(in_batches(images, BATCH, norms, "gradients"), len(images))
