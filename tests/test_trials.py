@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from advlaw.data.examples import read_examples
 from ruamel.yaml import YAML
 
 from advlaw.attacks.settings import Attacks, Grid, IterativeAttack, OneStepAttack, RelativeStep
@@ -17,6 +16,7 @@ from advlaw.config.section import ParamsError, validate
 from advlaw.core.code import sha256
 from advlaw.core.io import read_csv, read_npz
 from advlaw.data.dataset import Dataset, write_dataset
+from advlaw.data.examples import read_examples
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
 from advlaw.fitting.settings import Fit
 from advlaw.models.sampling import sampled_architecture
@@ -86,13 +86,15 @@ def weights(content: bytes) -> dict[str, torch.Tensor]:
 
 
 def test_a_drawn_net_depends_on_the_seed_and_its_index_alone():
-    first = [sampled_architecture(ranges(), 0, index) for index in range(20)]
-    assert [sampled_architecture(ranges(), 0, index) for index in reversed(range(20))] == first[::-1]
-    assert sampled_architecture(ranges(), 1, 3) != first[3]
+    drawn = ranges()
+    first = [sampled_architecture(drawn, 0, index) for index in range(20)]
+    assert [sampled_architecture(drawn, 0, index) for index in reversed(range(20))] == first[::-1]
+    assert sampled_architecture(drawn, 1, 3) != first[3]
 
 
 def test_sampled_sizes_are_those_of_the_paper_and_log_uniform():
-    nets = [sampled_architecture(ranges("studies/mnist/params.yaml"), 0, index) for index in range(4000)]
+    drawn = ranges("studies/mnist/params.yaml")
+    nets = [sampled_architecture(drawn, 0, index) for index in range(4000)]
     fc, cnn = ([net for net in nets if net.arch == arch] for arch in ("fc", "cnn"))
     assert abs(len(fc) / len(nets) - 0.6) < 4 * math.sqrt(0.24 / len(nets))
     layers = Counter(len(net.widths) for net in fc)
@@ -151,7 +153,7 @@ def test_an_entry_says_what_differs_from_the_base():
         ({"epohs": 3}, r"nets.x: unknown key 'epohs'; did you mean 'epochs'"),
         ({"epochs": 0}, r"nets.x.epochs = 0: should be greater than or equal to 1"),
         ({"arch": "cnn"}, r"nets.x.channels: missing key"),
-        ({"dataset": "mnist"}, r"nets.x: dataset: leave it out here; it is that of the set"),
+        ({"dataset": "mnist"}, r"nets.x.dataset: leave it out here; it is that of the set"),
         ({"baseline": "y"}, r"nets.x.baseline = 'y': must be another net of the set: z"),
         ({"baseline": "x"}, r"nets.x.baseline = 'x': must be another net of the set: z"),
         (3, r"nets.x = 3"),

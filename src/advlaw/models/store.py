@@ -7,8 +7,10 @@ Each file holds the digest of its weights, and a net is used only if what it has
 import hashlib
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +24,7 @@ from advlaw.models.settings import Spec
 
 FOREIGN = {"own_module": "module", "own_file": "program"}  # arch -> file of advlaw.foreign; others are of this folder
 FINAL = "weights"
-DIGEST = "sha256"
+ABOUT, DIGEST = "about", "sha256"
 
 
 def build(spec: Spec) -> Classifier:
@@ -55,10 +57,34 @@ def save_model(
             np.save(file, labels)
 
 
-def packed(tensors: Mapping[str, Tensor], **metadata: str) -> bytes:
-    """A safetensors file of weights with their digest, and what else is to be known of them."""
+def packed(tensors: Mapping[str, Tensor], **about: Any) -> bytes:
+    """A safetensors file of weights with their digest and what else is to be known of them, as JSON can hold it.
+
+    All under one key: safetensors writes several in any order.
+    """
     plain = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    return save(plain, metadata={DIGEST: digest(plain), **metadata})
+    return save(plain, metadata={ABOUT: json.dumps({DIGEST: digest(plain), **about}, sort_keys=True)})
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A safetensors file to be read; ValueError where it is damaged, or holds other tensors than a net asks for."""
+    try:
+        with safe_open(path, "pt") as file:
+            yield file
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{path}: cannot be loaded: {error}; make it anew with `dvc repro --force`") from error
+
+
+def _about(file: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((file.metadata() or {}).get(ABOUT, "{}"))
+    return found
+
+
+def told_of(path: Path) -> dict[str, Any]:
+    """What `packed` wrote beside the weights; ValueError where the file is damaged."""
+    with _opened(path) as file:
+        return _about(file)
 
 
 def at_accuracy(snapshot: float | None) -> str:
@@ -97,23 +123,15 @@ def load_net(spec: Spec, path: Path, device: torch.device) -> Classifier:
     Raises ValueError where the file is damaged, or the net's weights are not those that were saved.
     """
     model = build(spec)
-    saved = fill_from(model, path).get(DIGEST)
+    with _opened(path) as file:
+        model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118, it is no dict
+        saved = _about(file).get(DIGEST)
     if digest(model.state_dict()) != saved:
         raise ValueError(
             f"self-check failed: weights loaded are the weights saved: {path}: the net has others after loading; make "
             "it anew with `dvc repro --force`, and see what its code does with a state dict"
         )
     return in_fast_layout(model.to(device)).eval().requires_grad_(False)
-
-
-def fill_from(model: nn.Module, path: Path) -> dict[str, str]:
-    """Load the weights in a safetensors file; returns the file's metadata. ValueError where it is damaged."""
-    try:
-        with safe_open(path, "pt") as file:
-            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118, it is no dict
-            return file.metadata() or {}
-    except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"{path}: cannot be loaded: {error}; make it anew with `dvc repro --force`") from error
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

@@ -10,6 +10,8 @@ from advlaw.config.section import Name, Section
 from advlaw.models.settings import Ranges, Size
 from advlaw.training.settings import Net, Training
 
+SHARED = "leave it out here; it is that of the set"
+
 
 class VariedNet(Net):
     """A net of a varied set. Its random numbers depend on the study's seed and `seed`, not on its name.
@@ -93,6 +95,11 @@ class Varied(Section):
             return values
         base, nets = _on(values, values["base"]), values.get("nets")
         if isinstance(nets, dict):
+            elsewhere = next(
+                (name for name, entry in nets.items() if isinstance(entry, dict) and "dataset" in entry), None
+            )
+            if elsewhere is not None:
+                raise ValueError(f"nets.{elsewhere}.dataset: {SHARED}")
             nets = {name: merged(base, entry) if isinstance(entry, dict) else entry for name, entry in nets.items()}
         return {**values, "base": base, "nets": nets}
 
@@ -133,7 +140,7 @@ def merged(base: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
 def _on(values: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry with the data set that all nets of a set share."""
     if "dataset" in entry:
-        raise ValueError("dataset: leave it out here; it is that of the set")
+        raise ValueError(f"dataset: {SHARED}")
     return {**entry, "dataset": values.get("dataset")}
 
 

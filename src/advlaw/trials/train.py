@@ -4,7 +4,6 @@ What a net becomes depends on its entry, its random numbers and the data, not on
 """
 
 import importlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch.utils.flop_counter import FlopCounterMode
 
 from advlaw.attacks.settings import Attacks
@@ -20,7 +18,7 @@ from advlaw.core.code import code_sha256
 from advlaw.core.images import Examples
 from advlaw.core.runtime import configure
 from advlaw.models.settings import Spec
-from advlaw.models.store import build, packed
+from advlaw.models.store import build, packed, told_of
 from advlaw.training.accuracy import Diverged
 from advlaw.training.loop import Defence
 from advlaw.training.settings import Net
@@ -73,9 +71,9 @@ def train_trial(recipe: Recipe, trial: Trial) -> bytes:
     try:
         found = trained(trial.key, trial.net, recipe.dataset, trial.numbers, device, defend=defend)
     except Diverged as error:
-        return packed({}, row=_json({"diverged": True, "why": str(error)}))
+        return packed({}, row={"diverged": True, "why": str(error)})
     about = {**row(trial.net, found, device), "diverged": False, "train_loss": found.history.rows[-1]["train_loss"]}
-    return packed(found.model.state_dict(), spec=_json(found.spec), row=_json(about), curve=_json(found.history.rows))
+    return packed(found.model.state_dict(), spec=found.spec, row=about, curve=found.history.rows)
 
 
 def _defend(net: Net, attacks: Attacks) -> Callable[[Examples], Defence]:
@@ -85,15 +83,10 @@ def _defend(net: Net, attacks: Attacks) -> Callable[[Examples], Defence]:
     return partial(make, net.adversarial, attack, net.training.batch_size)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
-
-
 def result(path: Path) -> Row:
     """The row of a trained net's file."""
-    with safe_open(path, "pt") as file:
-        found: Row = json.loads(file.metadata()["row"])
-        return found
+    found: Row = told_of(path)["row"]
+    return found
 
 
 def n_parameters(spec: Spec) -> int:
