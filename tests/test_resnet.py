@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from advlaw.models import resnet
 from advlaw.models.store import build, in_fast_layout
 
 SHAPE, CLASSES = (3, 32, 32), 10
@@ -128,3 +129,15 @@ def test_a_depth_without_whole_stages_is_refused(sizes):
     width = {"width": 2} if sizes["arch"] == "wide_resnet" else {}
     with pytest.raises(ValueError, match=rf"depth = {sizes['depth']}: must be 6n \+ [24], as"):
         build({"image_shape": SHAPE, "n_classes": CLASSES, **sizes, **width})
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_of_a_shortcut_has_the_layout_of_the_features(layout):
+    features = torch.randn(2, 16, 8, 8).contiguous(memory_format=layout).requires_grad_(True)
+    shortcut = resnet._Block(16, 32, 2)._shortcut(features)
+    assert torch.equal(shortcut[:, 8:24], features[:, :, ::2, ::2])
+    (gradient,) = torch.autograd.grad(shortcut.square().sum(), features)
+    assert gradient.stride() == features.stride()
+    expected = torch.zeros(2, 16, 8, 8)
+    expected[:, :, ::2, ::2] = 2 * features.detach()[:, :, ::2, ::2]
+    assert torch.equal(gradient, expected)

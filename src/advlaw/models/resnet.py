@@ -60,7 +60,10 @@ class _Block(nn.Module):
         """Option A; half of the new channels lie before the old ones, half behind them."""
         if self.n_new == 0:
             return features
-        kept = features[:, :, :: self.stride, :: self.stride]
+        if features.stride(1) == 1:  # channels-last: a gradient in another layout makes all behind it slow
+            kept = features.permute(0, 2, 3, 1)[:, :: self.stride, :: self.stride].permute(0, 3, 1, 2)
+        else:
+            kept = features[:, :, :: self.stride, :: self.stride]
         return pad(kept, (0, 0, 0, 0, self.n_new // 2, self.n_new // 2))
 
 

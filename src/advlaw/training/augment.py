@@ -14,12 +14,14 @@ def drawn_crops(rng: np.random.Generator, n_images: int) -> Tensor:
 
 def crop_and_flip(images: Tensor, crops: Tensor) -> Tensor:
     """Each image (B, C, H, W) shifted by up to 4 pixels into black, and mirrored or not, as `crops` (B, 3) say."""
-    n_images, _, height, width = images.shape
+    n_images, n_channels, height, width = images.shape
     device = images.device
-    padded = torch.nn.functional.pad(images, (PADDING,) * 4)
     top, left, is_mirrored = crops.T[:, :, None]
     across = torch.arange(width, device=device).expand(n_images, width)
-    rows = top + torch.arange(height, device=device)
     columns = left + torch.where(is_mirrored.bool(), width - 1 - across, across)
-    which = torch.arange(n_images, device=device)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    rows = top + torch.arange(height, device=device)
+    rows = rows + (height + 2 * PADDING) * torch.arange(n_images, device=device)[:, None]  # of all images in one
+    which = rows[:, :, None] * (width + 2 * PADDING) + columns[:, None, :]
+    padded = torch.nn.functional.pad(images.permute(0, 2, 3, 1), (0, 0, *(PADDING,) * 4))
+    pixels = padded.reshape(-1, n_channels).index_select(0, which.flatten())  # twice as fast as padded[...]
+    return pixels.view(n_images, height, width, n_channels).permute(0, 3, 1, 2)
