@@ -22,7 +22,7 @@ from advlaw.data.examples import read_examples
 from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.response import follow_rays, measure_logits, measure_response
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
-from advlaw.evaluation.worst_case import Method, stressed
+from advlaw.evaluation.worst_case import Method, under_attacks
 from advlaw.models.store import FINAL, build, save_model
 from advlaw.theory.settings import Rays
 
@@ -205,7 +205,7 @@ def test_responses_and_strong_attacks_on_images_are_those_on_the_tensor_bit_for_
         assert measure_logits(net, images).tobytes() == measure_logits(net, pixels).tobytes()
         same(measure_response(net, images, labels, one_step("l2"), eps, RANDOM), wanted)
         same(*(follow_rays(net, those, labels, wanted["threshold"], eps, rays) for those in (images, pixels)))
-        same(*(stressed(net, those, labels, methods, [1.0, 8.0]) for those in (images, pixels)))
+        same(*(under_attacks(net, those, labels, methods, [1.0, 8.0]) for those in (images, pixels)))
 
 
 def kept_in_two_ways(pixels: torch.Tensor) -> list[Images]:

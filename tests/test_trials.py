@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from advlaw.data.examples import read_examples
 from ruamel.yaml import YAML
 
 from advlaw.attacks.settings import Attacks, Grid, IterativeAttack, OneStepAttack, RelativeStep
@@ -17,6 +16,7 @@ from advlaw.config.section import ParamsError, validate
 from advlaw.core.code import sha256
 from advlaw.core.io import read_csv, read_npz
 from advlaw.data.dataset import Dataset, write_dataset
+from advlaw.data.examples import read_examples
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
 from advlaw.fitting.settings import Fit
 from advlaw.models.sampling import sampled_architecture
