@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import torch
-from advlaw.core.images import Examples
 from torch import multiprocessing
 
 from advlaw.attacks.settings import IterativeAttack, OneStepAttack, RelativeStep
+from advlaw.core.images import Examples
 from advlaw.core.rng import Numbers
 from advlaw.data.clusters import clusters
 from advlaw.models.store import build, in_fast_layout

@@ -10,9 +10,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from advlaw.core.images import Examples
 from conftest import CLASSES, SHAPE, SIZES, make_images, make_net
 
+from advlaw.core.images import Examples
 from advlaw.core.rng import Numbers
 from advlaw.data.clusters import clusters
 from advlaw.models.store import FINAL, at_accuracy, at_epoch, build, fitted_labels, load_model, save_model
