@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from advlaw.core.images import Examples
 from nets import N_CLASSES, SHAPE, images_and_labels, trained_once, untrained
 from rounds import Line, Setting, compare
 from torch import nn
@@ -18,6 +17,7 @@ from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
 from advlaw.config.section import read_section
+from advlaw.core.images import Examples, Images
 from advlaw.models.store import in_fast_layout
 from advlaw.training.schedule import learning_rate
 from advlaw.trials.sets import Trial, trials
@@ -93,13 +93,15 @@ def lines(setting: Setting) -> Iterator[Line]:
     for name, (kinds, count, n_images) in GROUPS.items():
         images, labels = images_and_labels()
         sampled = nets(kinds, count)
-        held = Examples(images[:n_images].to(setting.device), labels[:n_images].to(setting.device))
+        pixels = images[:n_images].to(torch.uint8)
+        held = Examples(Images(pixels.numpy(), setting.device), labels[:n_images].to(setting.device))
+        floats = Examples(images[:n_images].to(setting.device), held.labels)
         peers: dict[str, Callable] = {"torchvision DataLoader": with_loader, "in-memory Adam": in_memory}
         own = partial(train_all, ours, sampled, held)
         expected = torch.tensor(own())
         for job in peers.values():
-            found = torch.tensor(train_all(partial(job, same_dropout=True), sampled, held))
+            found = torch.tensor(train_all(partial(job, same_dropout=True), sampled, floats))
             torch.testing.assert_close(found, expected, rtol=1e-2, atol=0)
-        jobs = {what: partial(train_all, job, sampled, held) for what, job in peers.items()}
+        jobs = {what: partial(train_all, job, sampled, floats) for what, job in peers.items()}
         work = f"{len(sampled)} nets, {n_images:,} images"
         yield from compare("training a population, 1 thread", name, work, own, jobs, setting)

@@ -11,6 +11,8 @@ pytestmark = pytest.mark.slow
 SWEEPS = {"sweep@linear", "sweep@fc", "sweep@fc_pgd"}
 TOLD = {"figures", "claims", "report"}  # from the compact tables
 REST = {"fit"} | TOLD
+MEASURED = {"trials_measure@sampled", "trials_measure@varied"}  # all depend on the grid, used or not
+TABLES = {"trials_tables@sampled", "trials_tables@varied"}
 WORST_CASE = {"worst_case@fc", "worst_case@fc_robust"}
 
 
@@ -22,7 +24,7 @@ def test_nothing_reruns_when_nothing_changed_and_the_tree_is_clean(repository):
 
 def test_eps_max_reruns_no_training_and_changes_one_line(repository):
     output = repository.dvc("exp", "run", "-S", "attack.eps_max=32")
-    assert ran(output) == SWEEPS | REST | {"population_sweep"}
+    assert ran(output) == SWEEPS | REST | MEASURED | {"trials_tables@sampled"}
     changed = [line for line in repository.git("diff", "HEAD", "--", "params.yaml").splitlines() if line[:1] in "+-"]
     assert [line for line in changed if not line.startswith(("+++", "---"))] == ["-  eps_max: 16.0", "+  eps_max: 32"]
     assert "# kept by -S" in repository.text("params.yaml")
@@ -35,7 +37,7 @@ def test_pgd_steps_rerun_what_pgd_is_used_for_alone(repository):
     repository.change("steps: 2", "steps: 3")  # of the PGD that is trained on
     found = ran(repository.dvc("repro"))
     assert {"train_robust@fc_robust", "sweep@fc_pgd"} <= found
-    assert not found & {"train@linear", "train@fc", "population_train", "sweep@linear", "sweep@fc"}
+    assert not found & {"train@linear", "train@fc", "trials_train@sampled", "sweep@linear", "sweep@fc"}
 
 
 def test_editing_pgd_reruns_robust_trainings_and_iterative_sweeps_and_no_plain_training(repository):
@@ -110,12 +112,14 @@ def test_an_empty_section_switches_its_stages_off(repository):
     text = repository.text("params.yaml")
     start, end = text.index("  nets:\n"), text.index("theory:\n")
     (repository.folder / "params.yaml").write_text(text[:start] + "  nets: {}\n" + text[end:], encoding="utf-8")
-    assert ran(repository.dvc("repro")) == REST | {"theory", "worst_case_tables", "population_sweep"}  # all read `fit`
+    assert ran(repository.dvc("repro")) == REST | {"theory", "worst_case_tables"} | TABLES  # all read `fit`
     assert repository.text("plots/small/error_curves.csv").count("\n") == 1
     assert not (repository.folder / "plots" / "small" / "theory" / "curves.csv").exists()
-    repository.change("nets: 3", "nets: 0")
-    assert ran(repository.dvc("repro")) - {"claims"} == {"population_train", "population_sweep", "figures", "report"}
-    assert repository.text("plots/small/population/nets.csv").count("\n") == 1
+    text = repository.text("params.yaml")
+    start, end = text.index("trials:\n"), text.index("worst_case:\n")
+    (repository.folder / "params.yaml").write_text(text[:start] + "trials: {}\n" + text[end:], encoding="utf-8")
+    assert ran(repository.dvc("repro")) == TOLD
+    assert repository.text("plots/small/trials/sets.csv").count("\n") == 1
     repository.dvc("plots", "show")
 
 

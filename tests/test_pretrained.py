@@ -37,7 +37,9 @@ def study(tmp_path, monkeypatch):
         "threads": 2,
         "device": "cpu",
         "portable": True,
-        "pretrained_models": {"net": settings.model_dump()},
+        "pretrained_models": {
+            "net": {**settings.architecture.model_dump(), **settings.model_dump(exclude={"architecture"})}
+        },
     }
     write_json(tmp_path / "params.yaml", values)  # JSON is YAML
     monkeypatch.chdir(tmp_path)
