@@ -109,6 +109,10 @@ def test_an_entry_says_what_differs_from_the_base():
         ({"epochs": 0}, r"nets.x.epochs = 0: should be greater than or equal to 1"),
         ({"arch": "cnn"}, r"nets.x.channels: missing key"),
         ({"dataset": "mnist"}, r"nets.x.dataset: leave it out here; it is that of the set"),
+        (
+            {"snapshot_epochs": [1]},
+            r"nets.x: snapshot_epochs = \[1\]: nets of a set keep none; put the net under models",
+        ),
         ({"baseline": "y"}, r"nets.x.baseline = 'y': must be another net of the set: z"),
         ({"baseline": "x"}, r"nets.x.baseline = 'x': must be another net of the set: z"),
         (3, r"nets.x = 3"),

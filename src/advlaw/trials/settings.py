@@ -13,6 +13,13 @@ from advlaw.training.settings import Net, Training
 SHARED = "leave it out here; it is that of the set"
 
 
+def _keeps_its_end_alone(training: Training) -> None:
+    """Of a net of a set one file is kept, with its final weights."""
+    for key in ("snapshots", "snapshot_epochs"):
+        if getattr(training, key):
+            raise ValueError(f"{key} = {getattr(training, key)}: nets of a set keep none; put the net under models")
+
+
 class VariedNet(Net):
     """A net of a varied set. Its random numbers depend on the study's seed and `seed`, not on its name.
 
@@ -21,6 +28,11 @@ class VariedNet(Net):
 
     seed: Annotated[int, Field(ge=0)] = 0
     baseline: Name | None = None
+
+    @model_validator(mode="after")
+    def _keeps_no_snapshots(self) -> "VariedNet":
+        _keeps_its_end_alone(self.training)
+        return self
 
 
 class Workers(Section):
@@ -70,6 +82,11 @@ class Drawn(Section):
         if not isinstance(values, dict) or not isinstance(values.get("training"), dict):
             return values
         return {**values, "training": _on(values, values["training"])}
+
+    @model_validator(mode="after")
+    def _keeps_no_snapshots(self) -> "Drawn":
+        _keeps_its_end_alone(self.training)
+        return self
 
 
 class Varied(Section):
