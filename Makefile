@@ -60,7 +60,7 @@ bench: .venv/bench.stamp          ## our code against other libraries, into benc
 	OMP_WAIT_POLICY=PASSIVE python benchmarks/costs.py
 	python stages/readme.py
 
-clean-cache:                      ## half-done trainings, and the nets of populations one by one; finished results stay
+clean-cache:                      ## half-done trainings, and the kept nets and outcomes of sets; finished results stay
 	rm -rf .ckpt
 
 lock: .venv/uv.stamp              ## refresh the pinned requirements

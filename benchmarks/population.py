@@ -20,7 +20,8 @@ from advlaw.config.section import read_section
 from advlaw.core.images import Examples, Images
 from advlaw.models.store import in_fast_layout
 from advlaw.training.schedule import learning_rate
-from advlaw.trials.sets import Trial, trials
+from advlaw.trials.net import Trial
+from advlaw.trials.sets import trials
 from advlaw.trials.settings import TrialSet
 
 GROUPS = {  # which kinds, how many nets, how many images

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from advlaw.config.section import read_section
 from advlaw.core.command import run, stage_arguments
-from advlaw.core.io import read_csv
+from advlaw.core.io import read_csv, read_tables
 from advlaw.figures.defences import draw_defences
 from advlaw.figures.error_curves import draw_figures
 from advlaw.figures.gap_densities import draw_gap_densities
@@ -44,10 +44,10 @@ def main() -> None:
         drawn += draw_label_blind(theory.get("ties", []), theory.get("label_blind_curves", []), target)
     controls = read_csv(folder / "worst_case" / "accuracy.csv")
     drawn += draw_defences(points, controls, read_csv(folder / "models.csv"), target)
-    for path in sorted(folder.glob("trials/*/exponents.csv")):  # of the sets drawn at random
-        nets, curves = (read_csv(path.with_stem(name)) for name in ("nets", "curves"))
-        suffix = f"_{path.parent.name}" if "figure_10" in drawn else ""
-        drawn += draw_population(nets, curves, read_csv(path), target, suffix)
+    sets = read_tables(folder, "trials")
+    for name in (row["set"] for row in sets["trials/sets"] if row["kind"] == "drawn"):
+        nets, curves, exponents = (sets[f"trials/{name}/{table}"] for table in ("nets", "curves", "exponents"))
+        drawn += draw_population(nets, curves, exponents, target, f"_{name}" if "figure_10" in drawn else "")
     print(f"{target}: {', '.join(drawn) or 'no curves to draw'}")
 
 

@@ -1,7 +1,7 @@
 """Copy the studies' tables into README.md and docs/ (not a DVC stage: `make readme`, after a repro).
 
     python stages/readme.py
-reads   plots/<study>/*.csv and {theory,order_statistics,population,worst_case}/*.csv of every study that was run
+reads   plots/<study>/*.csv and {theory,order_statistics,trials,worst_case}/*.csv of every study that was run
         plots/summary/claims.csv  ·  benchmarks/results.json
 writes  README.md and docs/*.md, between their markers
 """
@@ -11,12 +11,12 @@ from pathlib import Path
 
 from advlaw.config.section import read_section
 from advlaw.core.command import run
-from advlaw.core.io import Row, read_csv, write_text
+from advlaw.core.io import Row, read_csv, read_tables, write_text
 from advlaw.report.benchmarks import benchmarks_table
 from advlaw.report.claims_tables import claims_table, counts_table, least_squares_line
 from advlaw.report.markdown import filled, replace_block
 
-FOLDERS = (".", "theory", "order_statistics", "trials", "trials/*", "worst_case")
+FOLDERS = (".", "theory", "order_statistics", "trials", "worst_case")
 
 
 def study_tables() -> dict[str, tuple[str, dict[str, list[Row]] | None]]:
@@ -25,10 +25,8 @@ def study_tables() -> dict[str, tuple[str, dict[str, list[Row]] | None]]:
     for params in (Path("params.yaml"), *sorted(Path("studies").glob("*/params.yaml"))):
         name = read_section(params, "study", str)
         command = "make repro" if params == Path("params.yaml") else f"make study STUDY={params.parent.name}"
-        plots = Path("plots") / name
-        files = [file for folder in FOLDERS for file in sorted(plots.glob(f"{folder}/*.csv"))]
-        tables = {file.relative_to(plots).with_suffix("").as_posix(): read_csv(file) for file in files}
-        studies[name] = command, tables or None
+        tables = read_tables(Path("plots") / name, *FOLDERS)
+        studies[name] = command, tables if "exponents" in tables else None
     return studies
 
 

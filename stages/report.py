@@ -3,7 +3,7 @@
     python stages/report.py --params params.yaml        # one study
     python stages/report.py --summary                   # every study that was run
 reads   plots/<study>/:  {claims,claim_parts,exponents,logit_gaps,models}.csv  ·  figures/*.svg
-        ·  {theory,order_statistics,population,provenance,worst_case,figures}/*.csv
+        ·  {theory,order_statistics,trials,provenance,worst_case,figures}/*.csv
         datasets/params.yaml  ·  requirements.txt  ·  benchmarks/results.json
         with --summary plots/summary/claims.csv and the params file of every study
 writes  plots/<study>/report.html, or plots/summary/report.html
@@ -15,12 +15,12 @@ from pathlib import Path
 
 from advlaw.config.section import read_yaml
 from advlaw.core.command import run
-from advlaw.core.io import read_csv, read_text, write_text
+from advlaw.core.io import read_csv, read_tables, read_text, write_text
 from advlaw.report.html import Setting, StudyPage, study_report, summary_report
 from advlaw.report.html_versions import pinned_versions
 
 TABLES = ("claims", "claim_parts", "exponents", "logit_gaps", "models")
-FOLDERS = ("theory", "order_statistics", "trials", "trials/*", "provenance", "worst_case", "figures")
+FOLDERS = ("theory", "order_statistics", "trials", "provenance", "worst_case", "figures")
 PACKAGES = ("torch", "numpy", "scipy", "dvc")
 
 
@@ -28,9 +28,7 @@ def read_study(params: Path) -> StudyPage:
     """A study's committed tables and figures; raises FileNotFoundError where one of `TABLES` is missing."""
     values = read_yaml(params)
     plots = Path("plots") / values["study"]
-    files = [file for folder in FOLDERS for file in sorted(plots.glob(f"{folder}/*.csv"))]
-    files += [plots / f"{name}.csv" for name in TABLES]
-    tables = {file.relative_to(plots).with_suffix("").as_posix(): read_csv(file) for file in files}
+    tables = read_tables(plots, *FOLDERS) | {name: read_csv(plots / f"{name}.csv") for name in TABLES}
     figures = {file.stem: file.read_text(encoding="utf-8") for file in sorted((plots / "figures").glob("*.svg"))}
     return StudyPage(values["study"], values, read_text(params), tables, figures)
 

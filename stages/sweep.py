@@ -7,22 +7,20 @@ writes  data/<study>/sweeps/SWEEP/<attack>.npz, on snapshots from training <atta
         ·  one-step: threshold, threshold_class, recovery, reflips (N,)  ·  others: bracket (N, 2)
 """
 
-import importlib
 import itertools
-import math
 from pathlib import Path
 
 import numpy as np
 
-from advlaw.attacks.settings import KINDS, Grid, OneStepAttack
+from advlaw.attacks.settings import KINDS, Grid
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
 from advlaw.data.examples import read_examples
-from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.settings import Sweep, curve_name
-from advlaw.evaluation.sweep import Randomness, grid, sweep_one_step
+from advlaw.evaluation.sweep import Randomness
+from advlaw.evaluation.swept import swept
 from advlaw.models.store import at_accuracy, fitted_labels, has_state, load_model
 
 
@@ -38,22 +36,16 @@ def main() -> None:
     model_folder = Path("models") / study / sweep.model
     shuffled = fitted_labels(model_folder) if sweep.split == "train" else None
     examples = read_examples(Path("data/datasets") / f"{sweep.dataset}.npz", sweep.split, device, shuffled)
-    images, labels = examples.images, examples.labels
 
     states = [state for state in sweep.states() if has_state(model_folder, at_accuracy(state))]
     for state, name in itertools.product(states, sweep.attacks):
         model = load_model(model_folder, device, at_accuracy(state))
         attack = read_section(params, f"attacks.{sweep.family}.{name}", KINDS[sweep.family])
-        points = grid(eps.eps_min, eps.eps_max, eps.count, attack.norm, math.prod(images.shape))
         randomness = Randomness(seed, ("sweep", arguments.sweep, name))
-        if isinstance(attack, OneStepAttack):
-            arrays = sweep_one_step(model, images, labels, attack, points, randomness)
-        else:
-            perturb = importlib.import_module(f"advlaw.attacks.{sweep.family}").perturbed
-            arrays = sweep_each_eps(model, images, labels, attack, perturb, points, randomness)
+        arrays = swept(model, examples.images, examples.labels, sweep.family, attack, eps, randomness)
         curve = curve_name(name, state)
         write_npz(Path("data") / study / "sweeps" / arguments.sweep / f"{curve}.npz", arrays)
-        print(f"{arguments.sweep} {curve}: {_said(arrays)} at eps {points[-1]:g}", flush=True)
+        print(f"{arguments.sweep} {curve}: {_said(arrays)} at eps {arrays['eps'][-1]:g}", flush=True)
 
 
 def _said(arrays: dict[str, np.ndarray]) -> str:

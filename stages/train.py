@@ -6,7 +6,8 @@ writes  models/<study>/MODEL/:  spec.json  ·  weights.safetensors  ·  row.json
         ·  labels.npy where labels were shuffled  ·  snapshots/<accuracy>.safetensors
         ·  epochs/<number>.safetensors
         plots/<study>/training/MODEL.csv: the training curve
-Several processes share the minibatches of each step: torchrun --nproc_per_node 2 stages/train.py MODEL
+Several processes share the minibatches of each step:
+    PYTHONPATH=src torchrun --nproc_per_node 2 stages/train.py MODEL --params params.yaml
 """
 
 from advlaw.config.section import read_section, read_sections

@@ -4,7 +4,8 @@
 reads   data/datasets/<dataset>.npz
 writes  models/<study>/MODEL/ and plots/<study>/training/MODEL.csv, as stages/train.py does; the curve also has the
         accuracy under the attack that is trained on and under PGD, on validation images after every epoch
-Several processes share the minibatches of each step: torchrun --nproc_per_node 2 stages/train_robust.py MODEL
+Several processes share the minibatches of each step:
+    PYTHONPATH=src torchrun --nproc_per_node 2 stages/train_robust.py MODEL --params params.yaml
 """
 
 from functools import partial

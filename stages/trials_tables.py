@@ -11,6 +11,9 @@ import json
 import math
 from pathlib import Path
 
+import numpy
+import scipy
+
 from advlaw.attacks.settings import Attacks
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.code import code_sha256, sha256
@@ -19,8 +22,9 @@ from advlaw.fitting.settings import Fit
 from advlaw.papers.ranges import POPULATION_RANGES
 from advlaw.tables.trial import Estimates, unmeasured
 from advlaw.tables.trials import write_differences, write_exponents, write_tables
+from advlaw.trials.kept import kept_path
 from advlaw.trials.settings import Drawn, TrialSet, Workers
-from advlaw.trials.workers import Pool, kept_path
+from advlaw.trials.workers import Pool
 
 
 def main() -> None:
@@ -36,7 +40,11 @@ def main() -> None:
     how = {key: attacks.by_key(key) for key in settings.measure.attacks}
     n_pixels = math.prod(nets[0]["spec"]["image_shape"]) if nets else 0
     estimates = Estimates(how, n_pixels, tuple(settings.measure.reference_eps), fit, seed)
-    common = {**estimates.as_json(), "code": code_sha256("advlaw.tables.trial")}
+    common = {
+        **estimates.as_json(),
+        "code": code_sha256("advlaw.tables.trial"),
+        "versions": [numpy.__version__, scipy.__version__],
+    }
     paths = {
         net: kept_path("estimates", {**common, "net": net, "outcomes": sha256(file)}) for net, file in outcomes.items()
     }

@@ -12,7 +12,7 @@ from repository import committed_files
 from test_fitting import planted
 
 from advlaw.claims.verdict import verdict
-from advlaw.core.io import read_csv, write_csv, write_json, write_text
+from advlaw.core.io import read_csv, read_tables, write_csv, write_json, write_text
 from advlaw.evaluation.settings import Sweep
 from advlaw.figures.error_curves import draw_figures, exponent_text
 from advlaw.figures.gaps import draw_gaps
@@ -25,6 +25,7 @@ from advlaw.papers.ranges import PAPER_RANGES
 from advlaw.report.benchmarks import benchmarks_table
 from advlaw.report.claims_tables import claims_table, least_squares_line
 from advlaw.report.markdown import BLOCKS, filled, replace_block, shuffled_table, studies_table
+from advlaw.report.trials_tables import differences_table
 from advlaw.tables.curves import CurveTables, SweptCurve
 
 ROOT = Path(__file__).parents[1]
@@ -261,3 +262,19 @@ def test_verdicts_by_least_squares_and_of_other_studies_are_told():
     line = least_squares_line(claims)
     assert line.endswith(": C01 holds instead of fails; the same verdict for C02.")
     assert least_squares_line([]) == ""
+
+
+def test_sets_are_told_apart_and_a_removed_one_is_not_told(tmp_path):
+    row = {"net": "a", "baseline": "b", "attack": "pgd", "grid_eps": 8, "difference": 0.1, "difference_low": 0.05}
+    for name in ("one", "two", "removed"):
+        rows = [{**row, "difference_high": 0.2 if name == "one" else 0.3}]
+        write_csv(tmp_path / "trials" / name / "differences.csv", list(rows[0]), rows)
+    sets = [{"set": name, "kind": "varied"} for name in ("two", "one")]
+    write_csv(tmp_path / "trials" / "sets.csv", ("set", "kind"), sets)
+    tables = read_tables(tmp_path, "trials")
+    assert set(tables) == {"trials/sets", "trials/one/differences", "trials/two/differences"}
+    lines = differences_table(tables).splitlines()
+    assert lines[2:] == [
+        "| two | a | b | `pgd` | +10.0 [+5.0, +30.0] |",
+        "| one | a | b | `pgd` | +10.0 [+5.0, +20.0] |",
+    ]

@@ -100,6 +100,7 @@ def stages(file: Path) -> dict[str, dict]:
 OWN = {f"src/advlaw/foreign/{name}.py" for name in ("module", "program", "wrapped")}  # a person's own models
 BY_NAME = {  # what a stage imports by name, as its entry says
     **{name: {"src/advlaw/models/${item.arch}.py"} for name in ("train", "train_robust")},
+    "trials_train": {"src/advlaw/trials/defence.py"},
     "pretrained": OWN,
     "sweep": {"src/advlaw/attacks/${item.family}.py", *OWN},
     "worst_case": {*(f"src/advlaw/attacks/{family}.py" for family in ("one_step", "iterative", "apgd", "query")), *OWN},

@@ -1,7 +1,7 @@
 """Sets of nets: drawn and varied, trained and measured net by net, kept results, backends, tables."""
 
 import json
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from advlaw.attacks.settings import Attacks, Grid, IterativeAttack, OneStepAttack, RelativeStep
 from advlaw.config.section import ParamsError, validate
 from advlaw.core.code import sha256
-from advlaw.core.io import read_csv, read_npz
+from advlaw.core.io import read_csv, read_npz, write_npz
 from advlaw.data.dataset import Dataset, write_dataset
 from advlaw.data.examples import read_examples
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
@@ -22,10 +22,10 @@ from advlaw.tables.trials import write_differences, write_tables
 from advlaw.trials import measure as measuring
 from advlaw.trials import train as training
 from advlaw.trials.measure import AttackPlan, Measured, gradient_norms, measure
-from advlaw.trials.sets import Trial, about, trials
-from advlaw.trials.settings import TrialSet, Workers
+from advlaw.trials.net import Trial
+from advlaw.trials.sets import about, trials
+from advlaw.trials.settings import TrialSet
 from advlaw.trials.train import Recipe, result, train_trial
-from advlaw.trials.workers import Pool, kept_path
 
 ROOT = Path(__file__).parents[1]
 SHAPE = {"image_shape": [1, 8, 8], "n_classes": 10}
@@ -123,6 +123,17 @@ def test_a_mistake_in_an_entry_is_named(entry, message):
         varied({"x": entry, "z": {}})
 
 
+def test_a_mistake_in_the_base_is_said_once():
+    with pytest.raises(ParamsError) as caught:
+        varied({"x": {}, "z": {}}, epochs=-3)
+    assert str(caught.value) == "params.yaml: trials.set.base.epochs = -3: should be greater than or equal to 1"
+
+
+def test_parts_that_the_base_lacks_differ_in_what_is_said_of_them():
+    found = varied({"x": {"adversarial": {**ADVERSARIAL, "delay": 0.5}}}, adversarial=None)
+    assert found.differences("x").keys() == {f"adversarial.{key}" for key in (*ADVERSARIAL, "delay")}
+
+
 def test_nets_of_a_varied_set_share_their_random_numbers_but_for_their_seed(recipe):
     """So that they differ in what their entries say; a net's name decides nothing."""
     nets = {net.name: net for net in trials("x", varied({"a": {}, "b": {}, "c": {"seed": 1}}), seed=0)}
@@ -157,16 +168,32 @@ def test_a_net_that_diverges_has_a_row_that_says_so(recipe, tmp_path):
     assert "trials.set.nets.net" in found["why"]
 
 
-def test_a_net_s_key_changes_with_what_decides_it_and_with_nothing_else(recipe):
-    first = training.path_of(trial(), recipe)
-    assert training.path_of(trial({"baseline": None}), recipe) == first
-    for other in ({"seed": 1}, {"epochs": 4}, {"adversarial": {"images": 8}}, {"adversarial": None}):
-        assert training.path_of(trial(other), recipe) != first
-    harder = ATTACKS.model_copy(update={"one_step": {"step_ll": OneStepAttack(**STEP_LL, gradient="naive")}})
-    changed = Recipe(recipe.dataset, recipe.data, harder, "cpu", portable=True)
-    assert training.path_of(trial(), changed) != first
+HARDER = ATTACKS.model_copy(update={"one_step": {"step_ll": OneStepAttack(**STEP_LL, gradient="naive")}})
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{"seed": 1}, {"epochs": 4}, {"adversarial": {"images": 8}}, {"adversarial": None}, {"widths": [31]}],
+)
+def test_a_net_s_key_changes_with_its_entry(recipe, entry):
+    assert training.path_of(trial(entry), recipe) != training.path_of(trial(), recipe)
+
+
+@pytest.mark.parametrize("change", [{"data": "other"}, {"attacks": HARDER}, {"device": "cuda"}, {"portable": False}])
+def test_a_net_s_key_changes_with_what_its_set_shares(recipe, change):
+    assert training.path_of(trial(), replace(recipe, **change)) != training.path_of(trial(), recipe)
+
+
+def test_a_net_s_key_changes_with_nothing_else(recipe, monkeypatch):
+    nets = trials("trials.set", varied({"a": {"baseline": "b"}, "b": {}}), seed=0)
+    assert len({training.path_of(net, recipe) for net in nets}) == 1  # a name, a baseline
     plain = trial({"adversarial": None})
-    assert training.path_of(plain, changed) == training.path_of(plain, recipe)
+    assert training.path_of(plain, replace(recipe, attacks=HARDER)) == training.path_of(plain, recipe)
+    first = training.path_of(plain, recipe), training.path_of(trial(), recipe)
+    known = training.code_sha256
+    monkeypatch.setattr(training, "code_sha256", lambda *names: known(*names) + "x" * (training.DEFENCE in names))
+    assert training.path_of(plain, recipe) == first[0]
+    assert training.path_of(trial(), recipe) != first[1]  # an attack's code is that of adversarial nets alone
 
 
 @pytest.fixture(scope="module")
@@ -219,17 +246,27 @@ def test_what_is_measured_of_a_net_is_what_a_sweep_of_it_gives(plan, plain, tmp_
     assert iterative["row"]["error_at_16"] == (brackets[:, 1] <= reached * (1 + 1e-9)).mean()
 
 
-def test_outcomes_have_a_key_of_all_that_decides_them(plan, plain):
+def test_outcomes_have_a_key_of_all_that_decides_them_and_of_no_name(plan, plain, tmp_path):
     first = measuring.path_of(plain, plan)
-    assert measuring.path_of(plain, plan) == first
-    fewer = AttackPlan(**{**vars(plan), "images": 100})
-    assert measuring.path_of(plain, fewer) != first
-    assert measuring.path_of(Measured("other", plain.spec, plain.path), plan) != first
+    others = [
+        {"images": 100},
+        {"seed": 1},
+        {"data": "other"},
+        {"portable": False},
+        {"grid": Grid(eps_min=0.5, eps_max=64.0, count=13)},
+        {"attacks": {"one_step.l2": plan.attacks["one_step.l2"]}},
+    ]
+    assert first not in {measuring.path_of(plain, replace(plan, **change)) for change in others}
+    again = tmp_path / "again"
+    again.write_bytes(plain.path.read_bytes())
+    assert measuring.path_of(Measured("other", plain.spec, again), plan) == first
+    again.write_bytes(b"other weights")
+    assert measuring.path_of(Measured("net", plain.spec, again), plan) != first
 
 
 def test_only_the_first_images_are_measured_where_so_many_are_asked_for(plan, plain, tmp_path):
     path = tmp_path / "outcomes.npz"
-    path.write_bytes(measure(AttackPlan(**{**vars(plan), "images": 50}), plain))
+    path.write_bytes(measure(replace(plan, images=50), plain))
     assert read_npz(path)["one_step.l2/label"].shape == (50,)
 
 
@@ -252,6 +289,17 @@ def test_a_diverged_net_has_rows_that_say_no_more_than_that(plan, tmp_path):
     assert [(row["net"], row["diverged"], row["test_accuracy"]) for row in written] == [("a", "true", "")] * 2
 
 
+def test_a_net_of_which_no_image_is_judged_has_rows_that_say_so(plan, plain, tmp_path):
+    path = tmp_path / "outcomes.npz"
+    path.write_bytes(measure(replace(plan, images=20), plain))
+    arrays = read_npz(path)
+    arrays["one_step.l2/not_finite"][:] = True
+    write_npz(path, arrays)
+    straight, iterative = json.loads(estimates(plan).of("net", path))
+    assert straight["row"].items() >= {"attack": "l2", "n_images": 0, "n_not_finite": 20}.items()
+    assert iterative["row"]["n_images"] == 20
+
+
 def test_differences_are_paired_over_the_same_images(plan, plain, recipe, tmp_path):
     defended = trial()
     path = tmp_path / "defended"
@@ -270,37 +318,3 @@ def test_differences_are_paired_over_the_same_images(plan, plain, recipe, tmp_pa
     for row, ours, theirs in zip(rows[1:], right["defended"], right["plain"], strict=True):
         assert float(row["difference"]) == pytest.approx(ours.mean() - theirs.mean(), abs=1e-7)
         assert float(row["difference_low"]) <= float(row["difference"]) <= float(row["difference_high"])
-
-
-def test_only_what_is_missing_is_worked_on_in_several_rounds(tmp_path, capsys):
-    paths = [tmp_path / str(i) for i in range(4)]
-    paths[1].write_bytes(b"kept")
-    with Pool(Workers(backend="loky", processes=2)) as pool:
-        pool.fan_out(as_bytes, [(0,), (1,)], paths[:2], "count")
-        first = pool._parallel
-        pool.fan_out(as_bytes, [(2,), (3,)], paths[2:], "count")
-        assert pool._parallel is first
-    assert [path.read_bytes() for path in paths] == [b"0", b"kept", b"2", b"3"]
-    assert "count: 1 of 2 are there already" in capsys.readouterr().out
-
-
-def as_bytes(number: int) -> bytes:
-    return str(number).encode()
-
-
-def test_the_key_of_a_result_is_that_of_its_settings(monkeypatch, tmp_path):
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    first = kept_path("nets", {"seed": 0, "net": "a"})
-    assert first.parent == tmp_path / ".ckpt" / "nets"
-    assert kept_path("nets", {"net": "a", "seed": 0}) == first
-    assert kept_path("nets", {"seed": 1, "net": "a"}) != first
-
-
-@pytest.mark.parametrize(("backend", "library"), [("ray", "ray"), ("dask", "distributed")])
-def test_a_backend_that_is_not_installed_is_named(monkeypatch, tmp_path, backend, library):
-    monkeypatch.setitem(sys.modules, library, None)
-    with (
-        Pool(Workers(backend=backend, processes=2)) as pool,
-        pytest.raises(ValueError, match=f"workers.backend = '{backend}': {library} is not installed"),
-    ):
-        pool.fan_out(as_bytes, [(0,)], [tmp_path / "0"], "count")

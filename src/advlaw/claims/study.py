@@ -9,14 +9,14 @@ from typing import Any
 from advlaw.attacks.settings import Attacks
 from advlaw.claims.finding import Estimate, Finding
 from advlaw.config.section import read_section, read_sections
-from advlaw.core.io import Row, read_csv
+from advlaw.core.io import Row, read_csv, read_tables
 from advlaw.training.settings import RobustNet
 
 Check = Callable[["Evidence"], Finding]
 
 # the tables the stage depends on: those of the study's own folder, and whole folders
 TABLES = ("error_curves", "exponents", "logit_gaps", "models")
-FOLDERS = ("order_statistics", "theory", "trials/*", "worst_case")
+FOLDERS = ("order_statistics", "theory", "trials", "worst_case")
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,6 @@ def read_evidence(params: Path, plots: Path, claims: Path) -> Evidence:
     attacked = read_section(params, "worst_case.nets", dict[str, dict])
     drawn = next((key for key, entry in trials.items() if "draw" in entry), "")
     folder = plots / name
-    files = [folder / f"{table}.csv" for table in TABLES]
-    files += [file for part in FOLDERS for file in sorted(folder.glob(f"{part}/*.csv"))]
     return Evidence(
         name=name,
         attacks=attacks,
@@ -90,7 +88,7 @@ def read_evidence(params: Path, plots: Path, claims: Path) -> Evidence:
         drawn_dataset=str(trials[drawn]["dataset"]) if drawn else "",
         sources={net: str(entry.get("source", "")) for net, entry in attacked.items()},
         headline=read_section(params, "fit.headline", list[str]),
-        tables={file.relative_to(folder).with_suffix("").as_posix(): read_csv(file) for file in files},
+        tables=read_tables(folder, *FOLDERS) | {table: read_csv(folder / f"{table}.csv") for table in TABLES},
         paper={row["id"]: float(row["value"]) for row in read_csv(claims / "kurakin_tables.csv")},
     )
 

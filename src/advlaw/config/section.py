@@ -21,6 +21,15 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
+def _rise(values: list[Any]) -> list[Any]:
+    if sorted(set(values)) != values:
+        raise ValueError(f"{values}: must rise")
+    return values
+
+
+Rising = AfterValidator(_rise)
+
+
 def _rising(shares: list[float]) -> list[float]:
     names = [f"{share:g}" for share in shares]  # what their files are called
     if sorted(shares) != shares or len(set(names)) < len(names):

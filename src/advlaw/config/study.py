@@ -1,5 +1,6 @@
 """A whole params file: its sections one by one, and whether the names in it refer to anything."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -226,25 +227,43 @@ def _net_mistakes(key: str, model: str, net: ResponseNet, study: Study) -> Itera
 def _trials_mistakes(key: str, trials: TrialSet, study: Study, datasets: Datasets) -> Iterator[str]:
     yield from _unknown(f"{key}.dataset", trials.dataset, datasets.datasets, "data sets")
     yield from _measure_mistakes(f"{key}.measure", trials.measure, study)
+    data = datasets.datasets.get(trials.dataset)
+    if data and (trials.measure.images or 0) > data.test:
+        yield f"{key}.measure.images = {trials.measure.images}: {trials.dataset} has {data.test} test images"
     if isinstance(trials, Drawn):
         deepest = trials.draw.cnn.convolutions[1]
-        if trials.dataset in datasets.datasets:
-            side = datasets.datasets[trials.dataset].image_side
-            if side >> deepest == 0:
-                yield f"{key}.draw.cnn.convolutions = {deepest}: {halvings(side)}"
+        if data and data.image_side >> deepest == 0:
+            yield f"{key}.draw.cnn.convolutions = {deepest}: {halvings(data.image_side)}"
         return
-    for name, net in trials.nets.items():
-        yield from _model_mistakes(f"{key}.nets.{name}", net, study, datasets)
+    of_base = list(_model_mistakes(f"{key}.base", trials.base, study, datasets))
+    yield from of_base
+    if not of_base:  # else every net that has it of the base would repeat it
+        for name, net in trials.nets.items():
+            yield from _model_mistakes(f"{key}.nets.{name}", net, study, datasets)
 
 
 def _measure_mistakes(key: str, measure: Measure, study: Study) -> Iterator[str]:
     yield from _unknown_attacks(f"{key}.attacks", measure.attacks, study)
-    if len(set(measure.attacks)) < len(measure.attacks):
+    names = [attack.partition(".")[2] for attack in measure.attacks]
+    if len(set(names)) < len(names):
         yield f"{key}.attacks = {measure.attacks}: names an attack twice"
-    largest = (measure.grid or study.attack).eps_max
+    points = measure.grid or study.attack
+    between = [eps for eps in measure.reference_eps if not _is_on(points, eps)]
     for eps in measure.reference_eps:
-        if eps > largest:
-            yield f"{key}.reference_eps = {eps:g}: beyond the grid's eps_max = {largest:g}"
+        if eps > points.eps_max:
+            yield f"{key}.reference_eps = {eps:g}: beyond the grid's eps_max = {points.eps_max:g}"
+    for attack in measure.attacks:
+        if not attack.startswith("one_step.") and between:
+            yield (
+                f"{key}.reference_eps = {between[0]:g}: no point of the grid, and {attack!r} is run at those alone; "
+                "give the set a grid that holds it"
+            )
+
+
+def _is_on(points: Grid, eps: float) -> bool:
+    """Whether eps is a point of a log-spaced grid."""
+    steps = (points.count - 1) * math.log(eps / points.eps_min) / math.log(points.eps_max / points.eps_min)
+    return abs(steps - round(steps)) < 1e-6 and -0.5 < steps < points.count - 0.5
 
 
 def _other_dataset(key: str, dataset: str, model: str, study: Study) -> Iterator[str]:

@@ -46,6 +46,8 @@ def code_sha256(*modules: str) -> str:
 def sha256(*files: Path) -> str:
     """The hash of the files' bytes, one after another."""
     total = hashlib.sha256()
-    for file in files:
-        total.update(file.read_bytes())
+    for path in files:
+        with path.open("rb") as file:
+            while part := file.read(2**20):
+                total.update(part)
     return total.hexdigest()

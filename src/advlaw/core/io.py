@@ -155,6 +155,16 @@ def read_csv(path: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
+def read_tables(plots: Path, *folders: str) -> Tables:
+    """The tables of a study in these folders of its plots, by name; in `trials` of the sets that its params have."""
+    wanted = list(folders)
+    sets = plots / "trials" / "sets.csv"
+    if "trials" in wanted and sets.exists():  # what a removed set has left behind is none of them
+        wanted += [f"trials/{row['set']}" for row in read_csv(sets)]
+    files = [file for folder in wanted for file in sorted((plots / folder).glob("*.csv"))]
+    return {file.relative_to(plots).with_suffix("").as_posix(): read_csv(file) for file in files}
+
+
 def _cell(value: Any) -> str:
     assert not isinstance(value, np.ndarray), "a cell holds one value"
     if value is None or (isinstance(value, float | np.floating) and math.isnan(value)):

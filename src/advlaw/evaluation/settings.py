@@ -5,10 +5,10 @@ A sweep has one family over the whole grid of eps; the worst case, every strong 
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from advlaw.attacks.settings import AttackKey, Family
-from advlaw.config.section import Name, Section, Snapshots
+from advlaw.config.section import Name, Rising, Section, Snapshots
 
 Keys = Annotated[list[AttackKey], Field(min_length=1)]
 Split = Literal["train", "validation", "test", "train+validation"]
@@ -47,17 +47,10 @@ class Protocol(Section):
     """
 
     images: Annotated[int, Field(ge=10)]
-    eps: Annotated[list[Annotated[float, Field(gt=0, le=255)]], Field(min_length=1)]
+    eps: Annotated[list[Annotated[float, Field(gt=0, le=255)]], Field(min_length=1), Rising]
     weak: AttackKey
     attacks: Keys
     transferred: Keys
-
-    @field_validator("eps")
-    @classmethod
-    def _rise(cls, eps: list[float]) -> list[float]:
-        if sorted(set(eps)) != eps:
-            raise ValueError(f"{eps}: must rise")
-        return eps
 
     def methods(self) -> dict[str, str]:
         """Every attack that a net meets: what it is called -> its key; `transferred:` marks those from another net."""

@@ -73,7 +73,10 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, "pt") as file:
             yield file
     except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"{path}: cannot be loaded: {error}; make it anew with `dvc repro --force`") from error
+        raise ValueError(
+            f"{path}: cannot be loaded: {error}; make it anew with `dvc repro --force`, after `make clean-cache` if it "
+            "is of a set"
+        ) from error
 
 
 def _about(file: Any) -> dict[str, Any]:

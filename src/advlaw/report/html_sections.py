@@ -1,6 +1,7 @@
 """The chapters of a study's report: which figures and tables belong together, in the order they are read."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatch
 
 from markupsafe import Markup
 
@@ -9,7 +10,7 @@ from advlaw.report.captions import Caption, caption
 from advlaw.report.html_svg import inline_svg, width
 from advlaw.report.html_table import html_table, n_rows
 from advlaw.report.markdown import BLOCKS
-from advlaw.report.trials_tables import DIFFERENCES, EXPONENTS, rows_of
+from advlaw.report.trials_tables import DIFFERENCES, EXPONENTS
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ PLANS = {
     "population": Plan(
         "Sampled nets",
         "Architectures drawn at random, trained alike and attacked on the same images.",
-        ("figure_10", "population_exponents", "population_scatter"),
+        ("figure_10*", "population_exponents*", "population_scatter*"),
         ("population",),
     ),
     "variants": Plan(
@@ -163,7 +164,7 @@ def _figure(key: str, name: str, text: str, tables: Tables) -> ShownFigure:
 def _table(key: str, name: str, tables: Tables) -> ShownTable | None:
     """A table of the README's, None where the study has nothing for it."""
     title, is_open, needed = TABLES[name]
-    if not all(rows_of(tables, table) for table in needed):
+    if not all(any(tables[name] for name in tables if fnmatch(name, table)) for table in needed):
         return None
     markdown = BLOCKS[name](tables)
     return ShownTable(key, title, is_open, html_table(markdown, title)) if n_rows(markdown) else None

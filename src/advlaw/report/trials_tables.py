@@ -8,24 +8,34 @@ from advlaw.report.cells import table
 NETS = {"all": "all", "fc": "fully connected", "cnn": "convolutional"}
 ESTIMATES = {"net_ls": "LS", "net": "ML"}
 SHARES = ("share", "share_low", "share_high", "share_touching")
+LINE = ("set", "net", "baseline", "attack")
 EXPONENTS, DIFFERENCES = "trials/*/exponents", "trials/*/differences"
 
 
 def rows_of(tables: dict[str, list[Row]], pattern: str) -> list[Row]:
-    """The rows of all tables whose names match, one set after another."""
-    return [row for name, rows in tables.items() if fnmatch(name, pattern) for row in rows]
+    """The rows of all tables whose names match, one set after another, each with its `set`."""
+    found = {name.split("/")[1]: rows for name, rows in tables.items() if fnmatch(name, pattern)}
+    return [{"set": name, **row} for name, rows in found.items() for row in rows]
 
 
 def population_table(tables: dict[str, list[Row]]) -> str:
     """A line per attack, estimator and kind of net: quantiles of the net exponent, its share in the paper's range."""
-    columns = ["attack", "nets", "number:", "estimator", "median [5 %, 95 %]", "half-width of one net's interval:"]
+    columns = [
+        "set",
+        "attack",
+        "nets",
+        "number:",
+        "estimator",
+        "median [5 %, 95 %]",
+        "half-width of one net's interval:",
+    ]
     columns += ["paper", "share in it", "nets whose interval touches it:"]
     rows = []
     for row in rows_of(tables, EXPONENTS):
         if row["estimate"] not in ESTIMATES or row["n_nets"] == "0":
             continue
         middle, low, high = (f"{float(row[f'quantile_{q}']):.2f}" for q in ("0.5", "0.05", "0.95"))
-        cells = [f"`{row['attack']}`", NETS[row["nets"]], row["n_nets"], ESTIMATES[row["estimate"]]]
+        cells = [row["set"], f"`{row['attack']}`", NETS[row["nets"]], row["n_nets"], ESTIMATES[row["estimate"]]]
         cells += [f"{middle} [{low}, {high}]", f"±{float(row['median_half_width']):.2f}"]
         rows.append([*cells, *_share(row)])
     return table(columns, rows)
@@ -42,12 +52,11 @@ def differences_table(tables: dict[str, list[Row]]) -> str:
     """A line per net and attack: how many points more accurate it is than its baseline, clean and at every eps."""
     rows = rows_of(tables, DIFFERENCES)
     sizes = sorted({float(row["grid_eps"]) for row in rows})
-    cells = {(row["net"], row["baseline"], row["attack"], float(row["grid_eps"])): _points(row) for row in rows}
-    columns = ["net", "against", "attack", *("clean" if eps == 0 else f"ε = {eps:g}" for eps in sizes)]
+    cells = {(tuple(row[key] for key in LINE), float(row["grid_eps"])): _points(row) for row in rows}
+    columns = ["set", "net", "against", "attack", *("clean" if eps == 0 else f"ε = {eps:g}" for eps in sizes)]
     lines = []
-    for net, baseline, attack in dict.fromkeys(key[:3] for key in cells):
-        shown = [cells.get((net, baseline, attack, eps), "–") for eps in sizes]
-        lines.append([net, baseline, f"`{attack}`", *shown])
+    for line in dict.fromkeys(line for line, _ in cells):
+        lines.append([*line[:-1], f"`{line[-1]}`", *(cells.get((line, eps), "–") for eps in sizes)])
     return table(columns, lines)
 
 

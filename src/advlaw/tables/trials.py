@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from advlaw.core.io import write_csv
+from advlaw.core.io import Arrays, Cells, read_npz, write_csv
 from advlaw.fitting.proportions import paired_difference, wilson
-from advlaw.tables.trial import ENDS, ESTIMATES, MEASURED_COLUMNS, Arrays, Row, arrays_of
+from advlaw.tables.trial import ENDS, ESTIMATES, MEASURED_COLUMNS, arrays_of
 
 Band = tuple[float, float]
 SMALLEST_ACCURACY = 0.8  # of Cubuk Fig. 10
@@ -58,11 +58,11 @@ EXPONENT_COLUMNS = (
 
 def write_tables(
     folder: Path,
-    nets: Sequence[Row],
-    measured: Mapping[str, Sequence[Row]],
+    nets: Sequence[Cells],
+    measured: Mapping[str, Sequence[Cells]],
     reference_eps: Sequence[float],
     varied: bool,
-) -> list[Row]:
+) -> list[Cells]:
     """nets.csv and curves.csv of nets (as nets.json lists them) and of what was measured of each; the rows of nets.csv.
 
     `measured` has a {row, curve} for every attack on a net.
@@ -81,13 +81,13 @@ def write_tables(
     return rows
 
 
-def write_exponents(folder: Path, rows: Sequence[Row], bands: Mapping[str, Band], confidence: float) -> None:
+def write_exponents(folder: Path, rows: Sequence[Cells], bands: Mapping[str, Band], confidence: float) -> None:
     """exponents.csv: how the exponents of a drawn set are distributed."""
     write_csv(folder / "exponents.csv", EXPONENT_COLUMNS, distributions(rows, bands, confidence))
 
 
 def write_differences(
-    folder: Path, nets: Sequence[Row], paths: Mapping[str, Path], attacks: Sequence[str], confidence: float
+    folder: Path, nets: Sequence[Cells], paths: Mapping[str, Path], attacks: Sequence[str], confidence: float
 ) -> None:
     """differences.csv: how much more accurate each net is than its declared baseline, on the same images.
 
@@ -96,14 +96,15 @@ def write_differences(
     rows = []
     for net in nets:
         if net["baseline"] is not None and {net["net"], net["baseline"]} <= paths.keys():
+            both = [read_npz(paths[name]) for name in (net["net"], net["baseline"])]
             for attack in attacks:
-                own, other = (arrays_of(paths[name], attack) for name in (net["net"], net["baseline"]))
+                own, other = (arrays_of(kept, attack) for kept in both)
                 about = {"net": net["net"], "baseline": net["baseline"], "attack": attack.partition(".")[2]}
                 rows += [{**about, **row} for row in _differences(own, other, confidence)]
     write_csv(folder / "differences.csv", DIFFERENCE_COLUMNS, rows)
 
 
-def _differences(own: Arrays, other: Arrays, confidence: float) -> list[Row]:
+def _differences(own: Arrays, other: Arrays, confidence: float) -> list[Cells]:
     judged = ~(own["not_finite"] | other["not_finite"])
     rows = []
     for eps, first, second in zip([0.0, *own["eps"].tolist()], _right(own), _right(other), strict=True):
@@ -118,7 +119,7 @@ def _right(arrays: Arrays) -> np.ndarray:
     return np.concatenate([arrays["clean_prediction"][None], arrays["prediction"]]) == arrays["label"]
 
 
-def describe(net: Row) -> Row:
+def describe(net: Cells) -> Cells:
     """The cells that say what a net is: sizes of its hidden layers or filters, and how its training went."""
     spec = net["spec"]
     sizes = spec.get("widths") or spec.get("channels") or []
@@ -134,7 +135,7 @@ def describe(net: Row) -> Row:
     }
 
 
-def distributions(rows: Sequence[Row], bands: Mapping[str, Band], confidence: float) -> list[Row]:
+def distributions(rows: Sequence[Cells], bands: Mapping[str, Band], confidence: float) -> list[Cells]:
     """For every attack, kind of net and estimate: quantiles of the exponents, and their share in the paper's band.
 
     Of nets with clean accuracy above 80 %, as in Cubuk Fig. 10. The interval is Wilson's, for nets drawn from the same
@@ -151,8 +152,8 @@ def distributions(rows: Sequence[Row], bands: Mapping[str, Band], confidence: fl
 
 
 def _distribution(
-    attack: str, kind: str, estimate: str, rows: Sequence[Row], band: Band | None, confidence: float
-) -> Row:
+    attack: str, kind: str, estimate: str, rows: Sequence[Cells], band: Band | None, confidence: float
+) -> Cells:
     chosen = [
         row
         for row in rows
@@ -161,7 +162,7 @@ def _distribution(
     ends = [[row[f"{estimate}_exponent{end}"] for end in ("", "_low", "_high")] for row in chosen]
     known = np.array([values for values in ends if None not in values], dtype=float).reshape(-1, 3)
     exponent, low, high = known.T
-    found: Row = dict.fromkeys(EXPONENT_COLUMNS)
+    found: Cells = dict.fromkeys(EXPONENT_COLUMNS)
     found |= {"attack": attack, "nets": kind, "estimate": estimate, "n_nets": len(known)}
     found["n_without_fit"] = len(chosen) - len(known)
     if len(known):

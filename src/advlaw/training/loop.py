@@ -1,4 +1,4 @@
-"""Supervised training on images that stay in memory, on CPU or GPU, by one process or several."""
+"""Supervised training, on CPU or GPU, by one process or several."""
 
 import math
 import time

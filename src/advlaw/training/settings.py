@@ -2,21 +2,15 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from advlaw.config.section import Name, Section, Share, Snapshots
+from advlaw.config.section import Name, Rising, Section, Share, Snapshots
 from advlaw.models.settings import Composed
 
-Size = Annotated[float, Field(gt=0, le=255)]  # pixel units
+PixelSize = Annotated[float, Field(gt=0, le=255)]
 
 
-def _rising(epochs: list[int]) -> list[int]:
-    if sorted(set(epochs)) != epochs:
-        raise ValueError(f"{epochs}: must rise")
-    return epochs
-
-
-Epochs = Annotated[list[Annotated[int, Field(ge=1)]], AfterValidator(_rising), Field(default_factory=list)]
+Epochs = Annotated[list[Annotated[int, Field(ge=1)]], Rising, Field(default_factory=list)]
 
 
 class Training(Section):
@@ -68,12 +62,12 @@ class Training(Section):
 class RandomEps(Section):
     """|N(0, sigma)| truncated to [0, largest], drawn for every image (Kurakin Sec. 3)."""
 
-    sigma: Size
-    largest: Size
+    sigma: PixelSize
+    largest: PixelSize
 
 
 class FixedEps(Section):
-    fixed: Size
+    fixed: PixelSize
 
 
 class Adversarial(Section):
@@ -90,7 +84,7 @@ class Adversarial(Section):
     eps: RandomEps | FixedEps
     delay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     batch_norm: Literal["eval", "train"] = "eval"
-    probe_eps: Size
+    probe_eps: PixelSize
 
     @property
     def family(self) -> str:

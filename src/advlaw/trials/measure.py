@@ -1,29 +1,26 @@
 """What is measured of every net of a set: its outcomes under each attack, image by image, and its gradients."""
 
-import importlib
-import math
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from advlaw.attacks.gradient import input_gradient
-from advlaw.attacks.settings import Attack, Grid, OneStepAttack
+from advlaw.attacks.settings import Attack, Grid
 from advlaw.core.code import code_sha256, sha256
 from advlaw.core.images import Images
 from advlaw.core.io import Arrays, npz
 from advlaw.core.runtime import configure
 from advlaw.data.examples import read_examples
 from advlaw.evaluation.batches import in_batches, joined
-from advlaw.evaluation.each_eps import sweep_each_eps
-from advlaw.evaluation.sweep import Randomness, grid, sweep_one_step
+from advlaw.evaluation.sweep import Randomness
+from advlaw.evaluation.swept import swept
 from advlaw.models.classifier import Classifier
 from advlaw.models.settings import Spec
 from advlaw.models.store import load_net
-from advlaw.trials.workers import kept_path
+from advlaw.trials.kept import kept_path
 
 BATCH = 1000
 
@@ -58,7 +55,6 @@ def path_of(net: Measured, plan: AttackPlan) -> Path:
     return kept_path(
         "outcomes",
         {
-            "net": net.name,
             "weights": sha256(net.path),
             "attacks": {key: attack.model_dump() for key, attack in plan.attacks.items()},
             "grid": plan.grid.model_dump(),
@@ -80,24 +76,12 @@ def measure(plan: AttackPlan, net: Measured) -> bytes:
     test = read_examples(plan.dataset, "test", device).first(plan.images)
     found = gradient_norms(model, test.images, test.labels)
     for key, attack in plan.attacks.items():
-        arrays = _swept(model, test.images, test.labels, key, attack, plan, net.name)
+        family, randomness = key.partition(".")[0], Randomness(plan.seed, ("trials", key))
+        arrays = swept(model, test.images, test.labels, family, attack, plan.grid, randomness)
         found |= {f"{key}/{name}": values for name, values in arrays.items()}
     content = BytesIO()
     npz(content, found)
     return content.getvalue()
-
-
-def _swept(
-    model: Classifier, images: Images | Tensor, labels: Tensor, key: str, attack: Attack, plan: AttackPlan, net: str
-) -> Arrays:
-    family, _, name = key.partition(".")
-    points = plan.grid
-    eps = grid(points.eps_min, points.eps_max, points.count, attack.norm, math.prod(images.shape[-3:]))
-    randomness = Randomness(plan.seed, ("trials", net, name))
-    if isinstance(attack, OneStepAttack):
-        return sweep_one_step(model, images, labels, attack, eps, randomness, BATCH)
-    perturb: Any = importlib.import_module(f"advlaw.attacks.{family}").perturbed
-    return sweep_each_eps(model, images, labels, attack, perturb, eps, randomness)
 
 
 def gradient_norms(model: Classifier, images: Images | Tensor, labels: Tensor) -> Arrays:

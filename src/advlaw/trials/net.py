@@ -25,6 +25,16 @@ Defend = Callable[[Examples], Defence]
 
 
 @dataclass(frozen=True)
+class Trial:
+    """One net of a set; `key` is its place in the params, `numbers` are the random numbers of its training."""
+
+    name: str
+    key: str
+    net: Net
+    numbers: Numbers
+
+
+@dataclass(frozen=True)
 class Trained:
     """A net, its spec, the epochs it went through, and the labels (n,) it was fitted to where those were shuffled."""
 

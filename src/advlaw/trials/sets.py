@@ -1,23 +1,13 @@
 """From the params of a set to its trials: every net, what it is and whose random numbers it has."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from advlaw.core.rng import Numbers
 from advlaw.models.sampling import net_name, sampled_architecture
 from advlaw.training.settings import Net
+from advlaw.trials.net import Trial
 from advlaw.trials.settings import Drawn, TrialSet
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One net of a set; `key` is its place in the params, `numbers` are the random numbers of its training."""
-
-    name: str
-    key: str
-    net: Net
-    numbers: Numbers
 
 
 def trials(key: str, settings: TrialSet, seed: int) -> list[Trial]:

@@ -3,21 +3,23 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from advlaw.attacks.settings import AttackKey, Grid
-from advlaw.config.section import Name, Section
+from advlaw.config.section import Name, Rising, Section
 from advlaw.models.settings import Ranges, Size
 from advlaw.training.settings import Net, Training
 
 SHARED = "leave it out here; it is that of the set"
 
 
-def _keeps_its_end_alone(training: Training) -> None:
-    """Of a net of a set one file is kept, with its final weights."""
-    for key in ("snapshots", "snapshot_epochs"):
-        if getattr(training, key):
-            raise ValueError(f"{key} = {getattr(training, key)}: nets of a set keep none; put the net under models")
+def _fits_a_set(training: Training) -> None:
+    """Of a net of a set one file is kept, with its final weights, and true test images are attacked."""
+    for key in ("snapshots", "snapshot_epochs", "until_train_accuracy"):
+        if value := getattr(training, key):
+            raise ValueError(f"{key} = {value}: is not for nets of a set; put the net under models")
+    if training.labels != "original":
+        raise ValueError(f"labels = {training.labels!r}: is not for nets of a set; put the net under models")
 
 
 class VariedNet(Net):
@@ -30,8 +32,8 @@ class VariedNet(Net):
     baseline: Name | None = None
 
     @model_validator(mode="after")
-    def _keeps_no_snapshots(self) -> "VariedNet":
-        _keeps_its_end_alone(self.training)
+    def _trains_what_a_set_holds(self) -> "VariedNet":
+        _fits_a_set(self.training)
         return self
 
 
@@ -54,11 +56,12 @@ class Measure(Section):
     """How the nets of a set are attacked.
 
     `attacks`: keys of the study's attacks, of any family, each over `grid` (the study's, if left out) on the first
-    `images` test images (all, if left out). Errors at `reference_eps` enter the tables.
+    `images` test images (all, if left out). Errors at `reference_eps` enter the tables; of attacks that run anew at
+    every eps they are known at points of the grid.
     """
 
     attacks: Annotated[list[AttackKey], Field(min_length=1)]
-    reference_eps: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    reference_eps: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1), Rising]
     grid: Grid | None = None
     images: Annotated[int, Field(ge=10)] | None = None
 
@@ -84,8 +87,8 @@ class Drawn(Section):
         return {**values, "training": _on(values, values["training"])}
 
     @model_validator(mode="after")
-    def _keeps_no_snapshots(self) -> "Drawn":
-        _keeps_its_end_alone(self.training)
+    def _trains_what_a_set_holds(self) -> "Drawn":
+        _fits_a_set(self.training)
         return self
 
 
@@ -111,6 +114,8 @@ class Varied(Section):
         if not isinstance(values, dict) or not isinstance(values.get("base"), dict):
             return values
         base, nets = _on(values, values["base"]), values.get("nets")
+        if not _is_net(base):
+            return {**values, "base": base, "nets": {}}  # what is wrong with it is said once
         if isinstance(nets, dict):
             elsewhere = next(
                 (name for name, entry in nets.items() if isinstance(entry, dict) and "dataset" in entry), None
@@ -118,7 +123,8 @@ class Varied(Section):
             if elsewhere is not None:
                 raise ValueError(f"nets.{elsewhere}.dataset: {SHARED}")
             nets = {name: merged(base, entry) if isinstance(entry, dict) else entry for name, entry in nets.items()}
-        return {**values, "base": base, "nets": nets}
+            return {**values, "base": base, "nets": nets}
+        return {**values, "base": base}
 
     @model_validator(mode="after")
     def _compared_with_nets_of_the_set(self) -> "Varied":
@@ -130,12 +136,16 @@ class Varied(Section):
 
     def differences(self, name: str) -> dict[str, Any]:
         """What of a net differs from the base: `adversarial.images` -> 16."""
-        base, own = _leaves(self.base.entry()), _leaves(self.nets[name].entry())
+        net, base = self.nets[name], _leaves(self.base.entry())
+        own = _leaves(net.entry())
+        if net.adversarial and not self.base.adversarial:  # what it leaves at its default is no difference
+            said = net.adversarial.model_dump(exclude_defaults=True)
+            own = {key: own[key] for key in own if key.partition(".")[2] in ("", *said)}
         return {key: own[key] for key in own if key not in base or own[key] != base[key]}
 
 
 def _kind(values: Any) -> str:
-    is_drawn = isinstance(values, Drawn) or (isinstance(values, dict) and "draw" in values)
+    is_drawn = isinstance(values, Drawn) or (isinstance(values, dict) and values.keys() & {"draw", "count", "training"})
     return "drawn" if is_drawn else "varied"
 
 
@@ -158,7 +168,15 @@ def _on(values: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry with the data set that all nets of a set share."""
     if "dataset" in entry:
         raise ValueError(f"dataset: {SHARED}")
-    return {**entry, "dataset": values.get("dataset")}
+    return {**entry, "dataset": values.get("dataset", "")}
+
+
+def _is_net(entry: Mapping[str, Any]) -> bool:
+    try:
+        Net.model_validate(entry)
+    except ValidationError:
+        return False
+    return True
 
 
 def _leaves(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -16,18 +15,17 @@ from torch.utils.flop_counter import FlopCounterMode
 from advlaw.attacks.settings import Attacks
 from advlaw.core.code import code_sha256
 from advlaw.core.images import Examples
+from advlaw.core.io import Cells
 from advlaw.core.runtime import configure
 from advlaw.models.settings import Spec
 from advlaw.models.store import build, packed, told_of
 from advlaw.training.accuracy import Diverged
 from advlaw.training.loop import Defence
 from advlaw.training.settings import Net
-from advlaw.trials.net import row, trained
-from advlaw.trials.sets import Trial
-from advlaw.trials.workers import kept_path
+from advlaw.trials.kept import kept_path
+from advlaw.trials.net import Trial, row, trained
 
 DEFENCE = "advlaw.trials.defence"  # imported for adversarial nets alone, so that no other depends on an attack
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def path_of(trial: Trial, recipe: Recipe) -> Path:
 
 
 def train_trial(recipe: Recipe, trial: Trial) -> bytes:
-    """The trained net as `advlaw.models.store.packed` writes it; spec, row and training curve are its metadata.
+    """The trained net as `advlaw.models.store.packed` writes it; spec and row are its metadata.
 
     A net whose training diverged has no weights, and a row that says so.
     """
@@ -73,7 +71,7 @@ def train_trial(recipe: Recipe, trial: Trial) -> bytes:
     except Diverged as error:
         return packed({}, row={"diverged": True, "why": str(error)})
     about = {**row(trial.net, found, device), "diverged": False, "train_loss": found.history.rows[-1]["train_loss"]}
-    return packed(found.model.state_dict(), spec=found.spec, row=about, curve=found.history.rows)
+    return packed(found.model.state_dict(), spec=found.spec, row=about)
 
 
 def _defend(net: Net, attacks: Attacks) -> Callable[[Examples], Defence]:
@@ -83,9 +81,9 @@ def _defend(net: Net, attacks: Attacks) -> Callable[[Examples], Defence]:
     return partial(make, net.adversarial, attack, net.training.batch_size)
 
 
-def result(path: Path) -> Row:
+def result(path: Path) -> Cells:
     """The row of a trained net's file."""
-    found: Row = told_of(path)["row"]
+    found: Cells = told_of(path)["row"]
     return found
 
 

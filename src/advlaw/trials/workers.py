@@ -1,15 +1,12 @@
 """Independent work items on several processes or machines, each result kept in a file of its own once it is there.
 
-A killed run goes on with what it lacks; a run of 200 items after one of 100 does the other 100. Results lie in
-.ckpt/<kind>/<key> under the repository, which all workers must reach at the same path, and stay until
-`make clean-cache`. The key is the hash of everything that decides a result: neither the number of items nor the backend
-does.
+A killed run goes on with what it lacks; a run of 200 items after one of 100 does the other 100. All workers must reach
+the kept files (`advlaw.trials.kept`) at the same path.
 """
 
-import hashlib
-import json
 import os
 import shutil
+import socket
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, redirect_stderr
@@ -26,12 +23,6 @@ if TYPE_CHECKING:
     from joblib import Parallel
 
 Work = Callable[..., bytes]
-
-
-def kept_path(kind: str, settings: Mapping[str, Any]) -> Path:
-    """Where the result of one item is kept: `settings` is all that decides it, as JSON can hold it."""
-    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
-    return Path(os.environ.get("DVC_ROOT", ".")) / ".ckpt" / kind / key
 
 
 class Pool:
@@ -53,9 +44,10 @@ class Pool:
         `work` and items are pickled. Larger items should come first, so that none is left over when the others are
         done. Raises ValueError where the backend's library is missing.
         """
-        missing = [(item, path.absolute()) for item, path in zip(items, paths, strict=True) if not path.exists()]
-        if len(missing) < len(items):
-            print(f"{description}: {len(items) - len(missing)} of {len(items)} are there already", flush=True)
+        wanted = {path.absolute(): item for item, path in zip(items, paths, strict=True)}  # equal ones are done once
+        missing = [(item, path) for path, item in wanted.items() if not path.exists()]
+        if len(missing) < len(wanted):
+            print(f"{description}: {len(wanted) - len(missing)} of {len(wanted)} are there already", flush=True)
         for _ in progress(self._done(partial(_work_and_keep, work), missing), description, total=len(missing)):
             pass
 
@@ -92,8 +84,10 @@ def _work_and_keep(work: Work, item: tuple, path: Path) -> None:
     """One item, its result written by the worker itself; the progress shown is that of all items."""
     with redirect_stderr(StringIO()):
         result = work(*item)
-    with replacing(path) as temporary:
-        temporary.write_bytes(result)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    own = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")  # another run may keep the same result
+    own.write_bytes(result)
+    own.replace(path)
 
 
 def _cluster(workers: Workers) -> AbstractContextManager[Any]:
