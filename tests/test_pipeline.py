@@ -1,6 +1,8 @@
 """The pipeline through real DVC, on a small study in a repository of its own: what reruns, and to which bytes."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from repository import ran
@@ -121,6 +123,19 @@ def test_an_empty_section_switches_its_stages_off(repository):
     assert ran(repository.dvc("repro")) == TOLD
     assert repository.text("plots/small/trials/sets.csv").count("\n") == 1
     repository.dvc("plots", "show")
+
+
+def test_processes_that_torchrun_starts_leave_the_bytes_of_one(repository):
+    """By the command that docs/params.md gives."""
+    command = "PYTHONPATH=src torchrun --nproc_per_node 2 stages/train.py MODEL --params params.yaml"
+    assert command in (Path(__file__).parents[1] / "docs" / "params.md").read_text(encoding="utf-8")
+    repository.change("epochs: 3    # kept by -S", "epochs: 3\n    minibatches: 2")
+    repository.run("env", "PYTHONPATH=src", "python", "stages/train.py", "linear", "--params", "params.yaml")
+    folder = repository.folder / "models/small/linear"
+    alone = {path.name: path.read_bytes() for path in folder.iterdir()}
+    shutil.rmtree(folder)
+    repository.run("env", *command.replace("MODEL", "linear").split())
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == alone
 
 
 def test_metrics_of_two_branches_are_compared(repository):
