@@ -45,7 +45,7 @@ def main() -> None:
     controls = read_csv(folder / "worst_case" / "accuracy.csv")
     drawn += draw_defences(points, controls, read_csv(folder / "models.csv"), target)
     sets = read_tables(folder, "trials")
-    for name in (row["set"] for row in sets["trials/sets"] if row["kind"] == "drawn"):
+    for name in (row["set"] for row in sets.get("trials/sets", []) if row["kind"] == "drawn"):
         nets, curves, exponents = (sets[f"trials/{name}/{table}"] for table in ("nets", "curves", "exponents"))
         drawn += draw_population(nets, curves, exponents, target, f"_{name}" if "figure_10" in drawn else "")
     print(f"{target}: {', '.join(drawn) or 'no curves to draw'}")

@@ -1,5 +1,6 @@
 """Params: every mistake is one line with file, key, value and what is allowed."""
 
+import io
 import re
 from pathlib import Path
 
@@ -189,3 +190,17 @@ def test_a_section_names_what_is_missing():
     with pytest.raises(ParamsError, match=r"params.yaml: attack.nothing: missing key 'nothing'"):
         read_section(ROOT / "params.yaml", "attack.nothing", float)
     assert read_section(ROOT / "params.yaml", "attack", Grid).count == 40
+
+
+@pytest.mark.parametrize("path", [ROOT / "params.yaml", *sorted(ROOT.glob("studies/*/params.yaml"))], ids=str)
+def test_setting_one_value_changes_one_line_of_a_params_file(path):
+    """As far as a file can see to it: DVC writes sequences in block style, and folds lines of over 80 columns."""
+    text = path.read_text(encoding="utf-8")
+    yaml = YAML()
+    yaml.preserve_quotes, yaml.width = True, 10**6
+    written = io.StringIO()
+    yaml.dump(yaml.load(text), written)
+    assert not re.search(r"^[^{#]*: \[[^]]", text, re.MULTILINE)
+    assert all(len(line) <= 80 for line in text.splitlines() if "{" in line)
+    kept = [line.split("#")[0].rstrip() for line in text.splitlines()]
+    assert [line.split("#")[0].rstrip() for line in written.getvalue().splitlines()] == kept

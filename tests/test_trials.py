@@ -109,9 +109,11 @@ def test_an_entry_says_what_differs_from_the_base():
         ({"epochs": 0}, r"nets.x.epochs = 0: should be greater than or equal to 1"),
         ({"arch": "cnn"}, r"nets.x.channels: missing key"),
         ({"dataset": "mnist"}, r"nets.x.dataset: leave it out here; it is that of the set"),
+        ({"snapshot_epochs": [1]}, r"nets.x: snapshot_epochs = \[1\]: is not for nets of a set"),
+        ({"labels": "shuffled"}, r"nets.x: labels = 'shuffled': is not for nets of a set; put the net under models"),
         (
-            {"snapshot_epochs": [1]},
-            r"nets.x: snapshot_epochs = \[1\]: nets of a set keep none; put the net under models",
+            {"until_train_accuracy": 0.9, "watched": None},
+            r"nets.x: until_train_accuracy = 0.9: is not for nets of a set",
         ),
         ({"baseline": "y"}, r"nets.x.baseline = 'y': must be another net of the set: z"),
         ({"baseline": "x"}, r"nets.x.baseline = 'x': must be another net of the set: z"),
