@@ -22,6 +22,7 @@ CURVES, FOLDER = "threshold_curves.csv", "thresholds"
 def write_thresholds(plots: Path, curves: dict[str, Thresholds]) -> None:
     """Both tables of all curves, by their keys `sweep/attack[@accuracy]`."""
     rows: list[Cells] = []
+    (plots / FOLDER).mkdir(parents=True, exist_ok=True)  # a study need have no curve
     for curve, found in curves.items():
         changes = zip(found.eps, found.change.tolist(), strict=True)
         write_csv(_file(plots, curve), CHANGE_COLUMNS, [{"eps": str(eps), "change": change} for eps, change in changes])
