@@ -5,9 +5,9 @@ from functools import cache
 
 import numpy as np
 import torch
-from advlaw.core.images import Examples
 from torch import Tensor, nn
 
+from advlaw.core.images import Examples
 from advlaw.core.rng import Numbers
 from advlaw.data.clusters import clusters
 from advlaw.models.classifier import Classifier

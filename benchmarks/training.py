@@ -9,13 +9,13 @@ from functools import partial
 
 import numpy as np
 import torch
-from advlaw.core.images import Examples, Images
 from rounds import Line, Setting, compare
 from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import CIFAR10
 
+from advlaw.core.images import Examples, Images
 from advlaw.core.rng import Numbers
 from advlaw.models.store import build, in_fast_layout
 from advlaw.training.loop import train
