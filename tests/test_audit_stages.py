@@ -180,7 +180,8 @@ from pathlib import Path
 from advlaw.core.command import heed_signals, run
 from advlaw.audit import stages as audit_stages
 audit_stages.ROOT = Path(sys.argv[1])
-signal.signal(signal.SIGINT, signal.default_int_handler)  # tests run in the background inherit that it is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests run in the background inherit that these are ignored
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def main():
     heed_signals()
     with audit_stages.alone(Path(sys.argv[1])):

@@ -94,12 +94,15 @@ def test_every_backend_gives_the_same_bytes(repository, backend):
 
 def test_a_run_killed_three_times_ends_in_the_same_bytes(repository):
     repository.change("count: 3", "count: 8")
+    repository.change(
+        "        weight: 0.3\n        eps: {sigma", "        weight: 0.4\n        eps: {sigma"
+    )  # of the varied set
     shutil.rmtree(repository.folder / ".ckpt", ignore_errors=True)
     whole = Repository.at(repository.folder.parent / "whole")
     shutil.copytree(repository.folder, whole.folder, symlinks=True)
     whole.dvc("repro", *STAGES)
 
-    moments = sorted(random.Random().sample(range(1, 22), 3))  # each run of this test tries others
+    moments = sorted(random.Random().sample(range(1, 37), 3))  # each run of this test tries others
     print("killed with so many results kept:", moments)
     for n_kept in moments:
         kill_when(repository, n_kept)
@@ -110,7 +113,7 @@ def test_a_run_killed_three_times_ends_in_the_same_bytes(repository):
 
 
 def kill_when(repository: Repository, n_kept: int) -> None:
-    """Run all stages and kill all their processes with SIGKILL when so many of the drawn set's 24 results are kept."""
+    """Run all stages and kill all their processes with SIGKILL when so many of all 39 results are kept."""
     running = subprocess.Popen(
         ["dvc", "repro", *STAGES],
         cwd=repository.folder,
