@@ -1,10 +1,12 @@
 """A new architecture is a file in models/ and a class in its settings: it trains, is swept, varied and audited."""
 
+import json
+
 import numpy as np
 import pytest
 from repository import ran
 
-from advlaw.core.io import read_csv
+from advlaw.core.io import read_csv, read_npz
 from advlaw.data.dataset import read_dataset
 
 FILE = '''"""One layer of squared units: logits are W (A x + b)^2 + c."""
@@ -63,13 +65,15 @@ def test_a_new_architecture_is_one_file_and_one_class(repository):
     repository.change("models:\n", MODEL)
     repository.change("sweeps:\n", SWEEP)
     repository.change("      plain: {adversarial: null}\n", VARIANT + "      plain: {adversarial: null}\n")
-    output = repository.dvc("repro", "sweep@squares", "trials_tables@varied", "fit")
-    assert {"train@squares", "sweep@squares", "trials_train@varied", "fit"} <= ran(output)
+    output = repository.dvc("repro", "sweep@squares", "trials_tables@varied")
+    assert {"train@squares", "sweep@squares", "trials_train@varied"} <= ran(output)
+    model = json.loads(repository.text("models/small/squares/row.json"))
+    assert (model["arch"], model["n_parameters"]) == ("squared", 65 * 48 + 49 * 10)
+    assert model["test_accuracy"] > 0.8  # 0.1 by chance
+    swept = read_npz(repository.folder / "data/small/sweeps/squares/fgsm.npz")
+    assert (swept["clean_prediction"] == swept["label"]).mean() == model["test_accuracy"]
+    assert (swept["prediction"][-1] == swept["label"]).mean() < 0.1
     plots = repository.folder / "plots/small"
-    (model,) = (row for row in read_csv(plots / "models.csv") if row["model"] == "squares")
-    assert (model["arch"], model["n_parameters"]) == ("squared", str(65 * 48 + 49 * 10))
-    assert float(model["test_accuracy"]) > 0.8  # 0.1 by chance
-    assert "squares/fgsm" in {row["curve"] for row in read_csv(plots / "exponents.csv")}
     rows = read_csv(plots / "trials/varied/nets.csv")
     assert {row["arch"] for row in rows if row["net"] == "squares"} == {"squared"}
 
