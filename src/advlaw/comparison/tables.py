@@ -117,7 +117,6 @@ TABLES = {
         shown=_words("n_images n_right n_becoming_wrong n_becoming_right eps_last"),
         told=("is_on_grid",),
     ),
-    "thresholds": Table(("#",), shown=("eps", "change"), is_open=True),
     "provenance": Table(("dataset", "file"), told=("source", "sha256", "official")),
     "training": Table(
         ("epoch",),
@@ -266,8 +265,8 @@ TABLES = {
         is_open=True,
     ),
 }
-ONE_PER_ENTRY = ("provenance", "thresholds", "training")  # folders with a file of the same columns for each entry
-DERIVED = ("figures/", "error_curves_positive")  # drawn or picked from the other tables
+ONE_PER_ENTRY = ("provenance", "training")  # folders with a file of the same columns for each entry
+DERIVED = ("figures/", "error_curves_positive", "thresholds/")  # drawn, picked, or outcomes, whose exponents are judged
 
 
 def is_derived(name: str) -> bool:
