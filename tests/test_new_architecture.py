@@ -72,7 +72,7 @@ def test_a_new_architecture_is_one_file_and_one_class(repository):
     assert model["test_accuracy"] > 0.8  # 0.1 by chance
     swept = read_npz(repository.folder / "data/small/sweeps/squares/fgsm.npz")
     assert (swept["clean_prediction"] == swept["label"]).mean() == model["test_accuracy"]
-    assert (swept["prediction"][-1] == swept["label"]).mean() < 0.1
+    assert np.isfinite(swept["threshold"]).mean() > 0.1  # of the decisions that change up to eps 16
     plots = repository.folder / "plots/small"
     rows = read_csv(plots / "trials/varied/nets.csv")
     assert {row["arch"] for row in rows if row["net"] == "squares"} == {"squared"}
