@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+# the text of a test file, run to see how skips are answered; nothing of this project is skipped here
 SKIPPING = """
 import pytest
 
