@@ -11,7 +11,8 @@ from pathlib import Path
 
 from advlaw.config.study import load_study
 from advlaw.core.command import run, stage_arguments
-from advlaw.core.io import write_csv, write_text
+from advlaw.core.io import write_text
+from advlaw.core.tables import write_table
 
 
 def main() -> None:
@@ -20,10 +21,10 @@ def main() -> None:
     for folder in ("sweeps", "worst_case", "responses"):
         write_text(Path("data") / study.study / folder / "checked", "The params of this study were valid.\n")
     sets = [
-        {"set": name, "kind": type(trials).__name__.lower(), "dataset": trials.dataset, "nets": trials.n_nets}
+        {"set": name, "kind": type(trials).__name__.lower(), "dataset": trials.dataset, "n_nets": trials.n_nets}
         for name, trials in study.trials.items()
     ]
-    write_csv(Path("plots") / study.study / "trials" / "sets.csv", ("set", "kind", "dataset", "nets"), sets)
+    write_table(Path("plots") / study.study / "trials" / "sets.csv", sets, ("set", "kind", "dataset", "n_nets"))
     print(f"{path}: {len(study.nets())} models, {len(study.sweeps)} sweeps: valid")
 
 

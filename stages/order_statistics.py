@@ -8,8 +8,8 @@ from pathlib import Path
 
 from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
-from advlaw.core.io import write_csv
 from advlaw.core.runtime import configure
+from advlaw.core.tables import write_table
 from advlaw.theory.iid import order_statistics
 from advlaw.theory.settings import OrderStatistics
 
@@ -27,7 +27,7 @@ def main() -> None:
             table += rows
     folder = Path("plots") / study / "order_statistics"
     for name, rows in zip(("densities", "exponents", "constants"), tables, strict=True):
-        write_csv(folder / f"{name}.csv", list(rows[0]), rows)
+        write_table(folder / f"{name}.csv", rows)
     print(f"{folder}: {settings.samples} images of {settings.classes} i.i.d. logits, {', '.join(settings.laws)}")
 
 

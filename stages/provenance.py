@@ -10,7 +10,7 @@ from pathlib import Path
 
 from advlaw.config.section import read_section
 from advlaw.core.command import run, stage_arguments
-from advlaw.core.io import write_csv
+from advlaw.core.tables import write_table
 
 COLUMNS = ("dataset", "source", "file", "sha256", "official")
 
@@ -31,7 +31,7 @@ def main() -> None:
         for name, file in files.items()
     ]
     target = Path("plots") / study / "provenance" / f"{arguments.dataset}.csv"
-    write_csv(target, COLUMNS, rows)
+    write_table(target, rows, COLUMNS)
     print(f"{target}: {found['source']}")
 
 

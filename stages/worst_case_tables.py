@@ -9,7 +9,8 @@ from pathlib import Path
 
 from advlaw.config.section import read_sections
 from advlaw.core.command import run, stage_arguments
-from advlaw.core.io import read_npz, write_csv
+from advlaw.core.io import read_npz
+from advlaw.core.tables import write_table
 from advlaw.evaluation.settings import WorstCase
 from advlaw.fitting.settings import Fit
 from advlaw.tables.worst_case import ACCURACY_COLUMNS, GAIN_COLUMNS, accuracy_rows, gain_rows
@@ -31,8 +32,8 @@ def main() -> None:
         for row in gain_rows(net, baseline, of_net, outcomes[baseline], settings.protocol, fit.confidence)
     ]
     folder = Path("plots") / study / "worst_case"
-    write_csv(folder / "accuracy.csv", ACCURACY_COLUMNS, accuracies)
-    write_csv(folder / "gains.csv", GAIN_COLUMNS, gains)
+    write_table(folder / "accuracy.csv", accuracies, ACCURACY_COLUMNS)
+    write_table(folder / "gains.csv", gains, GAIN_COLUMNS)
     print(f"{folder}: {len(outcomes)} nets, {len(gains)} gains judged")
 
 

@@ -1,5 +1,6 @@
-"""The compact tables of a study: one row per exponent, per point of a curve, per model, per first change of an image.
+"""The compact tables of a study: one row per curve, per exponent, per point of a curve, per model, per first change.
 
+What a curve is of is said once, in curves.csv; `advlaw.core.tables` joins it to the tables of exponents and points.
 `eps` is in the attack's own norm; `grid_eps` = eps / eps_scale is the shared grid's value, which for L2 is the root
 mean square over the C*H*W pixels, so that attacks of both norms share an axis.
 """
@@ -9,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advlaw.attacks.settings import Attack
-from advlaw.core.io import Cells, write_csv
+from advlaw.core.io import Cells
+from advlaw.core.tables import write_table
 from advlaw.evaluation.settings import Sweep, curve_name
-from advlaw.fitting.fit import Fitted
+from advlaw.fitting.fit import KINDS, Fitted
 from advlaw.fitting.gaps import CUT_OFFS, gap_distribution, gap_row
 from advlaw.fitting.settings import Fit
 from advlaw.fitting.thresholds import Thresholds
 from advlaw.tables.thresholds import write_thresholds
 
+ENDS = ("", "_low", "_high")
 MODEL_COLUMNS = (
     "model",
     "dataset",
@@ -38,53 +41,53 @@ MODEL_COLUMNS = (
     "device",
 )
 NET_COLUMNS = ("net", "model", "dataset", "split", "arch", "defence", "labels", "snapshot", "epoch", "train_accuracy")
-CURVE_COLUMNS = ("curve", "sweep", "attack", *NET_COLUMNS, "norm", "direction", "target", "clip", "eps_scale")
+CURVE_COLUMNS = (
+    "curve",
+    "sweep",
+    "attack",
+    *NET_COLUMNS,
+    "norm",
+    "direction",
+    "target",
+    "clip",
+    "eps_scale",
+    "n_images",
+    "clean_accuracy",
+    "n_zero_gradient",
+    "n_not_finite",
+)
 EXPONENT_COLUMNS = (
-    *CURVE_COLUMNS,
+    "curve",
     "kind",
     "estimator",
-    "exponent",
-    "exponent_low",
-    "exponent_high",
-    "amplitude",
-    "amplitude_low",
-    "amplitude_high",
+    *(f"{number}{end}" for number in ("exponent", "amplitude") for end in ENDS),
     "eps_first",
     "eps_last",
     "n_points",
     "n_nonpositive",
     "n_errors",
-    "n_images",
-    "clean_accuracy",
     "r_squared",
     "chi2_p_value",
     "bootstrap_without_fit",
-    "n_zero_gradient",
-    "n_not_finite",
     "is_reported",
 )
 POINT_COLUMNS = (
-    *CURVE_COLUMNS,
+    "curve",
     "grid_eps",
     "eps",
     "accuracy",
     "top5_accuracy",
-    "gross_error",
-    "gross_low",
-    "gross_high",
-    "net_error",
-    "net_low",
-    "net_high",
+    *(f"{kind}_{number}" for kind in KINDS for number in ("error", "low", "high")),
 )
-SLOPE_COLUMNS = (*CURVE_COLUMNS, "grid_eps", "eps", "slope", "low", "high")
+SLOPE_COLUMNS = ("curve", "grid_eps", "eps", "slope", "low", "high")
 GAP_COLUMNS = (
     *NET_COLUMNS,
     "n_right",
     "gap_median",
     "gap_density",
-    *(f"gap_exponent_{share:g}{end}" for share in CUT_OFFS for end in ("", "_low", "_high")),
+    *(f"gap_exponent_{share:g}{end}" for share in CUT_OFFS for end in ENDS),
 )
-GAP_POINT_COLUMNS = (*NET_COLUMNS, "share", "gap")
+GAP_POINT_COLUMNS = ("net", "split", "share", "gap")
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ class CurveTables:
     def __init__(self, models: list[Cells], settings: Fit) -> None:
         self.models = models
         self.settings = settings
+        self.curves: list[Cells] = []
         self.exponents: list[Cells] = []
         self.points: list[Cells] = []
         self.slopes: list[Cells] = []
@@ -127,29 +131,32 @@ class CurveTables:
     def add(self, curve: SweptCurve, fitted: Fitted) -> None:
         net, model = self._net(curve)
         scale = math.sqrt(model["n_pixels"]) if curve.attack.norm == "l2" else 1.0
-        labels: Cells = {
-            "curve": curve.key,
-            "sweep": curve.sweep_name,
-            "attack": curve.attack_name,
-            **net,
-            "norm": curve.attack.norm,
-            "direction": getattr(curve.attack, "direction", None),
-            "target": curve.attack.target,
-            "clip": str(curve.attack.clip).lower(),
-            "eps_scale": scale,
-        }
+        exponents = fitted.exponents()
+        self.curves.append(
+            {
+                "curve": curve.key,
+                "sweep": curve.sweep_name,
+                "attack": curve.attack_name,
+                **net,
+                "norm": curve.attack.norm,
+                "direction": getattr(curve.attack, "direction", None),
+                "target": curve.attack.target,
+                "clip": curve.attack.clip,
+                "eps_scale": scale,
+                **{name: exponents[0][name] for name in ("n_images", "clean_accuracy")},
+                **curve.counts,
+            }
+        )
         if not any(net.items() <= row.items() for row in self.gaps):
             self.gaps.append({**net, **gap_row(fitted.gaps, self.settings.confidence)})
-            self.gap_points += [{**net, **row} for row in gap_distribution(fitted.gaps)]
+            key = {name: net[name] for name in ("net", "split")}
+            self.gap_points += [{**key, **row} for row in gap_distribution(fitted.gaps)]
         self.thresholds[curve.key] = fitted.thresholds
-        exponents = fitted.exponents()
         for row in exponents:
-            row |= curve.counts
             is_reported = (row["kind"], row["estimator"]) == (curve.kind_of_error, "maximum_likelihood")
-            row["is_reported"] = str(is_reported).lower()
-        self.exponents += [{**labels, **row} for row in exponents]
+            self.exponents.append({"curve": curve.key, **row, "is_reported": is_reported})
         for table, rows in ((self.points, fitted.curve()), (self.slopes, fitted.slopes())):
-            table += [{**labels, "grid_eps": row["eps"] / scale, **row} for row in rows]
+            table += [{"curve": curve.key, "grid_eps": row["eps"] / scale, **row} for row in rows]
 
     def _net(self, curve: SweptCurve) -> tuple[Cells, Cells]:
         """The columns that say which state of which net a curve is of, and the model's own row."""
@@ -172,12 +179,11 @@ class CurveTables:
         return net, model
 
     def write(self, plots: Path) -> None:
-        positive = [row for row in self.points if row["net_error"] > 0]
-        write_csv(plots / "exponents.csv", EXPONENT_COLUMNS, self.exponents)
-        write_csv(plots / "error_curves.csv", POINT_COLUMNS, self.points)
-        write_csv(plots / "error_curves_positive.csv", POINT_COLUMNS, positive)
-        write_csv(plots / "local_slopes.csv", SLOPE_COLUMNS, self.slopes)
-        write_csv(plots / "logit_gaps.csv", GAP_COLUMNS, self.gaps)
-        write_csv(plots / "logit_gap_distribution.csv", GAP_POINT_COLUMNS, self.gap_points)
-        write_csv(plots / "models.csv", MODEL_COLUMNS, self.models)
+        write_table(plots / "curves.csv", self.curves, CURVE_COLUMNS)
+        write_table(plots / "exponents.csv", self.exponents, EXPONENT_COLUMNS)
+        write_table(plots / "error_curves.csv", self.points, POINT_COLUMNS)
+        write_table(plots / "local_slopes.csv", self.slopes, SLOPE_COLUMNS)
+        write_table(plots / "logit_gaps.csv", self.gaps, GAP_COLUMNS)
+        write_table(plots / "logit_gap_distribution.csv", self.gap_points, GAP_POINT_COLUMNS)
+        write_table(plots / "models.csv", self.models, MODEL_COLUMNS)
         write_thresholds(plots, self.thresholds)

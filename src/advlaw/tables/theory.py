@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from advlaw.core.io import Arrays, Cells, write_csv
+from advlaw.core.io import Arrays, Cells
 from advlaw.core.rng import generator
+from advlaw.core.tables import write_table
 from advlaw.fitting.settings import Fit
 from advlaw.theory import label_blind, logit_gaps, predictions
 from advlaw.theory.mean_field import by_rank, sorted_gaps
@@ -88,7 +89,7 @@ class TheoryTables:
         self.tables["ideal"] = self._ideal()
         for name, rows in self.tables.items():
             if rows:
-                write_csv(folder / f"{name}.csv", list(rows[0]), rows)
+                write_table(folder / f"{name}.csv", rows)
 
     def _ideal(self) -> list[Cells]:
         """The account of label-blind attacks where its assumptions hold by construction: sampled and exact errors."""

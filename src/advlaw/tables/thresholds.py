@@ -8,8 +8,10 @@ float32 back.
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from advlaw.core.io import Cells, Row, read_csv, write_csv
+from advlaw.core.io import Cells
+from advlaw.core.tables import groups, read_table, records, write_table
 from advlaw.fitting.fit import KINDS
 from advlaw.fitting.moments import Moments
 from advlaw.fitting.thresholds import Thresholds, moments
@@ -25,7 +27,7 @@ def write_thresholds(plots: Path, curves: dict[str, Thresholds]) -> None:
     (plots / FOLDER).mkdir(parents=True, exist_ok=True)  # a study need have no curve
     for curve, found in curves.items():
         changes = zip(found.eps, found.change.tolist(), strict=True)
-        write_csv(_file(plots, curve), CHANGE_COLUMNS, [{"eps": str(eps), "change": change} for eps, change in changes])
+        write_table(_file(plots, curve), [{"eps": eps, "change": n} for eps, n in changes], CHANGE_COLUMNS)
         rows.append(
             {
                 "curve": curve,
@@ -33,42 +35,40 @@ def write_thresholds(plots: Path, curves: dict[str, Thresholds]) -> None:
                 "n_right": found.n_right,
                 "n_becoming_wrong": found.count(1),
                 "n_becoming_right": found.count(-1),
-                "eps_last": str(np.float32(found.eps_last)),
-                "is_on_grid": str(found.is_on_grid).lower(),
+                "eps_last": np.float32(found.eps_last),
+                "is_on_grid": found.is_on_grid,
             }
         )
-    write_csv(plots / CURVES, CURVE_COLUMNS, rows)
+    write_table(plots / CURVES, rows, CURVE_COLUMNS)
 
 
 def read_thresholds(plots: Path) -> dict[str, Thresholds]:
     """What was written, by curve; raises FileNotFoundError naming the table that is missing."""
-    return {row["curve"]: _thresholds(row, read_csv(_file(plots, row["curve"]))) for row in read_csv(plots / CURVES)}
+    curves = records(read_table(plots / CURVES))
+    return {row["curve"]: _thresholds(row, read_table(_file(plots, row["curve"]))) for row in curves}
 
 
 def read_moments(plots: Path) -> dict[str, Moments]:
     """What the estimators need of every curve, from its first changes and the errors in error_curves.csv."""
     found = read_thresholds(plots)
-    by_curve: dict[str, list[Row]] = {curve: [] for curve in found}
-    for row in read_csv(plots / "error_curves.csv"):
-        by_curve[row["curve"]].append(row)
     return {
         curve: moments(
             found[curve],
-            np.array([float(row["eps"]) for row in rows]),
-            *(np.rint([float(row[f"{kind}_error"]) * found[curve].n_images for row in rows]) for kind in KINDS),
+            points["eps"].to_numpy(),
+            *(np.rint(points[f"{kind}_error"].to_numpy() * found[curve].n_images) for kind in KINDS),
         )
-        for curve, rows in by_curve.items()
+        for curve, points in groups(read_table(plots / "error_curves.csv"), "curve")
     }
 
 
-def _thresholds(curve: Row, changes: list[Row]) -> Thresholds:
+def _thresholds(curve: Cells, changes: pd.DataFrame) -> Thresholds:
     return Thresholds(
-        int(curve["n_images"]),
-        int(curve["n_right"]),
+        curve["n_images"],
+        curve["n_right"],
         float(np.float32(curve["eps_last"])),
-        curve["is_on_grid"] == "true",
-        np.array([row["eps"] for row in changes], dtype=np.float32),
-        np.array([row["change"] for row in changes], dtype=int),
+        curve["is_on_grid"],
+        changes["eps"].to_numpy(np.float32),
+        changes["change"].to_numpy(int),
     )
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from advlaw.core.io import Arrays, Cells, read_npz, write_csv
+from advlaw.core.io import Arrays, Cells, read_npz
+from advlaw.core.tables import write_table
 from advlaw.fitting.proportions import paired_difference, wilson
 from advlaw.tables.trial import ENDS, ESTIMATES, MEASURED_COLUMNS, arrays_of
 
@@ -76,14 +77,14 @@ def write_tables(
             row = {**described, **found["row"]}
             rows.append(row)
             points += [{**row, **point} for point in found["curve"]]
-    write_csv(folder / "nets.csv", columns, rows)
-    write_csv(folder / "curves.csv", CURVE_COLUMNS, points)
+    write_table(folder / "nets.csv", rows, columns)
+    write_table(folder / "curves.csv", points, CURVE_COLUMNS)
     return rows
 
 
 def write_exponents(folder: Path, rows: Sequence[Cells], bands: Mapping[str, Band], confidence: float) -> None:
     """exponents.csv: how the exponents of a drawn set are distributed."""
-    write_csv(folder / "exponents.csv", EXPONENT_COLUMNS, distributions(rows, bands, confidence))
+    write_table(folder / "exponents.csv", distributions(rows, bands, confidence), EXPONENT_COLUMNS)
 
 
 def write_differences(
@@ -101,7 +102,7 @@ def write_differences(
                 own, other = (arrays_of(kept, attack) for kept in both)
                 about = {"net": net["net"], "baseline": net["baseline"], "attack": attack.partition(".")[2]}
                 rows += [{**about, **row} for row in _differences(own, other, confidence)]
-    write_csv(folder / "differences.csv", DIFFERENCE_COLUMNS, rows)
+    write_table(folder / "differences.csv", rows, DIFFERENCE_COLUMNS)
 
 
 def _differences(own: Arrays, other: Arrays, confidence: float) -> list[Cells]:
@@ -131,7 +132,7 @@ def describe(net: Cells) -> Cells:
         "kernel_sizes": "-".join(map(str, spec.get("kernel_sizes", []))),
         "dense_units": spec.get("dense_units"),
         "dropout": spec.get("dropout"),
-        "diverged": str(net["diverged"]).lower(),
+        "diverged": net["diverged"],
     }
 
 

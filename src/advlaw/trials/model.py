@@ -8,8 +8,9 @@ import torch
 
 from advlaw.config.section import Section
 from advlaw.core.code import code_sha256
-from advlaw.core.io import write_csv, write_json
+from advlaw.core.io import write_json
 from advlaw.core.rng import Numbers
+from advlaw.core.tables import write_table
 from advlaw.data.examples import read_examples
 from advlaw.models.store import FINAL, at_accuracy, at_epoch, save_model
 from advlaw.training.accuracy import accuracy
@@ -67,7 +68,7 @@ def _write(found: Trained, about: dict[str, Any], name: str, study: str, net: Ne
     }
     save_model(folder, found.spec, states, found.shuffled)
     write_json(folder / "row.json", about)
-    write_csv(Path("plots") / study / "training" / f"{name}.csv", list(history.rows[0]), history.rows)
+    write_table(Path("plots") / study / "training" / f"{name}.csv", history.rows)
     for missed in sorted(set(net.training.snapshots) - history.snapshots.keys()):
         print(f"{folder}: a training accuracy of {missed:g} was never reached; it has no such snapshot")
     share = about["train_accuracy"]
