@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from advlaw.config.section import read_section
 from advlaw.core.images import Examples, Images
+from advlaw.core.section import read_section
 from advlaw.models.store import in_fast_layout
 from advlaw.training.schedule import learning_rate
 from advlaw.trials.net import Trial

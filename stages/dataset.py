@@ -10,11 +10,11 @@ writes  data/datasets/NAME.npz:  images (N, C, H, W) uint8, not compressed  ·  
 import os
 from pathlib import Path
 
-from advlaw.config.section import read_section
 from advlaw.core.command import run, stage_arguments
+from advlaw.core.dataset import write_dataset
 from advlaw.core.io import write_json
 from advlaw.core.progress import download_progress
-from advlaw.data.dataset import write_dataset
+from advlaw.core.section import read_section
 from advlaw.data.download import DownloadError, DownloadPlace, forget_downloads
 from advlaw.data.registry import make_dataset
 from advlaw.data.settings import Dataset

@@ -13,9 +13,9 @@ writes  plots/<study>/figures/:
 
 from pathlib import Path
 
-from advlaw.config.section import read_section
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_csv, read_tables
+from advlaw.core.section import read_section
 from advlaw.figures.defences import draw_defences
 from advlaw.figures.error_curves import draw_figures
 from advlaw.figures.gap_densities import draw_gap_densities

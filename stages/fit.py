@@ -12,11 +12,11 @@ import json
 from pathlib import Path
 
 from advlaw.attacks.settings import Attacks
-from advlaw.config.section import read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_npz
 from advlaw.core.progress import progress
 from advlaw.core.rng import generator
+from advlaw.core.section import read_sections
 from advlaw.evaluation.settings import Sweep, curve_name
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes

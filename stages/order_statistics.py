@@ -6,9 +6,9 @@ writes  plots/<study>/order_statistics/:  densities.csv  ·  exponents.csv  ·  
 
 from pathlib import Path
 
-from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
+from advlaw.core.section import read_section, read_sections
 from advlaw.core.tables import write_table
 from advlaw.theory.iid import order_statistics
 from advlaw.theory.settings import OrderStatistics

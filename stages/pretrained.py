@@ -14,14 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from advlaw.config.section import read_section, read_sections
+from advlaw.core.code import sha256
 from advlaw.core.command import run, stage_arguments
+from advlaw.core.dataset import dataset_path, read_dataset
+from advlaw.core.examples import examples
 from advlaw.core.io import write_json
 from advlaw.core.progress import download_progress
 from advlaw.core.runtime import configure
-from advlaw.data.dataset import read_dataset
+from advlaw.core.section import read_section, read_sections
 from advlaw.data.download import DownloadPlace, fetch_for_verification, forget_downloads
-from advlaw.data.examples import examples
 from advlaw.foreign.checks import RANGED
 from advlaw.foreign.settings import OwnFile, OwnModule, PretrainedModel
 from advlaw.foreign.taken import own_model
@@ -36,7 +37,8 @@ def main() -> None:
     settings = read_section(params, f"pretrained_models.{name}", PretrainedModel)
     study, threads, device_name, portable = read_sections(params, study=str, threads=int, device=str, portable=bool)
     device = configure(threads, device_name, portable)
-    dataset = read_dataset(Path("data/datasets") / f"{settings.dataset}.npz")
+    path = dataset_path(settings.dataset)
+    dataset = read_dataset(path)
     test = examples(dataset, "test", device)
 
     folder = Path("models") / study / name
@@ -52,6 +54,7 @@ def main() -> None:
     row = {
         "model": name,
         "dataset": settings.dataset,
+        "dataset_sha256": sha256(path),
         "arch": settings.arch,
         "labels": "original",
         "n_pixels": math.prod(test.images.shape),

@@ -8,8 +8,8 @@ writes  plots/<study>/provenance/DATASET.csv
 import json
 from pathlib import Path
 
-from advlaw.config.section import read_section
 from advlaw.core.command import run, stage_arguments
+from advlaw.core.section import read_section
 from advlaw.core.tables import write_table
 
 COLUMNS = ("dataset", "source", "file", "sha256", "official")

@@ -9,9 +9,9 @@ writes  README.md and docs/*.md, between their markers
 import json
 from pathlib import Path
 
-from advlaw.config.section import read_section
 from advlaw.core.command import run
 from advlaw.core.io import Row, read_csv, read_tables, write_text
+from advlaw.core.section import read_section
 from advlaw.report.benchmarks import benchmarks_table
 from advlaw.report.claims_tables import claims_table, counts_table, least_squares_line
 from advlaw.report.markdown import filled, replace_block

@@ -13,9 +13,9 @@ import argparse
 import json
 from pathlib import Path
 
-from advlaw.config.section import read_yaml
 from advlaw.core.command import run
 from advlaw.core.io import read_csv, read_tables, read_text, write_text
+from advlaw.core.section import read_yaml
 from advlaw.report.html import Setting, StudyPage, study_report, summary_report
 from advlaw.report.html_versions import pinned_versions
 

@@ -1,8 +1,9 @@
 """Follow one net's logits under attack: how they respond to a small perturbation, and where decisions really change.
 
     python stages/response.py MODEL --params params.yaml      # a key of `response.nets`
-reads   models/<study>/MODEL/  ·  data/datasets/<dataset>.npz
-writes  data/<study>/responses/MODEL/:  logits.npz: logits (N, K), label (N,)  ·  epochs/<number>.npz: logits (N, K)
+reads   models/<study>/MODEL/  ·  the data set that its row.json names
+writes  data/<study>/responses/MODEL/:  logits.npz: logits (N, K), label (N,), dataset ()
+        ·  epochs/<number>.npz: logits (N, K)
         ·  <attack>.npz: gamma (N, K), threshold, threshold_class, recovery, zero_gradient, not_finite (N,)
         and scale ()
         ·  rays.npz: eps (E,), image (n,), logits (E, n, K), gamma (n, K), residual_eps (R,), residual (R, m)
@@ -14,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from advlaw.attacks.settings import OneStepAttack
-from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
+from advlaw.core.examples import dataset_of, read_examples
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
-from advlaw.data.examples import read_examples
+from advlaw.core.section import read_section, read_sections
 from advlaw.evaluation.response import L2, follow_rays, measure_logits, measure_response
 from advlaw.evaluation.sweep import Randomness, grid
 from advlaw.models.store import at_epoch, kept_epochs, load_model
@@ -36,14 +37,16 @@ def main() -> None:
     )
     device = configure(threads, device_name, portable)
     model_folder, folder = Path("models") / study / name, Path("data") / study / "responses" / name
-    test = read_examples(Path("data/datasets") / f"{net.dataset}.npz", "test", device)
+    dataset = dataset_of(model_folder)
+    test = read_examples(dataset, "test", device)
     images, labels = test.images, test.labels
 
     for epoch in kept_epochs(model_folder):
         logits = measure_logits(load_model(model_folder, device, at_epoch(epoch)), images)
         write_npz(folder / "epochs" / f"{epoch}.npz", {"logits": logits})
     model = load_model(model_folder, device)
-    write_npz(folder / "logits.npz", {"logits": measure_logits(model, images), "label": labels.cpu().numpy()})
+    clean = {"logits": measure_logits(model, images), "label": labels.cpu().numpy(), "dataset": np.array(dataset.stem)}
+    write_npz(folder / "logits.npz", clean)
     for key, attack in {"l2": L2, **{key: attacks[key] for key in net.attacks}}.items():
         eps = grid(rays.eps_min, rays.eps_max, rays.count, attack.norm, math.prod(images.shape))
         found = measure_response(model, images, labels, attack, eps, Randomness(seed, ("response", name, key)))

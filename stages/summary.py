@@ -9,9 +9,9 @@ from pathlib import Path
 
 from advlaw.claims.registry import counts
 from advlaw.claims.summary import SUMMARY_COLUMNS, summarise
-from advlaw.config.section import read_section
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_csv, write_csv, write_json
+from advlaw.core.section import read_section
 
 
 def study_names(default: Path) -> list[str]:

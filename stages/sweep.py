@@ -1,7 +1,7 @@
 """Attack one trained model over the whole grid of eps and record which class every image is given.
 
     python stages/sweep.py SWEEP --params params.yaml      # a key of `sweeps`
-reads   models/<study>/<model>/  ·  data/datasets/<dataset>.npz
+reads   models/<study>/<model>/  ·  the data set that its row.json names
 writes  data/<study>/sweeps/SWEEP/<attack>.npz, on snapshots from training <attack>@<accuracy>.npz:  eps (E,)
         ·  prediction, top5 (E, N)  ·  clean_prediction, clean_top5, clean_margin, label, zero_gradient, not_finite (N,)
         ·  one-step: threshold, threshold_class, recovery, reflips (N,)  ·  others: bracket (N, 2)
@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from advlaw.attacks.settings import KINDS, Grid
-from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
+from advlaw.core.examples import dataset_of, read_examples
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
-from advlaw.data.examples import read_examples
+from advlaw.core.section import read_section, read_sections
 from advlaw.evaluation.settings import Sweep, curve_name
 from advlaw.evaluation.sweep import Randomness
 from advlaw.evaluation.swept import swept
@@ -35,7 +35,7 @@ def main() -> None:
     device = configure(threads, device_name, portable)
     model_folder = Path("models") / study / sweep.model
     shuffled = fitted_labels(model_folder) if sweep.split == "train" else None
-    examples = read_examples(Path("data/datasets") / f"{sweep.dataset}.npz", sweep.split, device, shuffled)
+    examples = read_examples(dataset_of(model_folder), sweep.split, device, shuffled)
 
     states = [state for state in sweep.states() if has_state(model_folder, at_accuracy(state))]
     for state, name in itertools.product(states, sweep.attacks):

@@ -10,10 +10,10 @@ writes  plots/<study>/theory/:  predictions  ·  curves  ·  agreement  ·  deci
 from pathlib import Path
 
 from advlaw.attacks.settings import OneStepAttack
-from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_npz
 from advlaw.core.progress import progress
+from advlaw.core.section import read_section, read_sections
 from advlaw.fitting.settings import Fit
 from advlaw.tables.theory import TheoryTables
 from advlaw.theory.settings import Rays, ResponseNet, Theory
@@ -29,7 +29,7 @@ def main() -> None:
     for name, net in progress(nets.items(), "theory", total=len(nets)):
         folder = Path("data") / study / "responses" / name
         epochs = {int(path.stem): read_npz(path)["logits"] for path in folder.glob("epochs/*.npz")}
-        tables.add_net(name, net.dataset, read_npz(folder / "logits.npz"), dict(sorted(epochs.items())))
+        tables.add_net(name, read_npz(folder / "logits.npz"), dict(sorted(epochs.items())))
         tables.add_rays(read_npz(folder / "rays.npz"))
         for attack in ("l2", *net.attacks):
             is_blind = attack != "l2" and attacks[attack].target != "true_label"

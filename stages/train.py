@@ -10,9 +10,9 @@ Several processes share the minibatches of each step:
     PYTHONPATH=src torchrun --nproc_per_node 2 stages/train.py MODEL --params params.yaml
 """
 
-from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
+from advlaw.core.section import read_section, read_sections
 from advlaw.training.settings import Net
 from advlaw.trials.model import train_model
 

@@ -11,9 +11,9 @@ Several processes share the minibatches of each step:
 from functools import partial
 
 from advlaw.attacks.settings import KINDS
-from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.runtime import configure
+from advlaw.core.section import read_section, read_sections
 from advlaw.training.settings import RobustNet
 from advlaw.trials.defence import adversarial_defence
 from advlaw.trials.model import train_model

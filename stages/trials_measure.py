@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from advlaw.attacks.settings import Attacks, Grid
-from advlaw.config.section import read_section, read_sections
 from advlaw.core.code import sha256
 from advlaw.core.command import run, stage_arguments
+from advlaw.core.dataset import dataset_path
 from advlaw.core.runtime import configure
+from advlaw.core.section import read_section, read_sections
 from advlaw.trials.measure import AttackPlan, Measured, measure, path_of
 from advlaw.trials.settings import TrialSet, Workers
 from advlaw.trials.workers import Pool, collect
@@ -28,7 +29,7 @@ def main() -> None:
     study, seed, device_name, portable = read_sections(params, study=str, seed=int, device=str, portable=bool)
     attacks, workers, grid = read_sections(params, attacks=Attacks, workers=Workers, attack=Grid)
     device = configure(1, device_name, portable)
-    dataset, how = Path("data/datasets") / f"{settings.dataset}.npz", settings.measure
+    dataset, how = dataset_path(settings.dataset), settings.measure
     plan = AttackPlan(
         dataset.absolute(),
         sha256(dataset),

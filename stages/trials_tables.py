@@ -15,9 +15,9 @@ import numpy
 import scipy
 
 from advlaw.attacks.settings import Attacks
-from advlaw.config.section import read_section, read_sections
 from advlaw.core.code import code_sha256, sha256
 from advlaw.core.command import run, stage_arguments
+from advlaw.core.section import read_section, read_sections
 from advlaw.fitting.settings import Fit
 from advlaw.papers.ranges import POPULATION_RANGES
 from advlaw.tables.trial import Estimates, unmeasured

@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from advlaw.attacks.settings import Attacks
-from advlaw.config.section import read_section, read_sections
 from advlaw.core.code import sha256
 from advlaw.core.command import run, stage_arguments
+from advlaw.core.dataset import dataset_path, read_dataset
 from advlaw.core.io import write_json
 from advlaw.core.runtime import configure
-from advlaw.data.dataset import read_dataset
+from advlaw.core.section import read_section, read_sections
 from advlaw.trials.sets import about, trials
 from advlaw.trials.settings import TrialSet, Workers
 from advlaw.trials.train import Recipe, flops, n_parameters, path_of, result, train_trial
@@ -29,7 +29,7 @@ def main() -> None:
     study, seed, device_name, portable = read_sections(params, study=str, seed=int, device=str, portable=bool)
     attacks, workers = read_sections(params, attacks=Attacks, workers=Workers)
     device = configure(1, device_name, portable)
-    dataset = Path("data/datasets") / f"{settings.dataset}.npz"
+    dataset = dataset_path(settings.dataset)
     data = read_dataset(dataset)
     nets = trials(f"trials.{name}", settings, seed)
     specs = {net.name: net.net.architecture.spec(list(data.images.shape[1:]), data.n_classes) for net in nets}

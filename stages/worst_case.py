@@ -1,7 +1,7 @@
 """Attack one net with everything: gradients of several kinds, restarts, APGD, random search, and images of another net.
 
     python stages/worst_case.py MODEL --params params.yaml      # a key of `worst_case.nets`
-reads   models/<study>/MODEL/ and models/<study>/<source>/  ·  data/datasets/<dataset>.npz
+reads   models/<study>/MODEL/ and models/<study>/<source>/  ·  the data set that MODEL's row.json names
 writes  data/<study>/worst_case/MODEL.npz:  clean (N,) and, for every attack, which images (E, N) are right, bool;
         with "not_finite " before them: which (N,) were left without numbers
 """
@@ -9,11 +9,11 @@ writes  data/<study>/worst_case/MODEL.npz:  clean (N,) and, for every attack, wh
 from pathlib import Path
 
 from advlaw.attacks.settings import Attacks
-from advlaw.config.section import read_section, read_sections
 from advlaw.core.command import run, stage_arguments
+from advlaw.core.examples import dataset_of, read_examples
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
-from advlaw.data.examples import read_examples
+from advlaw.core.section import read_section, read_sections
 from advlaw.evaluation.settings import Protocol, WorstCaseNet
 from advlaw.evaluation.worst_case import Method, under_attacks
 from advlaw.models.store import load_model
@@ -30,7 +30,7 @@ def main() -> None:
     )
     device = configure(threads, device_name, portable)
     model, source = (load_model(Path("models") / study / which, device) for which in (name, net.source))
-    test = read_examples(Path("data/datasets") / f"{net.dataset}.npz", "test", device).first(protocol.images)
+    test = read_examples(dataset_of(Path("models") / study / name), "test", device).first(protocol.images)
     methods = [
         Method(
             label, key.split(".")[0], attacks.by_key(key), source if label.startswith("transferred:") else model, seed

@@ -7,9 +7,9 @@ writes  plots/<study>/worst_case/:  accuracy.csv  ·  gains.csv, with verdicts
 
 from pathlib import Path
 
-from advlaw.config.section import read_sections
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_npz
+from advlaw.core.section import read_sections
 from advlaw.core.tables import write_table
 from advlaw.evaluation.settings import WorstCase
 from advlaw.fitting.settings import Fit

@@ -5,8 +5,8 @@ from pathlib import Path
 from advlaw.attacks.settings import Attacks
 from advlaw.claims.finding import proportion
 from advlaw.claims.study import Evidence
-from advlaw.config.section import read_section
 from advlaw.core.io import read_csv
+from advlaw.core.section import read_section
 from advlaw.training.settings import RobustNet
 
 ROOT = Path(__file__).parents[1]

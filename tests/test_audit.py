@@ -18,8 +18,8 @@ from advlaw.audit.command import _yaml
 from advlaw.audit.images import Source, read_images
 from advlaw.audit.params import audit_params
 from advlaw.config.study import load_study
+from advlaw.core.dataset import read_dataset
 from advlaw.core.io import read_csv, write_json, write_text
-from advlaw.data.dataset import read_dataset
 
 ROOT = Path(__file__).parents[1]
 CODE = """

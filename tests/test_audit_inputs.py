@@ -15,8 +15,8 @@ from test_audit import source
 from advlaw.__main__ import parser
 from advlaw.audit.files import ClassFiles
 from advlaw.audit.images import read_images
-from advlaw.config.section import ParamsError, read_yaml, validate
 from advlaw.core.io import read_text, replacing
+from advlaw.core.section import ParamsError, read_yaml, validate
 from advlaw.foreign.settings import OwnFile
 
 GREY = make_images(4).numpy().astype(np.uint8)[:, 0]

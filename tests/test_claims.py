@@ -29,7 +29,7 @@ from advlaw.claims.pairs import one_step_trained, penalised
 from advlaw.claims.registry import CHECKS, judge
 from advlaw.claims.study import near
 from advlaw.claims.wording import sentence
-from advlaw.config.section import validate
+from advlaw.core.section import validate
 from advlaw.training.settings import RobustNet
 
 

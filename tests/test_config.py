@@ -8,8 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from advlaw.attacks.settings import Grid
-from advlaw.config.section import ParamsError, read_section, read_yaml
 from advlaw.config.study import load_study
+from advlaw.core.section import ParamsError, read_section, read_yaml
 
 ROOT = Path(__file__).parents[1]
 OWN = {"dataset": "digits", "arch": "own_file", "file": "x.pt2", "mean": [0.0], "std": [255.0]}
@@ -96,17 +96,17 @@ def test_the_default_study_is_valid(study):
         ({"datasets": ["digits", "clusters", "svhn"]}, "datasets = 'svhn': not among the data sets: cifar10, clu"),
         ({"datasets": ["digits", "clusters", "digits"]}, "names a data set twice"),
         ({"sweeps.fc.model": "vgg"}, "sweeps.fc.model = 'vgg': not among the models: clusters_fc"),
-        ({"sweeps.fc.dataset": "clusters"}, "sweeps.fc.dataset = 'clusters': must be 'digits', the data set"),
+        ({"sweeps.fc.dataset": "clusters"}, "sweeps.fc: unknown key 'dataset'; allowed: "),
         ({"sweeps.fc.attacks": ["fgsm", "cw"]}, "= 'cw': not among the attacks.one_step: fast_entropy"),
         ({"sweeps.fc.attacks": ["fgsm", "fgsm"]}, "names an attack twice"),
         ({"sweeps.fc.attacks": []}, "sweeps.fc.attacks: List should have at least 1 item"),
         ({"attacks.iterative.pgd.restarts": 3}, "attacks.iterative.pgd: restarts = 3 needs random_start: true"),
         ({"attacks.iterative.pgd.step_size": {"relativ": 0.1}}, "did you mean 'relative'?"),
-        ({"response.nets.fc.dataset": "clusters"}, "nets.fc.dataset = 'clusters': must be 'digits'"),
+        ({"worst_case.nets.fc.source": "clusters_fc"}, "has another data set, clusters; a net and its source share"),
         ({"response.nets.fc.attacks": ["pgd"]}, "response.nets.fc.attacks = 'pgd': not among the attacks.one_step: "),
         ({"response.nets.fc.attacks": ["fgsm_clipped"]}, "response.nets.fc.attacks = 'fgsm_clipped': clips, which"),
         ({"response.nets.fc.attacks": ["l2"]}, "response.nets.fc.attacks: ['l2']: leave out l2, which is always"),
-        ({"response.nets.vgg": {"dataset": "digits", "attacks": []}}, "response.nets.vgg = 'vgg': not among the "),
+        ({"response.nets.vgg": {"attacks": []}}, "response.nets.vgg = 'vgg': not among the "),
         ({"theory.compared": ["fc", "vgg"]}, "theory.compared = 'vgg': not among the response.nets: clusters_fc"),
         ({"theory.cut_offs": [1.0]}, "theory.cut_offs[0] = 1.0: should be less than 1"),
         ({"order_statistics.laws": ["cauchy"]}, "order_statistics.laws[0] = 'cauchy': should be 'uniform', 'normal'"),

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from advlaw.config.section import ParamsError, validate
+from advlaw.core.dataset import read_dataset, shuffled_labels, write_dataset
+from advlaw.core.section import ParamsError, validate
 from advlaw.data.clusters import MEAN, bayes_error, clusters, patterns, separation_for
-from advlaw.data.dataset import random_splits, read_dataset, shuffled_labels, write_dataset
 from advlaw.data.digits import digits
 from advlaw.data.idx import read_idx
 from advlaw.data.random_images import random_images
 from advlaw.data.settings import Dataset
+from advlaw.data.splits import random_splits
 
 COUNTS = {"train": 1077, "validation": 180, "test": 540}
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 from test_resnet import CLASSES, SHAPE, random_net
 
-from advlaw.config.section import ParamsError, validate
+from advlaw.core.section import ParamsError, validate
 from advlaw.foreign.settings import PretrainedModel, Published
 from advlaw.foreign.weights import digest, our_name, pretrained, read_tensors
 

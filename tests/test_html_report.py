@@ -14,8 +14,8 @@ from playwright.sync_api import sync_playwright
 from advlaw.claims import finding
 from advlaw.claims.registry import CLAIM_COLUMNS, PART_COLUMNS
 from advlaw.claims.summary import SUMMARY_COLUMNS
-from advlaw.config.section import read_yaml
 from advlaw.core.io import read_csv, write_csv
+from advlaw.core.section import read_yaml
 from advlaw.report.captions import KNOWN, OF_A_NET, caption
 from advlaw.report.html import STAMP, VERDICTS, stamped
 from advlaw.report.html_sections import TABLES

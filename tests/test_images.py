@@ -14,11 +14,11 @@ from conftest import make_images, make_net, one_step, pgd_attack
 from ruamel.yaml import YAML
 
 from advlaw.attacks.iterative import perturbed
+from advlaw.core import examples as data_examples
+from advlaw.core.dataset import Dataset, read_dataset, write_dataset
+from advlaw.core.examples import read_examples
 from advlaw.core.images import Chosen, Examples, Images, batches, read_ahead
 from advlaw.core.io import read_npz, rows_on_disk
-from advlaw.data import examples as data_examples
-from advlaw.data.dataset import Dataset, read_dataset, write_dataset
-from advlaw.data.examples import read_examples
 from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.response import follow_rays, measure_logits, measure_response
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
@@ -250,7 +250,7 @@ def write_random(path: Path, n_images: int) -> None:
 def test_an_epoch_over_images_on_a_disk_takes_little_memory(tmp_path):
     write_random(tmp_path / "d.npz", BIG[0])
     begin = (
-        "import torch, pathlib\nfrom advlaw.data.examples import read_examples\ntorch.set_num_threads(2)\n"
+        "import torch, pathlib\nfrom advlaw.core.examples import read_examples\ntorch.set_num_threads(2)\n"
         "examples = read_examples(pathlib.Path('d.npz'), 'test', torch.device('cpu'))\n"
         "(torch.randn(100, 100) @ torch.randn(100, 100)).sum()\n"
     )

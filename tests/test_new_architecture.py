@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from repository import ran
 
+from advlaw.core.dataset import read_dataset
 from advlaw.core.io import read_csv, read_npz
-from advlaw.data.dataset import read_dataset
 
 FILE = '''"""One layer of squared units: logits are W (A x + b)^2 + c."""
 

@@ -16,7 +16,7 @@ from advlaw.evaluation.worst_case import Method, under_attacks
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.settings import Fit
-from advlaw.foreign.wrapped import classifier
+from advlaw.models.wrapped import classifier
 from advlaw.tables.worst_case import accuracy_rows, gain_rows, not_finite
 from advlaw.theory.settings import Rays
 

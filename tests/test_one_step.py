@@ -14,7 +14,7 @@ from advlaw.attacks.draws import Draws, random_classes, random_sign, truncated_n
 from advlaw.attacks.iterative import pgd
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.attacks.settings import Attacks
-from advlaw.config.section import ParamsError, read_section, validate
+from advlaw.core.section import ParamsError, read_section, validate
 from advlaw.evaluation.sweep import Randomness, in_top, sweep_one_step
 
 ATTACKS: Attacks = read_section(Path(__file__).parents[1] / "params.yaml", "attacks", Attacks)

@@ -15,14 +15,14 @@ from ruamel.yaml import YAML
 from safetensors.torch import save_file
 
 from advlaw.attacks.settings import OneStepAttack
-from advlaw.config.section import ParamsError, validate
+from advlaw.core.dataset import Dataset, write_dataset
 from advlaw.core.io import read_npz, write_json
-from advlaw.data.dataset import Dataset, write_dataset
+from advlaw.core.section import ParamsError, validate
 from advlaw.evaluation.response import measure_response
 from advlaw.evaluation.sweep import Randomness
-from advlaw.foreign import wrapped as own
 from advlaw.foreign.settings import OwnFile, OwnModule, PretrainedModel
 from advlaw.foreign.taken import own_model
+from advlaw.models import wrapped as own
 from advlaw.models.store import FINAL, load_model, save_model
 
 ROOT = Path(__file__).parents[1]

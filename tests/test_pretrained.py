@@ -13,8 +13,8 @@ from test_download import Server
 from test_foreign import FORMATS, entry, published
 from test_resnet import CLASSES, SHAPE
 
+from advlaw.core.dataset import Dataset, read_dataset, write_dataset
 from advlaw.core.io import read_csv, write_json
-from advlaw.data.dataset import Dataset, read_dataset, write_dataset
 from advlaw.foreign.weights import digest, read_tensors
 from advlaw.models.store import load_model
 

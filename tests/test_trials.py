@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from advlaw.attacks.settings import Attacks, Grid, IterativeAttack, OneStepAttack, RelativeStep
-from advlaw.config.section import ParamsError, validate
 from advlaw.core.code import sha256
+from advlaw.core.dataset import Dataset, write_dataset
+from advlaw.core.examples import read_examples
 from advlaw.core.io import read_csv, read_npz, write_npz
-from advlaw.data.dataset import Dataset, write_dataset
-from advlaw.data.examples import read_examples
+from advlaw.core.section import ParamsError, validate
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
 from advlaw.fitting.settings import Fit
 from advlaw.models.store import build, load_net

@@ -1,11 +1,11 @@
 """`attack` and `attacks`: the grid of perturbation sizes, and the attacks themselves."""
 
 import math
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from advlaw.config.section import Name, Section
+from advlaw.core.section import Name, Section
 
 Target = Literal["true_label", "predicted_label", "least_likely", "random_class", "entropy"]
 Gradient = Literal["scale_free", "naive", "margin"]
@@ -37,7 +37,7 @@ class OneStepAttack(Section):
     """images + eps * direction: a gradient's sign, or the gradient over its L2 or L-infinity norm, or noise.
 
     The gradient is of cross-entropy, `scale_free` or `naive` (float32, kept to show what it does wrong), or of the
-    `margin` between the two largest logits. Noise follows no gradient and has no `target`.
+    `margin` between the two largest logits. Noise follows no gradient and has no `target`; else it is the true label.
     """
 
     direction: Literal["sign", "l2", "linf", "random_sign", "truncated_normal"]
@@ -50,13 +50,16 @@ class OneStepAttack(Section):
         """The norm that eps measures."""
         return "l2" if self.direction == "l2" else "linf"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _gradients_are_of_the_true_label(cls, given: Any) -> Any:
+        is_gradient = isinstance(given, dict) and given.get("direction") not in NOISE
+        return {"target": "true_label", **given} if is_gradient else given
+
     @model_validator(mode="after")
     def _noise_has_no_target(self) -> "OneStepAttack":
-        is_noise = self.direction in NOISE
-        if is_noise and (self.target is not None or self.gradient != "scale_free"):
+        if self.direction in NOISE and (self.target is not None or self.gradient != "scale_free"):
             raise ValueError(f"direction = {self.direction!r} is noise: leave out target and gradient")
-        if not is_noise and self.target is None:
-            raise ValueError(f"direction = {self.direction!r} needs a target: {', '.join(get_args(Target))}")
         return self
 
     @model_validator(mode="after")
@@ -79,10 +82,10 @@ class IterativeAttack(Section):
     `steps: from_eps` is Kurakin's number, min(eps + 4, 1.25 eps) (Sec. 2.2), rounded, at least 1.
     """
 
-    norm: Literal["linf", "l2"]
+    norm: Literal["linf", "l2"] = "linf"
     steps: Annotated[int, Field(ge=1)] | Literal["from_eps"]
     step_size: RelativeStep | AbsoluteStep
-    target: Target
+    target: Target = "true_label"
     clip: bool
     gradient: Gradient = "scale_free"
     random_start: bool = False

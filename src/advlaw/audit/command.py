@@ -23,11 +23,11 @@ from advlaw.audit.images import Source, read_images
 from advlaw.audit.params import DATASET, audit_params
 from advlaw.audit.stages import ROOT, alone, is_done, remember, run_stage, take_back
 from advlaw.audit.summary import NEEDED, print_summary
-from advlaw.config.section import validate
 from advlaw.config.study import Study
 from advlaw.core.code import sha256
+from advlaw.core.dataset import Dataset, write_dataset
 from advlaw.core.io import write_json, write_text
-from advlaw.data.dataset import Dataset, write_dataset
+from advlaw.core.section import validate
 from advlaw.foreign.settings import Normalised
 
 IMAGENET = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])

@@ -9,8 +9,8 @@ from typing import Any
 from ruamel.yaml.error import YAMLError
 
 from advlaw.audit.stages import DONE
-from advlaw.config.section import ParamsError, read_yaml
 from advlaw.config.study import RESERVED
+from advlaw.core.section import ParamsError, read_yaml
 
 HEADER = "# Written by `python -m advlaw audit`; the keys are explained in docs/params.md.\n"
 LONGEST = 60  # characters of a name, which is part of many files' names

@@ -4,11 +4,11 @@ from typing import Any
 
 DATASET = "images"
 ONE_STEP: dict[str, dict[str, Any]] = {
-    "fgsm": {"direction": "sign", "target": "true_label", "clip": False},
-    "l2": {"direction": "l2", "target": "true_label", "clip": False},
+    "fgsm": {"direction": "sign", "clip": False},
+    "l2": {"direction": "l2", "clip": False},
     "step_ll": {"direction": "sign", "target": "least_likely", "clip": False},
 }
-CLIPPED = {"direction": "sign", "target": "true_label", "clip": True}
+CLIPPED = {"direction": "sign", "clip": True}
 MIN_ERRORS, MAX_ERROR = 5, 0.2  # a wider range than the other studies', since there are fewer images
 
 
@@ -43,8 +43,7 @@ def audit_params(
             "query": {},
         },
         "sweeps": {
-            attack: {"model": name, "dataset": DATASET, "family": family, "attacks": [attack]}
-            for attack, family in families.items()
+            attack: {"model": name, "family": family, "attacks": [attack]} for attack, family in families.items()
         },
         "fit": {
             "min_errors": MIN_ERRORS,
@@ -61,7 +60,7 @@ def audit_params(
                 "followed": 3,
                 "residual": max(10, min(50, n_images)),
             },
-            "nets": {name: {"dataset": DATASET, "attacks": ["fgsm", "step_ll"]}},
+            "nets": {name: {"attacks": ["fgsm", "step_ll"]}},
         },
         "theory": {"cut_offs": [0.3, 0.1, 0.03], "compared": [name]},
         **_left_out(),
@@ -70,7 +69,7 @@ def audit_params(
 
 def _pgd(steps: int) -> dict[str, Any]:
     size = {"relative": 2.5 / steps}  # of eps: two and a half times what is needed to cross the ball
-    return {"norm": "linf", "steps": steps, "step_size": size, "target": "true_label", "clip": False}
+    return {"steps": steps, "step_size": size, "clip": False}
 
 
 def _left_out() -> dict[str, Any]:

@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from advlaw.config.section import read_yaml
 from advlaw.core.io import write_json
+from advlaw.core.section import read_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 DONE = ".done"

@@ -8,8 +8,8 @@ from typing import Any
 
 from advlaw.attacks.settings import Attacks
 from advlaw.claims.finding import Estimate, Finding
-from advlaw.config.section import read_section, read_sections
 from advlaw.core.io import Row, read_csv, read_tables
+from advlaw.core.section import read_section, read_sections
 from advlaw.training.settings import RobustNet
 
 Check = Callable[["Evidence"], Finding]

@@ -8,9 +8,9 @@ from advlaw.comparison.cells import Found
 from advlaw.comparison.pairs import Pair, compare_pair, is_told_by, same_images
 from advlaw.comparison.revision import Revision
 from advlaw.comparison.study import Files, retrained
-from advlaw.config.section import read_sections, read_yaml
 from advlaw.core.io import Arrays, Row, read_npz
 from advlaw.core.progress import progress
+from advlaw.core.section import read_sections, read_yaml
 from advlaw.fitting.settings import Fit
 
 

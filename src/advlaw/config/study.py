@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from advlaw.attacks.settings import Attacks, Grid
-from advlaw.config.section import Name, ParamsError, Section, read_yaml, validate
+from advlaw.core.section import Name, ParamsError, Section, read_yaml, validate
 from advlaw.data.settings import Datasets
 from advlaw.evaluation.settings import Sweep, WorstCase, WorstCaseNet, curve_name
 from advlaw.fitting.settings import Fit
@@ -186,8 +186,10 @@ def _worst_case_mistakes(settings: WorstCase, study: Study) -> Iterator[str]:
 def _worst_case_net_mistakes(key: str, name: str, net: WorstCaseNet, study: Study) -> Iterator[str]:
     yield from _unknown(key, name, study.nets(), "models")
     yield from _unknown(f"{key}.source", net.source, study.nets(), "models")
-    for model in (name, net.source):
-        yield from _other_dataset(key, net.dataset, model, study)
+    nets = study.nets()
+    if name in nets and net.source in nets and nets[name].dataset != nets[net.source].dataset:
+        other = nets[net.source].dataset
+        yield f"{key}.source = {net.source!r}: has another data set, {other}; a net and its source share one"
     if net.source == name:
         yield f"{key}.source = {name!r}: must be another net, trained independently"
 
@@ -206,7 +208,6 @@ def _is_known(attack: str, study: Study) -> bool:
 def _sweep_mistakes(key: str, sweep: Sweep, study: Study) -> Iterator[str]:
     nets = study.nets()
     yield from _unknown(f"{key}.model", sweep.model, nets, "models")
-    yield from _other_dataset(key, sweep.dataset, sweep.model, study)
     if sweep.model in nets:
         net = nets[sweep.model]
         kept = net.training.snapshots if isinstance(net, Net) else []
@@ -217,7 +218,6 @@ def _sweep_mistakes(key: str, sweep: Sweep, study: Study) -> Iterator[str]:
 
 def _net_mistakes(key: str, model: str, net: ResponseNet, study: Study) -> Iterator[str]:
     yield from _unknown(key, model, study.nets(), "models")
-    yield from _other_dataset(key, net.dataset, model, study)
     yield from _attack_mistakes(f"{key}.attacks", net.attacks, study, "one_step")
     for attack in net.attacks:
         if attack in study.attacks.one_step and study.attacks.one_step[attack].clip:
@@ -264,12 +264,6 @@ def _is_on(points: Grid, eps: float) -> bool:
     """Whether eps is a point of a log-spaced grid."""
     steps = (points.count - 1) * math.log(eps / points.eps_min) / math.log(points.eps_max / points.eps_min)
     return abs(steps - round(steps)) < 1e-6 and -0.5 < steps < points.count - 0.5
-
-
-def _other_dataset(key: str, dataset: str, model: str, study: Study) -> Iterator[str]:
-    nets = study.nets()
-    if model in nets and dataset != (wanted := nets[model].dataset):
-        yield f"{key}.dataset = {dataset!r}: must be {wanted!r}, the data set of {model}"
 
 
 def _attack_mistakes(key: str, attacks: list[str], study: Study, family: str) -> Iterator[str]:

@@ -11,8 +11,9 @@ import zlib
 
 import numpy as np
 
-from advlaw.data.dataset import Dataset, official_splits
+from advlaw.core.dataset import Dataset
 from advlaw.data.download import DownloadError, DownloadPlace, Provenance, RemoteFile, fetch, fetch_from_mirror
+from advlaw.data.splits import official_splits
 
 SHAPE = (3, 32, 32)
 N_CLASSES = 10

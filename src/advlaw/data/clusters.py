@@ -11,8 +11,9 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from advlaw.core.dataset import Dataset
 from advlaw.core.rng import generator
-from advlaw.data.dataset import Dataset, consecutive_splits
+from advlaw.data.splits import consecutive_splits
 
 MEAN = 127.5
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from advlaw.core.dataset import Dataset
 from advlaw.core.rng import derived_seed
-from advlaw.data.dataset import Dataset
 
 
 def digits(counts: dict[str, int], seed: int) -> Dataset:

@@ -7,8 +7,9 @@ import math
 
 import numpy as np
 
-from advlaw.data.dataset import Dataset, official_splits
+from advlaw.core.dataset import Dataset
 from advlaw.data.download import DownloadPlace, Provenance, RemoteFile, fetch
+from advlaw.data.splits import official_splits
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from advlaw.core.dataset import Dataset
 from advlaw.core.rng import generator
-from advlaw.data.dataset import Dataset, consecutive_splits
+from advlaw.data.splits import consecutive_splits
 
 
 def random_images(counts: dict[str, int], classes: int, channels: int, side: int, seed: int) -> Dataset:

@@ -1,8 +1,8 @@
 """From a data set's params to the data set and its provenance."""
 
+from advlaw.core.dataset import Dataset
 from advlaw.data.cifar10 import cifar10_dataset
 from advlaw.data.clusters import clusters
-from advlaw.data.dataset import Dataset
 from advlaw.data.digits import digits
 from advlaw.data.download import DownloadPlace
 from advlaw.data.idx import idx_dataset

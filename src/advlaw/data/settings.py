@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from advlaw.config.section import Name, Section
+from advlaw.core.section import Name, Section
 
 Count = Annotated[int, Field(ge=1)]
 

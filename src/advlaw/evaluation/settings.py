@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from advlaw.attacks.settings import AttackKey, Family
-from advlaw.config.section import Name, Rising, Section, Snapshots
+from advlaw.core.section import Name, Rising, Section, Snapshots
 
 Keys = Annotated[list[AttackKey], Field(min_length=1)]
 Split = Literal["train", "validation", "test", "train+validation"]
@@ -16,7 +16,6 @@ Split = Literal["train", "validation", "test", "train+validation"]
 
 class Sweep(Section):
     model: Name
-    dataset: Name
     split: Split = "test"
     family: Family
     attacks: Annotated[list[Name], Field(min_length=1)]
@@ -35,7 +34,6 @@ def curve_name(attack: str, snapshot: float | None) -> str:
 class WorstCaseNet(Section):
     """A net; adversarial images of `source`, trained independently, are transferred to it."""
 
-    dataset: Name
     source: Name
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from advlaw.config.section import Section
+from advlaw.core.section import Section
 
 
 class Fit(Section):

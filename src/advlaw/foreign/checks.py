@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from advlaw.foreign.wrapped import Whole, said
 from advlaw.models.classifier import Classifier
+from advlaw.models.wrapped import Whole, said
 
 CHECKED = 6  # images that the model is tried on
 RANGED = 256  # images whose outputs are looked at for what they are

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from advlaw.config.section import Name, Section
+from advlaw.core.section import Name, Section
 from advlaw.models.settings import ARCHITECTURES, Composed
 
 ModulePath = Annotated[str, Field(pattern=r"^\w+(\.\w+)*$")]

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from advlaw.foreign.checks import CHECKED, agree, check, whole
 from advlaw.foreign.settings import OwnFile, OwnModel, OwnModule
 from advlaw.foreign.weights import NAMES_SHOWN, described, fits, is_counter, read_tensors
-from advlaw.foreign.wrapped import contents, source_sha256
 from advlaw.models.classifier import Classifier
 from advlaw.models.store import Spec, build, digest, in_fast_layout
+from advlaw.models.wrapped import contents, source_sha256
 
 
 def own_model(

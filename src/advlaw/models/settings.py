@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 
 from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, model_validator
 
-from advlaw.config.section import Section, refuse_unknown
+from advlaw.core.section import Section, refuse_unknown
 
 Size = Annotated[int, Field(ge=1)]
 Spec = dict[str, Any]  # {arch, image_shape, n_classes, **sizes}: all that a net is before it has weights

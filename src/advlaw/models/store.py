@@ -22,19 +22,14 @@ from advlaw.core.io import replacing, write_json
 from advlaw.models.classifier import Classifier
 from advlaw.models.settings import Spec
 
-FOREIGN = {"own_module": "module", "own_file": "program"}  # arch -> file of advlaw.foreign; others are of this folder
 FINAL = "weights"
 ABOUT, DIGEST = "about", "sha256"
 
 
 def build(spec: Spec) -> Classifier:
-    """The untrained net of a spec {arch, image_shape, n_classes, **sizes}; `arch` names a file of this folder.
-
-    Or, in FOREIGN, one of `advlaw.foreign`: a person's own model.
-    """
+    """The untrained net of a spec {arch, image_shape, n_classes, **sizes}; `arch` names a file of this folder."""
     sizes = {key: value for key, value in spec.items() if key not in ("arch", "image_shape", "n_classes")}
-    arch = spec["arch"]
-    module = importlib.import_module(f"advlaw.foreign.{FOREIGN[arch]}" if arch in FOREIGN else f"advlaw.models.{arch}")
+    module = importlib.import_module(f"advlaw.models.{spec['arch']}")
     return module.build(tuple(spec["image_shape"]), spec["n_classes"], **sizes)
 
 

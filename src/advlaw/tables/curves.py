@@ -167,7 +167,7 @@ class CurveTables:
         net = {
             "net": curve_name(curve.sweep.model, curve.snapshot),
             "model": curve.sweep.model,
-            "dataset": curve.sweep.dataset,
+            "dataset": model["dataset"],
             "split": curve.sweep.split,
             "arch": model["arch"],
             "defence": model["defence"],

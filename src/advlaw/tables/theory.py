@@ -32,9 +32,9 @@ class TheoryTables:
         self.net: Cells = {}
         self.clean: Arrays = {}
 
-    def add_net(self, name: str, dataset: str, clean: Arrays, epochs: dict[int, np.ndarray]) -> None:
-        """`clean`: logits (N, K) and label (N,); `epochs`: logits after these epochs of its training."""
-        self.net, self.clean = {"net": name, "dataset": dataset}, clean
+    def add_net(self, name: str, clean: Arrays, epochs: dict[int, np.ndarray]) -> None:
+        """`clean`: logits (N, K), label (N,) and dataset (); `epochs`: logits after these epochs of its training."""
+        self.net, self.clean = {"net": name, "dataset": str(clean["dataset"])}, clean
         for epoch, logits in [*epochs.items(), (None, clean["logits"])]:
             right = logits.argmax(axis=1) == clean["label"]
             state = {"epoch": epoch, "test_accuracy": float(right.mean())}

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from advlaw.attacks.settings import Grid
-from advlaw.config.section import Name, Section
+from advlaw.core.section import Name, Section
 
 CutOffs = Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)]
 Law = Literal["uniform", "normal", "gumbel", "exponential"]
@@ -15,7 +15,6 @@ RANKS = 5  # gaps Delta_1j are followed up to j = 5, as in Cubuk Fig. 6
 class ResponseNet(Section):
     """A model's test images under the theory's L2 attack (Cubuk Eq. 3), and under these other one-step `attacks`."""
 
-    dataset: Name
     attacks: list[Name]
 
     @field_validator("attacks")

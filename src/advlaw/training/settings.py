@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from advlaw.config.section import Name, Rising, Section, Share, Snapshots
+from advlaw.core.section import Name, Rising, Section, Share, Snapshots
 from advlaw.models.settings import Composed
 
 PixelSize = Annotated[float, Field(gt=0, le=255)]

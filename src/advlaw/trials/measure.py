@@ -10,10 +10,10 @@ from torch import Tensor
 from advlaw.attacks.gradient import input_gradient
 from advlaw.attacks.settings import Attack, Grid
 from advlaw.core.code import code_sha256, sha256
+from advlaw.core.examples import read_examples
 from advlaw.core.images import Images
 from advlaw.core.io import Arrays, npz
 from advlaw.core.runtime import configure
-from advlaw.data.examples import read_examples
 from advlaw.evaluation.batches import in_batches, joined
 from advlaw.evaluation.sweep import Randomness
 from advlaw.evaluation.swept import swept

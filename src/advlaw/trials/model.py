@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 
-from advlaw.config.section import Section
-from advlaw.core.code import code_sha256
+from advlaw.core.code import code_sha256, sha256
+from advlaw.core.dataset import dataset_path
+from advlaw.core.examples import read_examples
 from advlaw.core.io import write_json
 from advlaw.core.rng import Numbers
+from advlaw.core.section import Section
 from advlaw.core.tables import write_table
-from advlaw.data.examples import read_examples
 from advlaw.models.store import FINAL, at_accuracy, at_epoch, save_model
 from advlaw.training.accuracy import accuracy
 from advlaw.training.checkpoint import Checkpoint
@@ -36,7 +37,7 @@ def train_model(
     makes the training adversarial, by `attack`.
     """
     name = key.partition(".")[2]
-    dataset = Path("data/datasets") / f"{net.dataset}.npz"
+    dataset = dataset_path(net.dataset)
     modules = ("advlaw.trials.model", f"advlaw.models.{net.architecture.arch}")
     settings = {
         "seed": seed,
@@ -50,7 +51,7 @@ def train_model(
     processes = started(device)
     numbers = Numbers(seed, (name,))
     found = trained(key, net, dataset, numbers, device, checkpoint, defend, processes)
-    about = {"model": name, **row(net, found, device)}
+    about = {"model": name, "dataset_sha256": sha256(dataset), **row(net, found, device)}
     test = read_examples(dataset, "test", device)
     about |= {"n_pixels": math.prod(test.images.shape[-3:]), "test_accuracy": accuracy(found.model, test)}
     if processes.is_first:

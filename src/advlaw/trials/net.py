@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from advlaw.core.dataset import read_dataset, shuffled_labels
+from advlaw.core.examples import examples
 from advlaw.core.images import Examples
 from advlaw.core.rng import Numbers
-from advlaw.data.dataset import read_dataset, shuffled_labels
-from advlaw.data.examples import examples
 from advlaw.models.classifier import Classifier
 from advlaw.models.settings import Spec
 from advlaw.models.store import build, in_fast_layout

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from advlaw.attacks.settings import AttackKey, Grid
-from advlaw.config.section import Name, Rising, Section
+from advlaw.core.section import Name, Rising, Section
 from advlaw.models.settings import Ranges, Size
 from advlaw.training.settings import Net, Training
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from advlaw.foreign.wrapped import classifier, imported, said, source_sha256
 from advlaw.models.classifier import Classifier
+from advlaw.models.wrapped import classifier, imported, said, source_sha256
 
 
 def build(

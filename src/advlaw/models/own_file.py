@@ -8,8 +8,8 @@ import zipfile
 import torch
 from torch import nn
 
-from advlaw.foreign.wrapped import classifier, contents, said
 from advlaw.models.classifier import Classifier
+from advlaw.models.wrapped import classifier, contents, said
 
 
 class Exported(nn.Module):
