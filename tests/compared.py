@@ -6,9 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from raw_csv import write_csv
 from repository import ROOT
-
-from advlaw.core.io import write_csv
 
 EXPONENT_COLUMNS = (
     "curve",

@@ -18,9 +18,8 @@ import sys
 from pathlib import Path
 from statistics import NormalDist
 
-from advlaw.core.io import read_csv, write_csv
+from raw_csv import Row, read_csv, write_csv
 
-Row = dict[str, str]
 NOISE = 1e-6  # relative, standard deviation
 IMAGES_MOVED = 0.2  # share of nets, and of curves, that have one image's outcome changed
 CONTINUOUS = {  # columns of numbers that no rounding leaves alone; table "" means every table
@@ -111,19 +110,18 @@ def _gain_an_image(tables: dict[str, list[Row]], seed: int) -> None:
         def is_its(row: Row, name: str = name) -> bool:
             return (row["model"], row["split"], row["snapshot"]) == (name, "test", "")
 
-        curves = [row for row in tables["exponents"] if is_its(row)]
+        curves = [row for row in tables["curves"] if is_its(row)]
+        named = {row["curve"] for row in curves}
         if not curves or float(model["test_accuracy"]) == 1 or _uniform(seed, "clean", name) > IMAGES_MOVED:
             continue
         old, n_images = model["test_accuracy"], int(curves[0]["n_images"])
         _add_image([model], "test_accuracy", n_images)
         _add_image(curves, "clean_accuracy", n_images)
-        its_points = [row for row in tables["error_curves"] if is_its(row)]
-        broken = _points_where_it_is_broken(its_points, 0.5 * float(old))
-        for table in ("error_curves", "error_curves_positive"):
-            points = [row for row in tables[table] if is_its(row)]
-            _add_image([row for row in points if _point(row) not in broken], "accuracy", n_images)
-            for column in ERRORS:
-                _add_image([row for row in points if _point(row) in broken], column, n_images)
+        points = [row for row in tables["error_curves"] if row["curve"] in named]
+        broken = _points_where_it_is_broken(points, 0.5 * float(old))
+        _add_image([row for row in points if _point(row) not in broken], "accuracy", n_images)
+        for column in ERRORS:
+            _add_image([row for row in points if _point(row) in broken], column, n_images)
         for row in tables["logit_gaps"]:
             if is_its(row):
                 row["n_right"] = str(int(row["n_right"]) + 1)
@@ -155,7 +153,7 @@ def _add_image(rows: list[Row], column: str, n_images: int) -> None:
 
 def _fall_earlier(tables: dict[str, list[Row]], seed: int) -> None:
     """At one grid point of a curve one image more is wrong; gross errors still rise with eps."""
-    n_images = {row["curve"]: int(row["n_images"]) for row in tables["exponents"]}
+    n_images = {row["curve"]: int(row["n_images"]) for row in tables["curves"]}
     by_curve: dict[str, list[Row]] = {}
     for row in tables["error_curves"]:
         by_curve.setdefault(row["curve"], []).append(row)
@@ -165,13 +163,12 @@ def _fall_earlier(tables: dict[str, list[Row]], seed: int) -> None:
         places = [row["grid_eps"] for row, following in pairs if _has_room(row, following, n_images[curve])]
         if places and _uniform(seed, "curve", curve) <= IMAGES_MOVED:
             moved.add((curve, places[int(_uniform(seed, "place", curve) * len(places))]))
-    for table in ("error_curves", "error_curves_positive"):
-        for row in tables[table]:
-            if _point(row) in moved:
-                n = n_images[row["curve"]]
-                row["accuracy"] = _plus(row["accuracy"], -1, n)
-                for column in ERRORS:
-                    row[column] = _plus(row[column], 1, n)
+    for row in tables["error_curves"]:
+        if _point(row) in moved:
+            n = n_images[row["curve"]]
+            row["accuracy"] = _plus(row["accuracy"], -1, n)
+            for column in ERRORS:
+                row[column] = _plus(row[column], 1, n)
 
 
 def _has_room(row: Row, following: Row, n_images: int) -> bool:

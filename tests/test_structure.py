@@ -70,7 +70,7 @@ def test_packages_import_only_what_their_layer_may(path):
 
 @pytest.mark.parametrize("path", sorted(SRC.glob("advlaw/*/settings.py")), ids=lambda path: path.parent.name)
 def test_typed_sections_are_light(path):
-    """They import what reads a section, pydantic, the standard library and one another: whatever else is in their package, no."""
+    """They import what reads a section, pydantic, the standard library and one another, and nothing else."""
     light = {"pydantic", *sys.stdlib_module_names}
     for module in imported(path):
         is_base = module.startswith("advlaw.core.section")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from advlaw.claims.finding import Estimate
 from advlaw.comparison.numbers import agree, estimate, relative, written
 from advlaw.comparison.sizes import Sizes
-from advlaw.comparison.tables import Table
+from advlaw.comparison.tables import Row, Table, is_text
 
 Key = tuple[str, ...]
 EPS = ("grid_eps", "eps")  # the last key of a table of curves
@@ -59,14 +59,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Version:
-    """A table as one side has it: its rows in order, and of how many images its shares are."""
+    """A table as one side has it: its rows in order, of how many images its shares are, and columns told elsewhere."""
 
-    rows: list[dict[str, str]]
+    rows: list[Row]
     sizes: Sizes
+    left_out: set[str] = field(default_factory=set)
 
     @property
     def columns(self) -> list[str]:
-        return list(self.rows[0]) if self.rows else []
+        return [column for row in self.rows[:1] for column in row if column not in self.left_out]
 
 
 def compare_tables(study: str, name: str, table: Table, old: Version, new: Version, found: Found) -> None:
@@ -77,18 +78,19 @@ def compare_tables(study: str, name: str, table: Table, old: Version, new: Versi
         pair.miss_columns(old.columns, new.columns)
     pair.miss_rows(list(old_rows), list(new_rows))
     shared = [column for column in old.columns if column in new.columns]
+    judged = [column for column in shared if not table.is_end(column, shared)]
     for key, before in old_rows.items():
         after = new_rows.get(key, before)
-        for column in shared:
-            cells = (column, *table.judged.get(column, ()))
+        for column in judged:
+            cells = (column, *table.ends(column, shared))
             if any(before.get(cell) != after.get(cell) for cell in cells):
                 numbers = estimate(table, column, before, old.sizes), estimate(table, column, after, new.sizes)
                 pair.judge(key, column, (before[column], after[column]), *numbers)
 
 
-def keyed(where: str, table: Table, rows: list[dict[str, str]]) -> dict[Key, dict[str, str]]:
+def keyed(where: str, table: Table, rows: list[Row]) -> dict[Key, Row]:
     """Rows by their key. Raises ValueError where a key names two rows, or a column of it is not there."""
-    found: dict[Key, dict[str, str]] = {}
+    found: dict[Key, Row] = {}
     places: dict[Key, int] = {}
     for row in rows:
         missing = [column for column in table.key if column not in row and column != "#"]
@@ -122,11 +124,9 @@ class _Pair:
 
     def judge(self, key: Key, column: str, cells: tuple[str, str], old: Estimate | None, new: Estimate | None) -> None:
         """One cell that differs, or whose interval does."""
-        if any(column in ends for ends in self.table.judged.values()):
-            return  # an interval's end: judged with its number
         if column in self.table.verdicts:
             self._differs(VERDICT, _said(key), column, cells[0] or "none", cells[1] or "none")
-        elif column in self.table.told or old is None or new is None:
+        elif is_text(column) or old is None or new is None:
             self._shown().words += 1
         elif any(math.isnan(a) != math.isnan(b) for a, b in ((old.value, new.value), (old.low, new.low))):
             self._differs(self._rank(column), _said(key), column, written(old), written(new), self._curve(key))

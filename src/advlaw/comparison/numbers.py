@@ -4,8 +4,7 @@ import math
 
 from advlaw.claims.finding import NORMAL, Estimate, proportion
 from advlaw.comparison.sizes import Sizes
-from advlaw.comparison.tables import Table
-from advlaw.core.io import Row
+from advlaw.comparison.tables import Row, Table
 
 ROUNDING = 1e-5  # relative: what sums of float32 differ by from CPU to CPU
 
@@ -40,7 +39,7 @@ def estimate(table: Table, column: str, row: Row, sizes: Sizes) -> Estimate | No
     a share is to neither side narrower than Wilson's of a share of 0, z^2 / (n + z^2), about four images: no bootstrap
     sample of no error has an error, and Wilson's interval of one image in n leaves 0 out.
     """
-    ends = [row.get(end, "") for end in table.judged.get(column, ())]
+    ends = [row[end] for end in table.ends(column, row)]
     if not all(_is_number(cell) for cell in (row[column], *ends)):
         return None
     value, low, high = (_number(cell) for cell in (row[column], *(ends or ("", ""))))

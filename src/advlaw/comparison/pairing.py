@@ -8,7 +8,7 @@ from advlaw.comparison.cells import Found
 from advlaw.comparison.pairs import Pair, compare_pair, is_told_by, same_images
 from advlaw.comparison.revision import Revision
 from advlaw.comparison.study import Files, retrained
-from advlaw.core.io import Arrays, Row, read_npz
+from advlaw.core.io import Arrays, read_npz
 from advlaw.core.progress import progress
 from advlaw.core.section import read_sections, read_yaml
 from advlaw.fitting.settings import Fit
@@ -98,5 +98,5 @@ def _curves(root: Path, revision: Revision, params: Path, old: Files, new: Files
 
 
 def _are_told(curve: str, arrays: Arrays, files: Files) -> bool:
-    rows: list[Row] = [row for row in files.tables.get("error_curves", []) if row["curve"] == curve]
+    rows = [row for row in files.tables.get("error_curves", []) if row["curve"] == curve]
     return is_told_by(arrays, rows)

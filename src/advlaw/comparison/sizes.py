@@ -5,13 +5,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from advlaw.core.io import Row
+from advlaw.comparison.tables import Row
 
 
 class Sizes:
     """The splits' sizes in datasets/params.yaml, and how many images the nets of a set are judged on."""
 
-    def __init__(self, datasets: bytes, nets: list[dict[str, str]]) -> None:
+    def __init__(self, datasets: bytes, nets: list[Row]) -> None:
         entries: Any = YAML(typ="safe").load(datasets) if datasets else None
         self.splits = {
             (name, split): size

@@ -14,8 +14,8 @@ from advlaw.comparison.cells import ROWS, Difference, Found, Version, compare_ta
 from advlaw.comparison.numbers import ROUNDING
 from advlaw.comparison.revision import Revision
 from advlaw.comparison.sizes import Sizes
-from advlaw.comparison.tables import is_derived, table
-from advlaw.core.io import Row, Tables
+from advlaw.comparison.tables import Row, is_derived, table
+from advlaw.core.tables import LABELLED_BY
 
 TABLES, DRAWN = (".csv", ".json"), (".svg", ".png", ".html")
 KINDS, DATASETS = ("metrics/", "plots/"), "datasets/params.yaml"
@@ -30,14 +30,18 @@ class Files:
     datasets: bytes
 
     @cached_property
-    def tables(self) -> Tables:
-        """Its tables by name; each part of summary.json is one."""
+    def tables(self) -> dict[str, list[Row]]:
+        """Its tables by name, each row with what says what it is of; each part of summary.json is one."""
         plots = f"plots/{self.study}/"
         found = {
             path.removeprefix(plots).removesuffix(".csv"): _rows(content)
             for path, content in self.contents.items()
             if path.endswith(".csv")
         }
+        for name in found.keys() & LABELLED_BY.keys():
+            labels, keys = LABELLED_BY[name]
+            about = {tuple(row[key] for key in keys): row for row in found.get(labels, [])}
+            found[name] = [{**row, **about.get(tuple(row[key] for key in keys), {})} for row in found[name]]
         summary = self.contents.get(f"metrics/{self.study}/summary.json")
         return found | (_summary(summary, found.get("models", [])) if summary else {})
 
@@ -47,8 +51,13 @@ class Files:
             self.datasets, [row for name, rows in self.tables.items() if name.endswith("/nets") for row in rows]
         )
 
-    def version(self, name: str) -> Version:
-        return Version(self.tables[name], self.sizes)
+    def labels(self, name: str) -> set[str]:
+        """The columns that say what this table's rows are of: they are compared once, where they are said."""
+        labels, keys = LABELLED_BY.get(name, ("", ()))
+        return {column for row in self.tables.get(labels, [])[:1] for column in row if column not in keys}
+
+    def version(self, name: str, left_out: set[str]) -> Version:
+        return Version(self.tables[name], self.sizes, left_out)
 
 
 def study_names(root: Path, revision: Revision, wanted: str = "") -> list[str]:
@@ -99,10 +108,12 @@ def compare_study(old: Files, new: Files, found: Found) -> None:
         if is_derived(name):
             continue
         if name not in old.tables or name not in new.tables:
-            sides = ("none", "new") if name in new.tables else ("there", "gone")
-            found.beyond.append(Difference(new.study, name, "every row", "table", *sides, ROWS))
+            both = ("none", "new") if name in new.tables else ("there", "gone")
+            found.beyond.append(Difference(new.study, name, "every row", "table", *both, ROWS))
         elif old.tables[name] != new.tables[name] or old.sizes.splits != new.sizes.splits:
-            compare_tables(new.study, name, table(new.study, name), old.version(name), new.version(name), found)
+            labels = old.labels(name) | new.labels(name)
+            sides = old.version(name, labels), new.version(name, labels)
+            compare_tables(new.study, name, table(new.study, name), *sides, found)
 
 
 def retrained(old: Files, new: Files) -> list[str]:
@@ -132,7 +143,7 @@ def _rows(content: bytes) -> list[Row]:
     return list(csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
 
 
-def _summary(content: bytes, models: list[Row]) -> Tables:
+def _summary(content: bytes, models: list[Row]) -> dict[str, list[Row]]:
     """The parts of a summary.json as tables; an accuracy's row names the net's data set, which says of how many."""
     summary, dataset = json.loads(content), {row["model"]: row["dataset"] for row in models}
     readers: dict[str, Callable[[str, Any], dict[str, str]]] = {
