@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from raw_csv import read_csv
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
@@ -19,7 +20,8 @@ from advlaw.audit.images import Source, read_images
 from advlaw.audit.params import audit_params
 from advlaw.config.study import load_study
 from advlaw.core.dataset import read_dataset
-from advlaw.core.io import read_csv, write_json, write_text
+from advlaw.core.io import write_json, write_text
+from advlaw.core.tables import chosen, read_labelled, records
 
 ROOT = Path(__file__).parents[1]
 CODE = """
@@ -240,7 +242,7 @@ def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits):
     (model,) = read_csv(plots / "models.csv")
     assert float(model["test_accuracy"]) > 0.9
     assert f"net: clean accuracy {float(model['test_accuracy']):.4f}" in output
-    reported = {row["attack"]: row for row in read_csv(plots / "exponents.csv") if row["is_reported"] == "true"}
+    reported = {row["attack"]: row for row in records(chosen(read_labelled(plots, "exponents"), is_reported=True))}
     assert reported.keys() == {"fgsm", "l2", "step_ll", "pgd"}
     assert 0.5 < float(reported["fgsm"]["exponent"]) < 3.0
     assert f"B = {float(reported['fgsm']['exponent']):.2f} [" in output

@@ -1,35 +1,31 @@
 """What an audit says of its results: a cause is only named where the tables show it."""
 
+import math
 import re
 from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from advlaw.audit.command import _check_accuracy
 from advlaw.audit.summary import print_summary, why_none
-from advlaw.core.io import write_csv, write_text
+from advlaw.core.io import write_text
+from advlaw.core.tables import write_frame, write_table
 
 EPS = (0.5, 1.0, 2.0, 4.0)
 
 
-def curve(errors: list[int], n_images: int = 200, gross: list[int] | None = None) -> list[dict[str, str]]:
+def curve(errors: list[int], n_images: int = 200, gross: list[int] | None = None) -> pd.DataFrame:
     """Rows of error_curves.csv for counts of net errors, and of gross ones where they are others."""
-    return [
-        {
-            "curve": "a/a",
-            "grid_eps": f"{eps}",
-            "net_error": f"{net / n_images:.7g}",
-            "gross_error": f"{all_ / n_images}",
-        }
-        for eps, net, all_ in zip(EPS, errors, gross or errors, strict=True)
-    ]
+    shares = {name: np.array(counts) / n_images for name, counts in (("net", errors), ("gross", gross or errors))}
+    return pd.DataFrame({"curve": "a/a", "grid_eps": EPS, **{f"{name}_error": share for name, share in shares.items()}})
 
 
-def row(n_right: int = 180, n_images: int = 200, n_points: int = 0, zero: int = 0) -> dict[str, str]:
-    clean = f"{n_right / n_images:.7g}"
-    counts = {"n_images": str(n_images), "n_points": str(n_points), "n_zero_gradient": str(zero)}
-    counts["n_not_finite"] = "0"
-    return {"curve": "a/a", "kind": "gross", "exponent": "", "clean_accuracy": clean, **counts}
+def row(n_right: int = 180, n_images: int = 200, n_points: int = 0, zero: int = 0) -> dict[str, Any]:
+    counts = {"n_images": n_images, "n_points": n_points, "n_zero_gradient": zero, "n_not_finite": 0}
+    return {"curve": "a/a", "kind": "gross", "exponent": math.nan, "clean_accuracy": n_right / n_images, **counts}
 
 
 @pytest.mark.parametrize(
@@ -62,14 +58,18 @@ def test_repairs_do_not_hide_that_images_become_wrong():
 def test_exponents_are_shown_with_the_interval_they_have(tmp_path, capsys):
     plots = tmp_path / "plots/net"
     write_text(plots / "models.csv", "test_accuracy\n0.55\n")
-    points = curve([180] * 4)
-    write_csv(plots / "error_curves.csv", list(points[0]), points)
+    write_frame(plots / "error_curves.csv", curve([180] * 4))
+    numbers = {"curve": "a/a", "kind": "gross", "n_points": 0}
     exponents = [
-        {**row(), "is_reported": "true", "attack": attack, "exponent": b, "exponent_low": low, "exponent_high": high}
-        for attack, b, low, high in (("fgsm", "1.1", "", ""), ("l2", "1", "0.9", "1.2"), ("pgd", "", "", ""))
+        {**numbers, "curve": attack, "is_reported": True, "exponent": b, "exponent_low": low, "exponent_high": high}
+        for attack, b, low, high in (("fgsm", 1.1, None, None), ("l2", 1.0, 0.9, 1.2), ("a/a", None, None, None))
     ]
-    exponents[1]["n_not_finite"] = "3"
-    write_csv(plots / "exponents.csv", list(exponents[0]), [*exponents, {**exponents[0], "is_reported": "false"}])
+    write_table(plots / "exponents.csv", [*exponents, {**exponents[0], "is_reported": False}])
+    about = {name: value for name, value in row().items() if name not in numbers}
+    del about["exponent"]
+    lost = {"fgsm": 0, "l2": 3, "a/a": 0}
+    curves = [{**about, "curve": name, "attack": name, "n_not_finite": n} for name, n in lost.items()]
+    write_table(plots / "curves.csv", curves)
     print_summary("net", tmp_path)
     _, clean, *shown, where = capsys.readouterr().out.splitlines()
     assert clean == "net: clean accuracy 0.5500"

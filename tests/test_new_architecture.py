@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from raw_csv import read_csv
 from repository import ran
 
 from advlaw.core.dataset import read_dataset
-from advlaw.core.io import read_csv, read_npz
+from advlaw.core.io import read_npz
 
 FILE = '''"""One layer of squared units: logits are W (A x + b)^2 + c."""
 

@@ -5,9 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from raw_csv import read_csv
 from repository import ran
-
-from advlaw.core.io import read_csv
 
 pytestmark = pytest.mark.slow
 SWEEPS = {"sweep@linear", "sweep@fc", "sweep@fc_pgd"}

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from raw_csv import read_csv
 from safetensors.torch import save
 from test_download import Server
 from test_foreign import FORMATS, entry, published
 from test_resnet import CLASSES, SHAPE
 
 from advlaw.core.dataset import Dataset, read_dataset, write_dataset
-from advlaw.core.io import read_csv, write_json
+from advlaw.core.io import write_json
 from advlaw.foreign.weights import digest, read_tensors
 from advlaw.models.store import load_model
 

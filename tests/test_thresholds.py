@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from raw_csv import write_csv
 from repository import ROOT, git_of_this_repository
 from test_fitting import EPS, SETTINGS, planted
 
-from advlaw.core.io import write_csv
 from advlaw.fitting.fit import KINDS, Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.power_law import choose_range, least_squares, maximum_likelihood

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from raw_csv import read_csv
 
 from advlaw.attacks.settings import Attacks, Grid, IterativeAttack, OneStepAttack, RelativeStep
 from advlaw.core.code import sha256
 from advlaw.core.dataset import Dataset, write_dataset
 from advlaw.core.examples import read_examples
-from advlaw.core.io import read_csv, read_npz, write_npz
+from advlaw.core.io import read_npz, write_npz
 from advlaw.core.section import ParamsError, validate
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
 from advlaw.fitting.settings import Fit

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_images, make_net, one_step, pgd_attack
+from raw_csv import read_csv, write_csv
 from scipy.stats import norm
 
 from advlaw.attacks import iterative
 from advlaw.attacks import one_step as one_step_attacks
 from advlaw.attacks.draws import Draws
 from advlaw.attacks.settings import AutoPGD, Square
-from advlaw.core.io import read_csv, write_csv
 from advlaw.evaluation.settings import Protocol
 from advlaw.evaluation.worst_case import Method, under_attacks
 from advlaw.figures.defences import draw_defences, look_of

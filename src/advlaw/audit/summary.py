@@ -1,9 +1,14 @@
 """What an audit prints of its results: exponents, and where there is none, why."""
 
+import math
 from pathlib import Path
 
+import pandas as pd
+
 from advlaw.audit.params import MAX_ERROR, MIN_ERRORS
-from advlaw.core.io import Row, read_csv
+from advlaw.core.io import Cells
+from advlaw.core.tables import read_tables, records
+from advlaw.core.words import interval
 
 FEWEST_POINTS = 2  # of the grid, for an exponent of counts
 NEEDED = round(MIN_ERRORS / MAX_ERROR)  # images classified as labelled, for a range that may hold an exponent
@@ -11,39 +16,32 @@ NEEDED = round(MIN_ERRORS / MAX_ERROR)  # images classified as labelled, for a r
 
 def print_summary(name: str, folder: Path) -> None:
     plots = folder / "plots" / name
-    (model,) = read_csv(plots / "models.csv")
-    print(f"\n{name}: clean accuracy {float(model['test_accuracy']):.4f}")
-    points = read_csv(plots / "error_curves.csv")
-    for row in read_csv(plots / "exponents.csv"):
-        if row["is_reported"] == "true":
-            curve = [point for point in points if point["curve"] == row["curve"]]
-            lost = f"; {row['n_not_finite']} more images not judged" if row["n_not_finite"] != "0" else ""
-            print(f"  {row['attack']:8} ({row['kind']} error)  {_exponent(row) or why_none(row, curve)}{lost}")
+    tables = read_tables(plots, "models", "error_curves", "exponents")
+    (model,) = records(tables.rows("models"))
+    print(f"\n{name}: clean accuracy {model['test_accuracy']:.4f}")
+    for row in records(tables.rows("exponents", is_reported=True)):
+        found = _exponent(row) or why_none(row, tables.rows("error_curves", curve=row["curve"]))
+        lost = f"; {row['n_not_finite']} more images not judged" if row["n_not_finite"] else ""
+        print(f"  {row['attack']:8} ({row['kind']} error)  {found}{lost}")
     print(f"tables and figures: {plots}; report: {plots / 'report.html'}")
 
 
-def _exponent(row: Row) -> str:
-    """Empty where there is none."""
-    if not row["exponent"]:
-        return ""
-    interval = ""
-    if row["exponent_low"]:  # there is none where most bootstrap samples have no range to fit
-        interval = f" [{float(row['exponent_low']):.2f}, {float(row['exponent_high']):.2f}]"
-    return f"B = {float(row['exponent']):.2f}{interval}"
+def _exponent(row: Cells) -> str:
+    """Empty where there is none; without an interval where most bootstrap samples have no range to fit."""
+    return "" if math.isnan(row["exponent"]) else f"B = {interval(row)}"
 
 
-def why_none(row: Row, curve: list[Row]) -> str:
+def why_none(row: Cells, curve: pd.DataFrame) -> str:
     """Why a curve has no exponent, and what to do: `row` of exponents.csv, `curve` its rows of error_curves.csv.
 
     A range goes from the smallest eps with MIN_ERRORS net errors to where they exceed MAX_ERROR times clean accuracy.
     """
-    n_images = int(row["n_images"])
-    n_right = round(float(row["clean_accuracy"]) * n_images)
-    eps = [float(point["grid_eps"]) for point in curve]
-    errors = [round(float(point["net_error"]) * n_images) for point in curve]
-    gross = max(round(float(point["gross_error"]) * n_images) for point in curve)
-    most = max(errors)
-    if gross == 0 and int(row["n_zero_gradient"] or 0) > n_images - n_right:
+    n_images = row["n_images"]
+    n_right = round(row["clean_accuracy"] * n_images)
+    eps = curve["grid_eps"].tolist()
+    errors = [round(error * n_images) for error in curve["net_error"].tolist()]
+    gross, most = round(curve["gross_error"].max() * n_images), max(errors)
+    if gross == 0 and row["n_zero_gradient"] > n_images - n_right:
         return (
             f"no image becomes wrong: the gradient of {row['n_zero_gradient']} of {n_images} images is zero, which "
             "leaves the attack without a direction"
@@ -61,7 +59,7 @@ def why_none(row: Row, curve: list[Row]) -> str:
         )
     if n_right < NEEDED:
         return f"{n_right} images are classified as labelled, a range needs {NEEDED}: give more images"
-    if int(row["n_points"] or 0) < FEWEST_POINTS:
+    if row["n_points"] < FEWEST_POINTS:
         few = f"fewer than {FEWEST_POINTS} eps of the grid have from {MIN_ERRORS} errors to {MAX_ERROR:.0%}"
         if errors[0] >= MIN_ERRORS:
             return f"{few}: lower --eps-min"

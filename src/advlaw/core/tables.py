@@ -46,18 +46,20 @@ def framed(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = No
 
 
 def _typed(name: str, values: list[Any]) -> pd.Series:
+    for value in values:
+        if not _fits(name, value):
+            raise ValueError(f"column {name!r}: {value!r} is {type(value).__name__}; {_what(name)}")
     if name in TEXT:
-        wrong = next((value for value in values if not (value is None or isinstance(value, str))), None)
-        found = pd.Series(["" if value is None else value for value in values], dtype=object)
-    elif name in FLAGS:
-        wrong = next((value for value in values if not isinstance(value, bool | np.bool_)), None)
-        found = pd.Series(values, dtype=bool) if wrong is None else pd.Series(dtype=bool)
-    else:
-        wrong = next((value for value in values if isinstance(value, str | bool | np.bool_)), None)
-        found = pd.Series(values, dtype=_number_type(values)) if wrong is None else pd.Series(dtype=float)
-    if wrong is not None:
-        raise ValueError(f"column {name!r}: {wrong!r} is {type(wrong).__name__}; {_what(name)}")
-    return found
+        return pd.Series(["" if value is None else value for value in values], dtype=object)
+    return pd.Series(values, dtype="bool" if name in FLAGS else _number_type(values))
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name in FLAGS:
+        return isinstance(value, bool | np.bool_)
+    if name in TEXT:
+        return value is None or isinstance(value, str)
+    return not isinstance(value, str | bool | np.bool_)
 
 
 def _number_type(values: list[Any]) -> str:
