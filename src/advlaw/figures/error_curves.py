@@ -7,225 +7,238 @@ Points are the net error (clean minus adversarial accuracy) with pointwise inter
 in its range.
 """
 
-import itertools
-from collections.abc import Callable
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
-from advlaw.core.io import Row, write_csv
-from advlaw.figures.style import ATTACK_NAMES, COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, legend_below, save_figure
+from advlaw.core.io import Cells
+from advlaw.core.tables import Tables, chosen, groups, records
+from advlaw.core.words import interval
+from advlaw.figures.figure import Drawing, Figure, joined, listed
+from advlaw.figures.style import ATTACK_NAMES, EPS, legend_below, looks, panels
 
 ARCHITECTURES = {"linear": "linear", "fc": "FC", "cnn": "CNN"}
 OWN = ("own_module", "own_file")  # a person's own model
+ORDINARY = {"labels": "original", "snapshot": None, "defence": ""}  # at the end of training
 SMALLEST_SHOWN = 1e-4
+NUMBERS = ["dataset", "curve", "label", "grid_eps", "net_error", "net_low", "net_high", "fitted"]
+FITTED = (
+    "Points: clean minus adversarial accuracy, shaded by its 95 % interval; lines: the fitted law, solid where fitted."
+)
 
 
 @dataclass(frozen=True)
 class DrawnCurve:
-    """Points (E,) of one attack on one net, and the row of its reported exponent."""
+    """One attack on one net: its points on the shared grid, and the row of its reported exponent."""
 
     label: str
-    fit: Row
-    eps: np.ndarray
-    error: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    fit: Cells
+    points: pd.DataFrame
+
+    def fitted(self, grid_eps: np.ndarray) -> np.ndarray:
+        """The reported power law at points of the shared grid; NaN where there is no fit."""
+        return self.fit["amplitude"] * (grid_eps * self.fit["eps_scale"]) ** self.fit["exponent"]
 
 
 @dataclass(frozen=True)
-class FigureKind:
-    """Which curves a figure shows, in which panel, and what each is called in its legend."""
+class Curves:
+    """Which curves a figure shows, what it says of them, in which panel each is, and what its legend calls it."""
 
-    name: str
-    title: str
-    shows: Callable[[Row], bool]
-    label: Callable[[Row], str]
-    panel: Callable[[Row], str] = lambda row: row["dataset"]
-    contrast: str | None = None  # a column of which a panel must show more than one value
+    what: str
+    words: str
+    shows: Callable[[pd.DataFrame], pd.DataFrame]
+    label: Callable[[Cells], str]
+    panel: str = "dataset"
+    contrast: str = ""  # a column of which a panel must show more than one value
+
+    def in_panels(self, tables: Tables) -> dict[str, list[tuple[str, Cells]]]:
+        """Labels and reported exponents of the curves in every panel."""
+        found: dict[str, list[tuple[str, Cells]]] = {}
+        for panel, rows in groups(self.shows(tables.rows("exponents", is_reported=True)), self.panel):
+            if not self.contrast or rows[self.contrast].nunique() > 1:
+                labels = [self.label(row) for row in records(rows)]
+                often = Counter(labels)
+                found[panel] = [
+                    (f"{label} ({row['sweep']})" if often[label] > 1 else label, row)
+                    for label, row in zip(labels, records(rows), strict=True)
+                ]
+        return found
+
+    def draw(self, tables: Tables) -> Iterator[Drawing]:
+        points = dict(groups(tables.rows("error_curves"), "curve"))
+        shown = {
+            panel: [DrawnCurve(label, fit, points[fit["curve"]]) for label, fit in found]
+            for panel, found in self.in_panels(tables).items()
+        }
+        if not shown:
+            return
+        sheet, axes = panels(len(shown), 3.8, sharey=True)
+        for ax, (panel, curves) in zip(axes[0], shown.items(), strict=True):
+            draw_error_curves(ax, curves)
+            split = {"train": "training"}.get(curves[0].fit["split"], curves[0].fit["split"])
+            ax.set_title(f"{panel}: {self.what} ({curves[0].fit['n_images']:,} {split} images)")
+        axes[0][0].set_ylabel("adversarial error")
+        drawn = [curve for curves in shown.values() for curve in curves]
+        numbers = [
+            curve.points.assign(label=curve.label, fitted=curve.fitted(curve.points["grid_eps"].to_numpy()))
+            for curve in drawn
+        ]
+        yield Drawing(sheet, numbers=pd.concat(numbers)[NUMBERS])
+
+    def seen(self, tables: Tables, of: str) -> str:
+        """The fitted exponent of every curve."""
+        found = [curve for curves in self.in_panels(tables).values() for curve in curves]
+        is_ambiguous = len({label for label, _ in found}) < len(found)
+        exponents = (
+            (f"{row['sweep']} on {row['dataset']}, " if is_ambiguous else "") + f"{label} {interval(row)}"
+            for label, row in found
+        )
+        return joined(listed("Exponents here, with 95 % intervals", exponents), self.words)
 
 
-def _attack_label(row: Row) -> str:
+def _attack_label(row: Cells) -> str:
     return ATTACK_NAMES[row["attack"]]
 
 
-def _architecture_label(row: Row) -> str:
-    return ARCHITECTURES.get(row["arch"], row["arch"])
-
-
-def state_label(row: Row) -> str:
+def state_label(row: Cells) -> str:
     """`first 99.9% (epoch 61)`, or `end (epoch 90)`: when in its training a net was attacked."""
-    when = f"first {100 * float(row['snapshot']):g}%" if row["snapshot"] else "end"
-    return f"{when} (epoch {row['epoch']})"
-
-
-def _is_ordinary(row: Row, *attacks: str) -> bool:
-    """Of a net fitted to true labels, at the end of its training, without a defence."""
-    is_plain = row["labels"] == "original" and not row["snapshot"] and not row["defence"]
-    return is_plain and row["attack"] in attacks
-
-
-def _is_of_fc(row: Row, *attacks: str) -> bool:
-    return row["arch"] == "fc" and _is_ordinary(row, *attacks)
-
-
-FIGURES = (
-    FigureKind(
-        "figure_2a",
-        "FGSM",
-        lambda row: _is_ordinary(row, "fgsm") and row["arch"] in ARCHITECTURES,
-        _architecture_label,
-    ),
-    FigureKind(
-        "figure_2b",
-        "FGSM",
-        lambda row: (row["attack"], row["labels"], row["split"]) == ("fgsm", "shuffled", "train"),
-        state_label,
-        lambda row: row["model"],
-    ),
-    FigureKind("figure_2c", "attacks on FC", lambda row: _is_of_fc(row, "l2", "fgsm", "pgd", "step_ll"), _attack_label),
-    FigureKind(
-        "figure_11",
-        "ResNets",
-        lambda row: _is_ordinary(row, "fgsm", "step_ll") and row["arch"] == "resnet",
-        lambda row: f"{row['model']}, {ATTACK_NAMES[row['attack']]}",
-    ),
-    FigureKind(
-        "defended",
-        "FGSM, defended nets",
-        lambda row: bool(row["defence"]) and row["attack"] == "fgsm" and not row["snapshot"],
-        lambda row: row["model"],
-    ),
-    FigureKind(
-        "own",
-        "attacks",
-        lambda row: row["arch"] in OWN and _is_ordinary(row, *ATTACK_NAMES),
-        _attack_label,
-        lambda row: row["model"],
-    ),
-    FigureKind(
-        "clipping",
-        "FGSM on FC",
-        lambda row: _is_of_fc(row, "fgsm", "fgsm_clipped"),
-        lambda row: "clipped to [0, 255]" if row["clip"] == "true" else "not clipped",
-        contrast="clip",
-    ),
-)
-
-
-def draw_figures(points: list[Row], exponents: list[Row], folder: Path) -> list[str]:
-    """Draw every figure that the tables have curves for: NAME.svg, NAME.png, and NAME.csv with its numbers."""
-    drawn = []
-    reported = [row for row in exponents if row["is_reported"] == "true"]
-    for kind in FIGURES:
-        shown = [row for row in reported if kind.shows(row)]
-        if panels := _panels(kind, shown, points):
-            _draw(kind, panels, folder)
-            write_csv(folder / f"{kind.name}.csv", *_plotted(panels))
-            drawn.append(kind.name)
-    return drawn
-
-
-def _panels(kind: FigureKind, shown: list[Row], points: list[Row]) -> dict[str, list[DrawnCurve]]:
-    """The curves of every panel."""
-    panels: dict[str, list[DrawnCurve]] = {}
-    labels = [(kind.panel(row), kind.label(row)) for row in shown]
-    for row, (panel, label) in zip(shown, labels, strict=True):
-        if labels.count((panel, label)) > 1:
-            label = f"{label} ({row['sweep']})"
-        panels.setdefault(panel, []).append(_curve(label, row, points))
-    if kind.contrast is None:
-        return panels
-    return {panel: curves for panel, curves in panels.items() if len({c.fit[kind.contrast] for c in curves}) > 1}
-
-
-def _curve(label: str, fit: Row, points: list[Row]) -> DrawnCurve:
-    rows = [row for row in points if row["curve"] == fit["curve"]]
-    columns = [
-        np.array([float(row[name]) for row in rows]) for name in ("grid_eps", "net_error", "net_low", "net_high")
-    ]
-    return DrawnCurve(label, fit, *columns)
-
-
-def _plotted(panels: dict[str, list[DrawnCurve]]) -> tuple[list[str], list[dict[str, object]]]:
-    """The numbers in a figure: its columns and rows."""
-    names = ("grid_eps", "net_error", "net_low", "net_high", "fitted")
-    rows = []
-    for curves in panels.values():
-        for curve in curves:
-            columns = zip(curve.eps, curve.error, curve.low, curve.high, _fitted(curve, curve.eps), strict=True)
-            what = {"dataset": curve.fit["dataset"], "curve": curve.fit["curve"], "label": curve.label}
-            rows += [{**what, **dict(zip(names, numbers, strict=True))} for numbers in columns]
-    return ["dataset", "curve", "label", *names], rows
-
-
-def _fitted(curve: DrawnCurve, grid_eps: np.ndarray) -> np.ndarray:
-    """The reported power law at points of the shared grid; NaN where there is no fit."""
-    if not curve.fit["exponent"]:
-        return np.full(len(grid_eps), np.nan)
-    eps = grid_eps * float(curve.fit["eps_scale"])
-    return float(curve.fit["amplitude"]) * eps ** float(curve.fit["exponent"])
-
-
-def _draw(kind: FigureKind, panels: dict[str, list[DrawnCurve]], folder: Path) -> None:
-    with plt.rc_context(RC):
-        n_panels = len(panels)
-        figure, axes = plt.subplots(
-            1,
-            n_panels,
-            figsize=(TEXT_WIDTH_INCHES * min(1.0, 0.5 * n_panels), 3.8),
-            sharey=True,
-            squeeze=False,
-        )
-        for ax, (panel, curves) in zip(axes[0], panels.items(), strict=True):
-            split = {"train": "training"}.get(curves[0].fit["split"], curves[0].fit["split"])
-            n_images = int(curves[0].fit["n_images"])
-            draw_error_curves(ax, curves)
-            ax.set_title(f"{panel}: {kind.title} ({n_images:,} {split} images)")
-        axes[0][0].set_ylabel("adversarial error")
-        save_figure(figure, folder, kind.name)
+    when = "end" if math.isnan(row["snapshot"]) else f"first {100 * row['snapshot']:g}%"
+    return f"{when} (epoch {row['epoch']:.0f})"
 
 
 def draw_error_curves(ax: Axes, curves: list[DrawnCurve]) -> None:
     """Points with intervals, fitted lines and a legend of exponents on log-log axes."""
-    markers = itertools.cycle(MARKERS)
-    colours = itertools.cycle(COLOURS[:-1] if len(curves) > len(COLOURS) else COLOURS)  # pairs repeat after 42
-    for curve, colour, marker in zip(curves, colours, markers, strict=False):
-        above = curve.error > 0
-        ax.fill_between(
-            curve.eps,
-            np.maximum(curve.low, SMALLEST_SHOWN / 10),
-            curve.high,
-            color=colour,
-            alpha=0.15,
-            linewidth=0,
+    for curve, (colour, marker) in zip(curves, looks(len(curves)), strict=False):
+        eps, error, low, high = curve.points[["grid_eps", "net_error", "net_low", "net_high"]].to_numpy().T
+        ax.fill_between(eps, np.maximum(low, SMALLEST_SHOWN / 10), high, color=colour, alpha=0.15, linewidth=0)
+        n_lost = curve.fit["n_not_finite"]
+        label = f"{curve.label}: {exponent_text(curve.fit)}" + (
+            f"; {n_lost:.0f} images not judged" if n_lost > 0 else ""
         )
-        n_lost = int(curve.fit.get("n_not_finite") or 0)
-        label = f"{curve.label}: {exponent_text(curve.fit)}" + f"; {n_lost} images not judged" * (n_lost > 0)
-        ax.plot(curve.eps[above], curve.error[above], marker, color=colour, markerfacecolor="none", label=label)
+        above = error > 0
+        ax.plot(eps[above], error[above], marker, color=colour, markerfacecolor="none", label=label)
         _draw_fit(ax, curve, colour)
-    smallest = min((float(error) for curve in curves for error in curve.error if error > 0), default=SMALLEST_SHOWN)
-    ax.set(xscale="log", yscale="log", ylim=(max(smallest, SMALLEST_SHOWN) / 1.5, 1.5))
-    ax.set_xlabel("ε (pixel units, 0–255)")
+    errors = np.concatenate([curve.points["net_error"] for curve in curves])
+    smallest = min(errors[errors > 0], default=SMALLEST_SHOWN)
+    ax.set(xscale="log", yscale="log", ylim=(max(smallest, SMALLEST_SHOWN) / 1.5, 1.5), xlabel=EPS)
     legend_below(ax)
 
 
 def _draw_fit(ax: Axes, curve: DrawnCurve, colour: str) -> None:
-    if not curve.fit["exponent"]:
+    if math.isnan(curve.fit["exponent"]):
         return
-    scale = float(curve.fit["eps_scale"])
-    first, last = float(curve.fit["eps_first"]) / scale, float(curve.fit["eps_last"]) / scale
-    for ends, style in (((first, last), "-"), ((curve.eps[0], min(4 * last, curve.eps[-1])), ":")):
+    first, last = (curve.fit[end] / curve.fit["eps_scale"] for end in ("eps_first", "eps_last"))
+    grid = curve.points["grid_eps"]
+    for ends, style in (((first, last), "-"), ((grid.iloc[0], min(4 * last, grid.iloc[-1])), ":")):
         line = np.array(ends)
-        ax.plot(line, _fitted(curve, line), color=colour, linestyle=style)
+        ax.plot(line, curve.fitted(line), color=colour, linestyle=style)
 
 
-def exponent_text(row: Row) -> str:
+def exponent_text(row: Cells) -> str:
     """`B = 1.09 [1.01, 1.17]`, or why there is none."""
-    if not row["exponent"]:
-        return "no range to fit"
-    interval = f"[{float(row['exponent_low']):.2f}, {float(row['exponent_high']):.2f}]" if row["exponent_low"] else ""
-    return f"B = {float(row['exponent']):.2f} {interval}"
+    return "no range to fit" if math.isnan(row["exponent"]) else f"B = {interval(row)}"
+
+
+def _figure(name: str, chapter: str, title: str, paper: str, curves: Curves, is_main: bool = False) -> Figure:
+    return Figure(name, chapter, title, ("error_curves", "exponents"), curves.draw, curves.seen, paper, is_main)
+
+
+FIGURES = (
+    _figure(
+        "figure_2a",
+        "curves",
+        "Adversarial error under FGSM against ε: a linear, a fully connected and a convolutional net",
+        "Cubuk Fig. 2a: FGSM's error on MNIST is a power law for three architectures, a linear model among them.",
+        Curves(
+            "FGSM",
+            FITTED,
+            lambda rows: chosen(rows, attack="fgsm", arch=tuple(ARCHITECTURES), **ORDINARY),
+            lambda row: ARCHITECTURES[row["arch"]],
+        ),
+        is_main=True,
+    ),
+    _figure(
+        "figure_2b",
+        "shuffled",
+        "Adversarial error under FGSM of nets fitted to shuffled labels, on their training images",
+        "Cubuk Fig. 2b: a net that fits shuffled labels perfectly has nearly the same exponent on its training images.",
+        Curves(
+            "FGSM",
+            "Each state of training has its own law: the exponent depends on when training ends.",
+            lambda rows: chosen(rows, attack="fgsm", labels="shuffled", split="train"),
+            state_label,
+            panel="model",
+        ),
+        is_main=True,
+    ),
+    _figure(
+        "figure_2c",
+        "curves",
+        "Adversarial error of a fully connected net against ε under FGSM, L2, step l.l. and PGD",
+        "Cubuk Fig. 2c: attacks on the true label share an exponent near 1; that of step l.l. is about 2.",
+        Curves(
+            "attacks on FC",
+            FITTED,
+            lambda rows: chosen(rows, attack=("l2", "fgsm", "pgd", "step_ll"), arch="fc", **ORDINARY),
+            _attack_label,
+        ),
+        is_main=True,
+    ),
+    _figure(
+        "figure_11",
+        "curves",
+        "Adversarial error of ResNets on CIFAR-10 against ε",
+        "Cubuk Fig. 11: a ResNet-32 on CIFAR-10 follows a power law with an exponent of 0.99.",
+        Curves(
+            "ResNets",
+            FITTED,
+            lambda rows: chosen(rows, attack=("fgsm", "step_ll"), arch="resnet", **ORDINARY),
+            lambda row: f"{row['model']}, {_attack_label(row)}",
+        ),
+        is_main=True,
+    ),
+    _figure(
+        "own",
+        "curves",
+        "Adversarial error of a person's own model",
+        "No figure of the papers: Cubuk Fig. 2c has these attacks on a fully connected net on MNIST.",
+        Curves(
+            "attacks",
+            FITTED,
+            lambda rows: chosen(rows, attack=tuple(ATTACK_NAMES), arch=OWN, **ORDINARY),
+            _attack_label,
+            panel="model",
+        ),
+    ),
+    _figure(
+        "clipping",
+        "curves",
+        "Adversarial error under FGSM with and without clipping to valid pixels",
+        "No figure of the papers: Cubuk Eq. 1 does not clip, Kurakin's attacks do.",
+        Curves(
+            "FGSM on FC",
+            "Clipping cuts off what would leave the range of pixels, so that the same ε moves an image less.",
+            lambda rows: chosen(rows, attack=("fgsm", "fgsm_clipped"), arch="fc", **ORDINARY),
+            lambda row: "clipped to [0, 255]" if row["clip"] else "not clipped",
+            contrast="clip",
+        ),
+    ),
+    _figure(
+        "defended",
+        "defences",
+        "Adversarial error of defended nets under FGSM",
+        "No figure of the papers: Cubuk Fig. 1 has adversarially trained ImageNet nets among others, with exponents of "
+        "0.9 to 1.1 as all of them.",
+        Curves(
+            "FGSM, defended nets",
+            FITTED,
+            lambda rows: chosen(rows[rows["defence"] != ""], attack="fgsm", snapshot=None),
+            lambda row: row["model"],
+        ),
+    ),
+)

@@ -1,18 +1,22 @@
 """Cubuk Fig. 10: the curves of all sampled nets; how their exponents are distributed, and what goes with them.
 
-Nets with clean accuracy above 80 %, as in the paper.
+Nets with clean accuracy above 80 %, as in the paper. Each figure is drawn for every drawn set; the first set's has the
+figure's own name.
 """
 
 import math
-from pathlib import Path
+from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
-from advlaw.core.io import Row
-from advlaw.figures.style import ATTACK_NAMES, COLOURS, RC, TEXT_WIDTH_INCHES, columns, grouped, save_figure
+from advlaw.core.io import Cells
+from advlaw.core.tables import Tables, groups, records
+from advlaw.figures.figure import Drawing, Figure, listed
+from advlaw.figures.style import ATTACK_NAMES, COLOURS, EPS, TEXT_WIDTH_INCHES, panels
 
 SMALLEST_ACCURACY = 0.8
 KINDS = {"fc": ("fully connected", COLOURS[0]), "cnn": ("convolutional", COLOURS[1])}
@@ -26,92 +30,85 @@ AGAINST = {
 MANY = 300  # curves; more would make a slow SVG and are drawn as pixels
 
 
-def draw_population(
-    nets: list[Row], curves: list[Row], exponents: list[Row], folder: Path, suffix: str = ""
-) -> list[str]:
-    """Draw figure_10, population_exponents and population_scatter from the tables of a drawn set.
-
-    `suffix` is put behind their names, where a study has several sets.
-    """
-    shown = [row for row in nets if float(row["test_accuracy"] or 0) > SMALLEST_ACCURACY]
-    if not shown:
-        return []
-    names = [f"{name}{suffix}" for name in ("figure_10", "population_exponents", "population_scatter")]
-    with plt.rc_context(RC):
-        _draw_curves(shown, curves, folder, names[0])
-        _draw_exponents(grouped(shown, "attack"), exponents, folder, names[1])
-        _draw_scatter(grouped(shown, "attack"), folder, names[2])
-    return names
+def _sets(tables: Tables) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """What the figure's name says of it, name and nets of every drawn set that has accurate nets."""
+    first = ""
+    for name in tables.rows("trials/sets", kind="drawn")["set"]:
+        nets = tables.rows(f"trials/{name}/nets")
+        shown = nets[nets["test_accuracy"] > SMALLEST_ACCURACY]
+        if not shown.empty:
+            first = first or name
+            yield ("" if name == first else name), name, shown
 
 
-def _draw_curves(nets: list[Row], curves: list[Row], folder: Path, name: str) -> None:
-    attacks = grouped(nets, "attack")
-    points = grouped(curves, "attack", "net")
-    figure, axes = plt.subplots(
-        1, len(attacks), figsize=(TEXT_WIDTH_INCHES * min(1.0, 0.6 * len(attacks)), 3.4), sharey=True, squeeze=False
-    )
-    for ax, (attack, rows) in zip(axes[0], attacks.items(), strict=True):
-        for row in rows:
-            eps, error = columns(points[attack, row["net"]], "grid_eps", "net_error")
-            above = error > 0
-            _, colour = KINDS[row["arch"]]
-            alpha, many = max(0.15, 0.6 - len(rows) / 500), len(rows) > MANY
-            ax.plot(eps[above], error[above], color=colour, linewidth=0.5, alpha=alpha, rasterized=many)
-        for arch, (kind, colour) in KINDS.items():
-            count = sum(row["arch"] == arch for row in rows)
-            if count:
-                ax.plot([], [], color=colour, label=f"{kind} ({count})")
-        _draw_slope(ax, points[attack, rows[0]["net"]], 1 if rows[0]["target"] == "true_label" else 2)
-        n_images = f"{int(rows[0]['n_images']):,}"
-        ax.set(xscale="log", yscale="log", ylim=(0.7 / int(rows[0]["n_images"]), 1.5), xlabel="ε (pixel units, 0–255)")
-        ax.set_title(f"{ATTACK_NAMES.get(attack, attack)}: {len(rows)} sampled nets, {n_images} test images")
-        ax.legend(loc="lower right")
-    axes[0][0].set_ylabel("adversarial error")
-    save_figure(figure, folder, name)
+def draw_curves(tables: Tables) -> Iterator[Drawing]:
+    """Every net's curve, a panel for each attack."""
+    for of, name, nets in _sets(tables):
+        points = dict(groups(tables.rows(f"trials/{name}/curves"), "attack", "net"))
+        attacks = list(groups(nets, "attack"))
+        sheet, axes = panels(len(attacks), 3.4, width=0.6, sharey=True)
+        for ax, (attack, rows) in zip(axes[0], attacks, strict=True):
+            for net, arch in zip(rows["net"], rows["arch"], strict=True):
+                eps, error = points[attack, net][["grid_eps", "net_error"]].to_numpy().T
+                above = error > 0
+                alpha, many = max(0.15, 0.6 - len(rows) / 500), len(rows) > MANY
+                ax.plot(eps[above], error[above], color=KINDS[arch][1], linewidth=0.5, alpha=alpha, rasterized=many)
+            for arch, (kind, colour) in KINDS.items():
+                if count := (rows["arch"] == arch).sum():
+                    ax.plot([], [], color=colour, label=f"{kind} ({count})")
+            first = records(rows.head(1))[0]
+            _draw_slope(ax, eps, 1 if first["target"] == "true_label" else 2)
+            ax.set(xscale="log", yscale="log", ylim=(0.7 / first["n_images"], 1.5), xlabel=EPS)
+            ax.set_title(f"{_of_nets(attack, rows)}, {first['n_images']:,} test images")
+            ax.legend(loc="lower right")
+        axes[0][0].set_ylabel("adversarial error")
+        yield Drawing(sheet, of)
 
 
-def _draw_slope(ax: Axes, points: list[Row], slope: int) -> None:
+def _of_nets(attack: str, nets: pd.DataFrame) -> str:
+    return f"{ATTACK_NAMES.get(attack, attack)}: {len(nets)} sampled nets"
+
+
+def _draw_slope(ax: Axes, eps: np.ndarray, slope: int) -> None:
     """A dashed guide beside the curves, of the exponent that the paper finds for such attacks."""
-    (eps,) = columns(points, "grid_eps")
     middle = np.sqrt(eps[0] * eps[-1])
     line = np.array([middle / 10, middle * 5])
     ax.plot(line, 0.06 * (line / line[-1]) ** slope, "k--", linewidth=1.0, label=f"slope {slope}")
 
 
-def _draw_exponents(attacks: dict[str, list[Row]], exponents: list[Row], folder: Path, name: str) -> None:
+def draw_exponents(tables: Tables) -> Iterator[Drawing]:
     """A histogram for every attack and estimator; the paper's band is shaded."""
-    figure, axes = plt.subplots(
-        len(attacks), len(ESTIMATES), figsize=(TEXT_WIDTH_INCHES, 0.3 + 2.3 * len(attacks)), squeeze=False
-    )
-    for line, (attack, rows) in zip(axes, attacks.items(), strict=True):
-        for ax, (estimate, what) in zip(line, ESTIMATES.items(), strict=True):
-            summary = next(
-                row for row in exponents if (row["attack"], row["estimate"], row["nets"]) == (attack, estimate, "all")
-            )
-            title = f"{ATTACK_NAMES.get(attack, attack)}, {what}"
-            _draw_histogram(ax, title, rows, f"{estimate}_exponent", summary)
-        line[0].set_ylabel("nets")
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    save_figure(figure, folder, name)
+    for of, name, nets in _sets(tables):
+        attacks = list(groups(nets, "attack"))
+        size = (TEXT_WIDTH_INCHES, 0.3 + 2.3 * len(attacks))
+        sheet, axes = plt.subplots(len(attacks), len(ESTIMATES), figsize=size, squeeze=False)
+        for line, (attack, rows) in zip(axes, attacks, strict=True):
+            for ax, (estimate, what) in zip(line, ESTIMATES.items(), strict=True):
+                summary = tables.rows(f"trials/{name}/exponents", attack=attack, estimate=estimate, nets="all")
+                title = f"{ATTACK_NAMES.get(attack, attack)}, {what}"
+                _draw_histogram(ax, title, rows, f"{estimate}_exponent", records(summary)[0])
+            line[0].set_ylabel("nets")
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        sheet.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        yield Drawing(sheet, of)
 
 
-def _draw_histogram(ax: Axes, title: str, rows: list[Row], column: str, summary: Row) -> None:
-    by_kind = {arch: columns(rows, column)[0] for arch, rows in grouped(rows, "arch").items()}
-    known = np.concatenate([values[~np.isnan(values)] for values in by_kind.values()])
-    if len(known) == 0:
+def _draw_histogram(ax: Axes, title: str, rows: pd.DataFrame, column: str, summary: Cells) -> None:
+    known = rows[column].dropna()
+    if known.empty:
         return
     low, high = np.quantile(known, [0.01, 0.99])  # of step l.l., single fits lie far out: they are in the end bins
     edges = np.linspace(low - 0.02, high + 0.02, 1 + max(8, min(BINS, round(2 * math.sqrt(len(known))))))
-    if summary["band_low"]:
-        low, high = (float(summary[name]) for name in ("band_low", "band_high"))
+    if not math.isnan(summary["band_low"]):
+        low, high = summary["band_low"], summary["band_high"]
         ax.axvspan(low, high, color="#DDDDDD", zorder=0, label="the paper's range")
-        ends = ", ".join(f"{float(summary[name]):.0%}" for name in ("share_low", "share_high"))
-        title += f": {float(summary['share']):.0%} [{ends}] in {low:g}–{high:g}"
+        ends = ", ".join(f"{summary[name]:.0%}" for name in ("share_low", "share_high"))
+        title += f": {summary['share']:.0%} [{ends}] in {low:g}–{high:g}"
     ax.set(title=title, xlabel="exponent of the net error")
+    by_kind = dict(groups(rows, "arch"))
     kinds = [arch for arch in KINDS if arch in by_kind]
     ax.hist(
-        [np.clip(by_kind[arch], edges[0], edges[-1]) for arch in kinds],
+        [by_kind[arch][column].clip(edges[0], edges[-1]).to_numpy() for arch in kinds],
         bins=edges.tolist(),
         stacked=True,
         color=[KINDS[arch][1] for arch in kinds],
@@ -119,30 +116,71 @@ def _draw_histogram(ax: Axes, title: str, rows: list[Row], column: str, summary:
     )
 
 
-def _draw_scatter(attacks: dict[str, list[Row]], folder: Path, name: str) -> None:
+def draw_scatter(tables: Tables) -> Iterator[Drawing]:
     """Exponent and error at a reference eps against size, depth and clean accuracy, of the first attack."""
-    attack, rows = next(iter(attacks.items()))
-    errors = [name for name in rows[0] if name.startswith("error_at_")]
-    chosen = errors[len(errors) // 2]
-    heights = {
-        "net_ls_exponent": "exponent (least squares)",
-        chosen: f"gross error at ε = {chosen[len('error_at_') :]}",
-    }
-    figure, axes = plt.subplots(2, len(AGAINST), figsize=(TEXT_WIDTH_INCHES, 4.2), sharex="col", sharey="row")
-    for line, (height, y_label) in zip(axes, heights.items(), strict=True):
-        for ax, width in zip(line, AGAINST, strict=True):
-            for arch, members in grouped(rows, "arch").items():
-                x, y = columns(members, width, height)
-                kind, colour = KINDS[arch]
-                ax.plot(x, y, "o", color=colour, markersize=2.2, alpha=0.6, markeredgewidth=0, label=kind)
-            if width == "n_parameters":
-                ax.set_xscale("log")
-                ax.xaxis.set_minor_formatter(NullFormatter())  # matplotlib's labels run into each other
-            if width == "layers":
-                ax.set_xticks(range(1, 1 + max(int(row["layers"]) for row in rows)))
-        line[0].set_ylabel(y_label)
-    for ax, x_label in zip(axes[-1], AGAINST.values(), strict=True):
-        ax.set_xlabel(x_label)
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.suptitle(f"{ATTACK_NAMES.get(attack, attack)}: {len(rows)} sampled nets", fontsize=8)
-    save_figure(figure, folder, name)
+    for of, _, nets in _sets(tables):
+        attack, rows = next(groups(nets, "attack"))
+        errors = [name for name in rows if name.startswith("error_at_")]
+        chosen = errors[len(errors) // 2]
+        heights = {
+            "net_ls_exponent": "exponent (least squares)",
+            chosen: f"gross error at ε = {chosen.removeprefix('error_at_')}",
+        }
+        sheet, axes = panels(2 * len(AGAINST), 2.1, in_a_row=len(AGAINST), sharex="col", sharey="row")
+        for line, (height, y_label) in zip(axes, heights.items(), strict=True):
+            for ax, width in zip(line, AGAINST, strict=True):
+                for arch, members in groups(rows, "arch"):
+                    kind, colour = KINDS[arch]
+                    look = {"color": colour, "markersize": 2.2, "alpha": 0.6, "markeredgewidth": 0}
+                    ax.plot(members[width], members[height], "o", label=kind, **look)
+            line[0].set_ylabel(y_label)
+        for size, depth in axes[:, :2]:
+            size.set_xscale("log")
+            size.xaxis.set_minor_formatter(NullFormatter())  # matplotlib's labels run into each other
+            depth.set_xticks(range(1, 1 + rows["layers"].max()))
+        for ax, x_label in zip(axes[-1], AGAINST.values(), strict=True):
+            ax.set_xlabel(x_label)
+        sheet.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        sheet.suptitle(_of_nets(attack, rows), fontsize=8)
+        yield Drawing(sheet, of)
+
+
+def _seen(tables: Tables, of: str) -> str:
+    found = []
+    for row in records(tables.of_sets("exponents")):
+        if (row["nets"], row["estimate"]) == ("all", "net_ls") and row["n_nets"] > 0:
+            middle, low, high = (row[f"quantile_{q}"] for q in ("0.5", "0.05", "0.95"))
+            attack = ATTACK_NAMES.get(row["attack"], row["attack"])
+            found.append(f"{attack} {middle:.2f} [{low:.2f}, {high:.2f}] over {row['n_nets']} nets")
+    return listed("Median net exponent by least squares [5 %, 95 %]", found)
+
+
+FIGURES = (
+    Figure(
+        "figure_10",
+        "population",
+        "Adversarial error under FGSM against ε of nets whose architectures were drawn at random",
+        ("trials/sets", "trials/*/nets", "trials/*/curves"),
+        draw_curves,
+        _seen,
+        "Cubuk Fig. 10: the curves of hundreds of sampled nets on MNIST, said to share one form.",
+        is_main=True,
+    ),
+    Figure(
+        "population_exponents",
+        "population",
+        "How the exponents of sampled nets are distributed, by two estimators",
+        ("trials/sets", "trials/*/nets", "trials/*/exponents"),
+        draw_exponents,
+        _seen,
+        "Cubuk Sec. 2 says that sampled nets have exponents between 0.9 and 1.2.",
+    ),
+    Figure(
+        "population_scatter",
+        "population",
+        "Exponents and errors of sampled nets against their size, depth and clean accuracy",
+        ("trials/sets", "trials/*/nets"),
+        draw_scatter,
+        "Each dot is a net: above its exponent by least squares, below its gross error at one ε.",
+    ),
+)

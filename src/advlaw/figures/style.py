@@ -1,6 +1,7 @@
 """How figures look: the journal's text width, colours that the colour-blind can tell apart, stable bytes."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advlaw.core.io import Row, replacing
+from advlaw.core.io import replacing
 from advlaw.papers import names
 
 TEXT_WIDTH_INCHES = 6.75
@@ -43,22 +44,27 @@ RC: Any = {
 
 
 # L2 is drawn on the shared axis of root-mean-square perturbations
-ATTACK_NAMES = {**names.ATTACK_NAMES, "l2": "L2 (ε = ‖·‖₂ / √D)"}
+ATTACK_NAMES = {**names.ATTACK_NAMES, "l2": f"{names.ATTACK_NAMES['l2']} (ε = ‖·‖₂ / √D)"}
+EPS = "ε (pixel units, 0–255)"
 
 
-def grouped(rows: list[Row], *names: str, only: Sequence[str] | None = None) -> dict[Any, list[Row]]:
-    """Rows by their value of one column, or of several (a tuple), in order of appearance; of `only` these values."""
-    groups: dict[Any, list[Row]] = {}
-    for row in rows:
-        key = row[names[0]] if len(names) == 1 else tuple(row[name] for name in names)
-        if only is None or key in only:
-            groups.setdefault(key, []).append(row)
-    return groups
+def panels(
+    n_panels: int, height: float, in_a_row: int | None = None, width: float = 0.5, **shared: Any
+) -> tuple[Figure, np.ndarray]:
+    """Axes (rows, columns), each of this height in inches and share of the text's width; those left over are hidden."""
+    n_columns = min(n_panels, in_a_row or n_panels)
+    n_rows = -(-n_panels // n_columns)
+    size = (TEXT_WIDTH_INCHES * max(0.5, min(1.0, width * n_columns)), height * n_rows)
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=size, squeeze=False, **shared)
+    for ax in axes.flat[n_panels:]:
+        ax.set_visible(False)
+    return figure, axes
 
 
-def columns(rows: list[Row], *names: str) -> list[np.ndarray]:
-    """Columns as numbers; NaN where a cell is empty."""
-    return [np.array([float(row[name] or "nan") for row in rows]) for name in names]
+def looks(n_curves: int) -> Iterator[tuple[str, str]]:
+    """Colours and markers without end; of more curves than colours no pair repeats before 42."""
+    colours = COLOURS[:-1] if n_curves > len(COLOURS) else COLOURS
+    return zip(itertools.cycle(colours), itertools.cycle(MARKERS), strict=False)
 
 
 def legend_below(ax: Axes, n_columns: int = 1) -> None:
