@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from advlaw.core.tables import Tables, chosen, groups, records
-from advlaw.figures.figure import Drawing, Figure, joined, listed
-from advlaw.figures.style import ATTACK_NAMES, COLOURS, EPS, panels
+from advlaw.figures.figure import Drawing, Figure, listed
+from advlaw.figures.style import ATTACK_NAMES, COLOURS, EPS, in_panels
 
 BLUE, RED, GREEN, PURPLE, ORANGE = COLOURS[:5]
 SMALLEST_SHOWN = 0.1
@@ -30,20 +30,18 @@ Panel = tuple[str, str, str]  # title, architecture, attack
 
 def draw_defences(wanted: tuple[Panel, ...], tables: Tables) -> Iterator[Drawing]:
     """The panels that have a net with a defence, and others on the same data set."""
-    found = [(title, attack, _curves(tables, arch, attack)) for title, arch, attack in wanted]
-    found = [panel for panel in found if panel[2]["model"].nunique() > 1]
-    if not found:
-        return
-    sheet, axes = panels(len(found), 3.4, width=0.42, sharey=True)
-    legend: dict[str, Line2D] = {}
-    for ax, (title, attack, rows) in zip(axes[0], found, strict=True):
-        legend |= draw_accuracies(ax, rows, tables.rows("worst_case/accuracy"))
-        size = _size(tables.rows("models", model=tuple(rows["model"])))
-        ax.set_title(f"{title}, {rows['dataset'].iloc[0]}: {ATTACK_NAMES[attack]}\n{size}")
-    axes[0][0].set_ylabel("adversarial accuracy")
-    order = sorted(legend, key=lambda meaning: meaning in {known for _, known in STYLES.values()})
-    sheet.legend([legend[key] for key in order], order, loc="outside lower center", ncols=len(found))
-    yield Drawing(sheet)
+    panels, legend = {}, dict[str, Line2D]()
+    for title, arch, attack in wanted:
+        rows = _curves(tables, arch, attack)
+        if rows["model"].nunique() > 1:
+            size = _size(tables.rows("models", model=tuple(rows["model"])))
+            controls = tables.rows("worst_case/accuracy")
+            draw = partial(draw_accuracies, points=rows, controls=controls, legend=legend)
+            panels[f"{title}, {rows['dataset'].iloc[0]}: {ATTACK_NAMES[attack]}\n{size}"] = draw
+    for drawing in in_panels(panels, 3.4, "adversarial accuracy", width=0.42, sharey=True):
+        order = sorted(legend, key=lambda meaning: meaning in {known for _, known in STYLES.values()})
+        drawing.sheet.legend([legend[key] for key in order], order, loc="outside lower center", ncols=len(panels))
+        yield drawing
 
 
 def _curves(tables: Tables, arch: str, attack: str) -> pd.DataFrame:
@@ -73,9 +71,8 @@ def _size(nets: pd.DataFrame) -> str:
     return f"{nets['n_parameters'].iloc[0]:,.0f} parameters, {epochs} epochs{reduced}"
 
 
-def draw_accuracies(ax: Axes, points: pd.DataFrame, controls: pd.DataFrame) -> dict[str, Line2D]:
-    """Accuracy of each net under one attack, thin lines of its controls; returns what the lines mean."""
-    legend = {}
+def draw_accuracies(ax: Axes, points: pd.DataFrame, controls: pd.DataFrame, legend: dict[str, Line2D]) -> None:
+    """Accuracy of each net under one attack, thin lines of its controls; what the lines mean goes into `legend`."""
     for model, rows in groups(points, "model"):
         colour, meaning = look_of(rows["defence"].iloc[0])
         ax.plot(*rows[["grid_eps", "accuracy"]].to_numpy().T, "-", color=colour, linewidth=1.8)
@@ -86,7 +83,6 @@ def draw_accuracies(ax: Axes, points: pd.DataFrame, controls: pd.DataFrame) -> d
                     ax.plot(*own[["eps", "accuracy"]].to_numpy().T, linestyle=style, color=colour, linewidth=0.7)
                     legend[meaning] = Line2D([], [], linestyle=style, color="#555555", linewidth=0.7)
     ax.set(xscale="log", xlabel=EPS, xlim=(SMALLEST_SHOWN, None), ylim=(-0.02, 1.02))
-    return legend
 
 
 def _gains(tables: Tables, of: str) -> str:
@@ -98,33 +94,33 @@ def _gains(tables: Tables, of: str) -> str:
         if row["eps"] == largest:
             gain, low, high = (100 * row[f"worst_gain{end}"] for end in ("", "_low", "_high"))
             found.append(f"{row['net']} {gain:+.1f} [{low:+.1f}, {high:+.1f}] ({row['verdict']})")
-    return joined(
-        "Thick lines are the attack of the paper; thin ones say what controls find on the same nets, of which the "
-        "dashed one, the worst case over all attacks, is what robustness would have to survive.",
-        listed(f"Gain over the net without the defence in the worst case at ε = {largest:g}, in points", found),
-    )
+    return listed(f"Gain over the net without the defence in the worst case at ε = {largest:g}, in points", found)
 
 
+CONTROLS = (
+    "Thick lines are the attack of the paper; thin ones say what controls find on the same nets, of which the dashed "
+    "one, the worst case over all attacks, is what robustness would have to survive."
+)
 FIGURES = (
     Figure(
         "figure_5",
         "defences",
         "Adversarial accuracy against ε with and without the entropy penalty and adversarial training",
-        ("error_curves", "models"),
-        partial(draw_defences, (("(a) CNN", "cnn", "step_ll"), ("(b) FC", "fc", "step_ll"), ("(c) FC", "fc", "pgd"))),
-        _gains,
         "Cubuk Fig. 5: the entropy penalty makes nets more accurate under step l.l., with and without adversarial "
         "training.",
+        ("error_curves", "models"),
+        partial(draw_defences, (("(a) CNN", "cnn", "step_ll"), ("(b) FC", "fc", "step_ll"), ("(c) FC", "fc", "pgd"))),
+        (CONTROLS, _gains),
         is_main=True,
     ),
     Figure(
         "figure_12",
         "defences",
         "Adversarial accuracy under step l.l. of wide ResNets on CIFAR-10, with and without the entropy penalty",
+        "Cubuk Fig. 12: the entropy penalty makes a wide ResNet more accurate under step l.l. at equal clean accuracy.",
         ("error_curves", "models"),
         partial(draw_defences, (("Wide ResNet", "wide_resnet", "step_ll"),)),
-        _gains,
-        "Cubuk Fig. 12: the entropy penalty makes a wide ResNet more accurate under step l.l. at equal clean accuracy.",
+        (CONTROLS, _gains),
         is_main=True,
     ),
 )

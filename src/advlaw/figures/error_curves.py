@@ -1,16 +1,13 @@
-"""Cubuk Fig. 2 and 11: adversarial error against eps, with the fitted power laws.
+"""Cubuk Fig. 2 and 11, and others like them: adversarial error against eps, with the fitted power laws.
 
-(a) FGSM on every architecture; (b) FGSM on nets fitted to shuffled labels, on their own training images, at several
-training accuracies; (c) the paper's four attacks on the fully connected nets; and FGSM with and without clipping to
-[0, 255]. Fig. 11: ResNets on CIFAR-10. FGSM on nets with a defence. One panel for each data set, in (b) for each net.
 Points are the net error (clean minus adversarial accuracy) with pointwise intervals; lines are the reported fit, solid
-in its range.
+in its range. One panel for each data set or net.
 """
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -19,86 +16,18 @@ from matplotlib.axes import Axes
 from advlaw.core.io import Cells
 from advlaw.core.tables import Tables, chosen, groups, records
 from advlaw.core.words import interval
-from advlaw.figures.figure import Drawing, Figure, joined, listed
-from advlaw.figures.style import ATTACK_NAMES, EPS, legend_below, looks, panels
+from advlaw.figures.figure import Drawing, Figure, listed
+from advlaw.figures.style import ATTACK_NAMES, EPS, in_panels, legend_below, looks
 
 ARCHITECTURES = {"linear": "linear", "fc": "FC", "cnn": "CNN"}
+PAPER_ATTACKS = ("l2", "fgsm", "pgd", "step_ll")
 OWN = ("own_module", "own_file")  # a person's own model
 ORDINARY = {"labels": "original", "snapshot": None, "defence": ""}  # at the end of training
 SMALLEST_SHOWN = 1e-4
-NUMBERS = ["dataset", "curve", "label", "grid_eps", "net_error", "net_low", "net_high", "fitted"]
+POINTS = ["curve", "grid_eps", "net_error", "net_low", "net_high"]
 FITTED = (
     "Points: clean minus adversarial accuracy, shaded by its 95 % interval; lines: the fitted law, solid where fitted."
 )
-
-
-@dataclass(frozen=True)
-class DrawnCurve:
-    """One attack on one net: its points on the shared grid, and the row of its reported exponent."""
-
-    label: str
-    fit: Cells
-    points: pd.DataFrame
-
-    def fitted(self, grid_eps: np.ndarray) -> np.ndarray:
-        """The reported power law at points of the shared grid; NaN where there is no fit."""
-        return self.fit["amplitude"] * (grid_eps * self.fit["eps_scale"]) ** self.fit["exponent"]
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Which curves a figure shows, what it says of them, in which panel each is, and what its legend calls it."""
-
-    what: str
-    words: str
-    shows: Callable[[pd.DataFrame], pd.DataFrame]
-    label: Callable[[Cells], str]
-    panel: str = "dataset"
-    contrast: str = ""  # a column of which a panel must show more than one value
-
-    def in_panels(self, tables: Tables) -> dict[str, list[tuple[str, Cells]]]:
-        """Labels and reported exponents of the curves in every panel."""
-        found: dict[str, list[tuple[str, Cells]]] = {}
-        for panel, rows in groups(self.shows(tables.rows("exponents", is_reported=True)), self.panel):
-            if not self.contrast or rows[self.contrast].nunique() > 1:
-                labels = [self.label(row) for row in records(rows)]
-                often = Counter(labels)
-                found[panel] = [
-                    (f"{label} ({row['sweep']})" if often[label] > 1 else label, row)
-                    for label, row in zip(labels, records(rows), strict=True)
-                ]
-        return found
-
-    def draw(self, tables: Tables) -> Iterator[Drawing]:
-        points = dict(groups(tables.rows("error_curves"), "curve"))
-        shown = {
-            panel: [DrawnCurve(label, fit, points[fit["curve"]]) for label, fit in found]
-            for panel, found in self.in_panels(tables).items()
-        }
-        if not shown:
-            return
-        sheet, axes = panels(len(shown), 3.8, sharey=True)
-        for ax, (panel, curves) in zip(axes[0], shown.items(), strict=True):
-            draw_error_curves(ax, curves)
-            split = {"train": "training"}.get(curves[0].fit["split"], curves[0].fit["split"])
-            ax.set_title(f"{panel}: {self.what} ({curves[0].fit['n_images']:,} {split} images)")
-        axes[0][0].set_ylabel("adversarial error")
-        drawn = [curve for curves in shown.values() for curve in curves]
-        numbers = [
-            curve.points.assign(label=curve.label, fitted=curve.fitted(curve.points["grid_eps"].to_numpy()))
-            for curve in drawn
-        ]
-        yield Drawing(sheet, numbers=pd.concat(numbers)[NUMBERS])
-
-    def seen(self, tables: Tables, of: str) -> str:
-        """The fitted exponent of every curve."""
-        found = [curve for curves in self.in_panels(tables).values() for curve in curves]
-        is_ambiguous = len({label for label, _ in found}) < len(found)
-        exponents = (
-            (f"{row['sweep']} on {row['dataset']}, " if is_ambiguous else "") + f"{label} {interval(row)}"
-            for label, row in found
-        )
-        return joined(listed("Exponents here, with 95 % intervals", exponents), self.words)
 
 
 def _attack_label(row: Cells) -> str:
@@ -111,32 +40,71 @@ def state_label(row: Cells) -> str:
     return f"{when} (epoch {row['epoch']:.0f})"
 
 
-def draw_error_curves(ax: Axes, curves: list[DrawnCurve]) -> None:
-    """Points with intervals, fitted lines and a legend of exponents on log-log axes."""
-    for curve, (colour, marker) in zip(curves, looks(len(curves)), strict=False):
-        eps, error, low, high = curve.points[["grid_eps", "net_error", "net_low", "net_high"]].to_numpy().T
-        ax.fill_between(eps, np.maximum(low, SMALLEST_SHOWN / 10), high, color=colour, alpha=0.15, linewidth=0)
-        n_lost = curve.fit["n_not_finite"]
-        label = f"{curve.label}: {exponent_text(curve.fit)}" + (
-            f"; {n_lost:.0f} images not judged" if n_lost > 0 else ""
+@dataclass(frozen=True)
+class Curves:
+    """Which of the reported exponents a figure shows with their curves, in which panel, and what its legend says."""
+
+    what: str
+    shows: Callable[[pd.DataFrame], pd.DataFrame]
+    label: Callable[[Cells], str] = _attack_label
+    panel: str = "dataset"
+    contrast: str = ""  # a column of which a panel must show more than one value
+
+    def fits(self, tables: Tables) -> pd.DataFrame:
+        """The reported exponents, panel by panel, each with its `panel` and its `label`."""
+        rows = self.shows(tables.rows("exponents", is_reported=True))
+        labels = pd.Series(map(self.label, records(rows)), rows.index, dtype=object)
+        rows = rows.assign(panel=rows[self.panel], label=labels)
+        twice = rows.duplicated(["panel", "label"], keep=False)
+        rows.loc[twice, "label"] += " (" + rows["sweep"][twice] + ")"
+        if self.contrast:
+            rows = rows[rows.groupby("panel")[self.contrast].transform("nunique") > 1]
+        return rows.sort_values("panel", key=lambda panels: panels.factorize()[0], kind="stable")
+
+    def draw(self, tables: Tables) -> Iterator[Drawing]:
+        rows = self.fits(tables).merge(tables.rows("error_curves")[POINTS], on="curve")
+        rows["fitted"] = fitted(rows, rows["grid_eps"])
+        panels = {}
+        for panel, curves in groups(rows, "panel"):
+            split, n_images = curves.iloc[0][["split", "n_images"]]
+            title = f"{panel}: {self.what} ({n_images:,} {'training' if split == 'train' else split} images)"
+            panels[title] = partial(draw_error_curves, rows=curves)
+        for drawing in in_panels(panels, 3.8, "adversarial error", sharey=True):
+            yield replace(drawing, numbers=rows[["dataset", POINTS[0], "label", *POINTS[1:], "fitted"]])
+
+    def exponents(self, tables: Tables, of: str) -> str:
+        """The fitted exponent of every curve."""
+        rows = self.fits(tables)
+        is_ambiguous = rows["label"].duplicated().any()
+        exponents = (
+            (f"{row['sweep']} on {row['dataset']}, " if is_ambiguous else "") + f"{row['label']} {interval(row)}"
+            for row in records(rows)
         )
-        above = error > 0
+        return listed("Exponents here, with 95 % intervals", exponents)
+
+
+def fitted(fit: pd.DataFrame | Cells, grid_eps: pd.Series | np.ndarray) -> pd.Series | np.ndarray:
+    """The reported power law at points of the shared grid; NaN where there is no fit."""
+    return fit["amplitude"] * (grid_eps * fit["eps_scale"]) ** fit["exponent"]
+
+
+def draw_error_curves(ax: Axes, rows: pd.DataFrame) -> None:
+    """Points with intervals, fitted lines and a legend of exponents on log-log axes."""
+    curves = list(groups(rows, "curve"))
+    for (_, points), (colour, marker) in zip(curves, looks(len(curves)), strict=False):
+        eps, error, low, high = points[POINTS[1:]].to_numpy().T
+        ax.fill_between(eps, np.maximum(low, SMALLEST_SHOWN / 10), high, color=colour, alpha=0.15, linewidth=0)
+        fit, above = records(points.head(1))[0], error > 0
+        lost = f"; {fit['n_not_finite']:.0f} images not judged" if fit["n_not_finite"] > 0 else ""
+        label = f"{fit['label']}: {exponent_text(fit)}{lost}"
         ax.plot(eps[above], error[above], marker, color=colour, markerfacecolor="none", label=label)
-        _draw_fit(ax, curve, colour)
-    errors = np.concatenate([curve.points["net_error"] for curve in curves])
-    smallest = min(errors[errors > 0], default=SMALLEST_SHOWN)
+        if not math.isnan(fit["exponent"]):
+            first, last = fit["eps_first"] / fit["eps_scale"], fit["eps_last"] / fit["eps_scale"]
+            for ends, style in (((first, last), "-"), ((eps[0], min(4 * last, eps[-1])), ":")):
+                ax.plot(ends, fitted(fit, np.array(ends)), color=colour, linestyle=style)
+    smallest = min(rows["net_error"][rows["net_error"] > 0], default=SMALLEST_SHOWN)
     ax.set(xscale="log", yscale="log", ylim=(max(smallest, SMALLEST_SHOWN) / 1.5, 1.5), xlabel=EPS)
     legend_below(ax)
-
-
-def _draw_fit(ax: Axes, curve: DrawnCurve, colour: str) -> None:
-    if math.isnan(curve.fit["exponent"]):
-        return
-    first, last = (curve.fit[end] / curve.fit["eps_scale"] for end in ("eps_first", "eps_last"))
-    grid = curve.points["grid_eps"]
-    for ends, style in (((first, last), "-"), ((grid.iloc[0], min(4 * last, grid.iloc[-1])), ":")):
-        line = np.array(ends)
-        ax.plot(line, curve.fitted(line), color=colour, linestyle=style)
 
 
 def exponent_text(row: Cells) -> str:
@@ -144,8 +112,11 @@ def exponent_text(row: Cells) -> str:
     return "no range to fit" if math.isnan(row["exponent"]) else f"B = {interval(row)}"
 
 
-def _figure(name: str, chapter: str, title: str, paper: str, curves: Curves, is_main: bool = False) -> Figure:
-    return Figure(name, chapter, title, ("error_curves", "exponents"), curves.draw, curves.seen, paper, is_main)
+def _figure(
+    name: str, chapter: str, title: str, paper: str, curves: Curves, words: str = FITTED, is_main: bool = False
+) -> Figure:
+    needs = ("error_curves", "exponents")
+    return Figure(name, chapter, title, paper, needs, curves.draw, (curves.exponents, words), is_main)
 
 
 FIGURES = (
@@ -156,7 +127,6 @@ FIGURES = (
         "Cubuk Fig. 2a: FGSM's error on MNIST is a power law for three architectures, a linear model among them.",
         Curves(
             "FGSM",
-            FITTED,
             lambda rows: chosen(rows, attack="fgsm", arch=tuple(ARCHITECTURES), **ORDINARY),
             lambda row: ARCHITECTURES[row["arch"]],
         ),
@@ -168,12 +138,9 @@ FIGURES = (
         "Adversarial error under FGSM of nets fitted to shuffled labels, on their training images",
         "Cubuk Fig. 2b: a net that fits shuffled labels perfectly has nearly the same exponent on its training images.",
         Curves(
-            "FGSM",
-            "Each state of training has its own law: the exponent depends on when training ends.",
-            lambda rows: chosen(rows, attack="fgsm", labels="shuffled", split="train"),
-            state_label,
-            panel="model",
+            "FGSM", lambda rows: chosen(rows, attack="fgsm", labels="shuffled", split="train"), state_label, "model"
         ),
+        "Each state of training has its own law: the exponent depends on when training ends.",
         is_main=True,
     ),
     _figure(
@@ -181,12 +148,7 @@ FIGURES = (
         "curves",
         "Adversarial error of a fully connected net against ε under FGSM, L2, step l.l. and PGD",
         "Cubuk Fig. 2c: attacks on the true label share an exponent near 1; that of step l.l. is about 2.",
-        Curves(
-            "attacks on FC",
-            FITTED,
-            lambda rows: chosen(rows, attack=("l2", "fgsm", "pgd", "step_ll"), arch="fc", **ORDINARY),
-            _attack_label,
-        ),
+        Curves("attacks on FC", lambda rows: chosen(rows, attack=PAPER_ATTACKS, arch="fc", **ORDINARY)),
         is_main=True,
     ),
     _figure(
@@ -196,7 +158,6 @@ FIGURES = (
         "Cubuk Fig. 11: a ResNet-32 on CIFAR-10 follows a power law with an exponent of 0.99.",
         Curves(
             "ResNets",
-            FITTED,
             lambda rows: chosen(rows, attack=("fgsm", "step_ll"), arch="resnet", **ORDINARY),
             lambda row: f"{row['model']}, {_attack_label(row)}",
         ),
@@ -207,13 +168,7 @@ FIGURES = (
         "curves",
         "Adversarial error of a person's own model",
         "No figure of the papers: Cubuk Fig. 2c has these attacks on a fully connected net on MNIST.",
-        Curves(
-            "attacks",
-            FITTED,
-            lambda rows: chosen(rows, attack=tuple(ATTACK_NAMES), arch=OWN, **ORDINARY),
-            _attack_label,
-            panel="model",
-        ),
+        Curves("attacks", lambda rows: chosen(rows, attack=tuple(ATTACK_NAMES), arch=OWN, **ORDINARY), panel="model"),
     ),
     _figure(
         "clipping",
@@ -222,11 +177,11 @@ FIGURES = (
         "No figure of the papers: Cubuk Eq. 1 does not clip, Kurakin's attacks do.",
         Curves(
             "FGSM on FC",
-            "Clipping cuts off what would leave the range of pixels, so that the same ε moves an image less.",
             lambda rows: chosen(rows, attack=("fgsm", "fgsm_clipped"), arch="fc", **ORDINARY),
             lambda row: "clipped to [0, 255]" if row["clip"] else "not clipped",
             contrast="clip",
         ),
+        "Clipping cuts off what would leave the range of pixels, so that the same ε moves an image less.",
     ),
     _figure(
         "defended",
@@ -236,7 +191,6 @@ FIGURES = (
         "0.9 to 1.1 as all of them.",
         Curves(
             "FGSM, defended nets",
-            FITTED,
             lambda rows: chosen(rows[rows["defence"] != ""], attack="fgsm", snapshot=None),
             lambda row: row["model"],
         ),

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
 
 from advlaw.core.tables import Tables, chosen, groups, records
 from advlaw.core.words import interval
-from advlaw.figures.figure import Drawing, Figure, joined, listed
-from advlaw.figures.style import ATTACK_NAMES, COLOURS, EPS, panels
+from advlaw.figures.figure import Drawing, Figure, listed
+from advlaw.figures.style import ATTACK_NAMES, COLOURS, EPS, in_panels
 
 SHOWN = ("fgsm_predicted", "step_ll")
 STYLES = {"measured": ("o", "measured"), "linear": ("-", "own speeds"), "constant": (":", "one speed")}
@@ -18,16 +19,14 @@ SMALLEST_SHOWN = 3e-4
 
 def draw_label_blind(tables: Tables) -> Iterator[Drawing]:
     """For every net with such attacks."""
-    for net, rows in groups(tables.rows("theory/label_blind_curves"), "net"):
-        own = tables.rows("theory/ties", net=net)
-        sheet, ((left, middle, right),) = panels(3, 2.5)
-        draw_chances(left, own[own["attack"] == own["attack"].iloc[0]])
-        left.set_title(f"(a) {net}: who is right")
-        draw_speeds(middle, own)
-        middle.set_title("(b) how fast gaps close")
-        draw_errors(right, rows)
-        right.set_title("(c) net error")
-        yield Drawing(sheet, net)
+    for net, curves in groups(tables.rows("theory/label_blind_curves"), "net"):
+        ties = tables.rows("theory/ties", net=net)
+        panels = {
+            f"(a) {net}: who is right": partial(draw_chances, rows=ties[ties["attack"] == ties["attack"].iloc[0]]),
+            "(b) how fast gaps close": partial(draw_speeds, rows=ties),
+            "(c) net error": partial(draw_errors, rows=curves),
+        }
+        yield from in_panels(panels, 2.5, "probability of being right", of=net)
 
 
 def draw_chances(ax: Axes, rows: pd.DataFrame) -> None:
@@ -37,7 +36,7 @@ def draw_chances(ax: Axes, rows: pd.DataFrame) -> None:
         ax.fill_between(gap, low, high, color=colour, alpha=0.15, linewidth=0)
         ax.plot(gap, share, "o-", color=colour, markerfacecolor="none", label=label)
     ax.axhline(0.5, color="#777777", linestyle=":")
-    ax.set(xscale="log", xlabel="Δ₁₂", ylabel="probability of being right", ylim=(-0.02, 1.02))
+    ax.set(xscale="log", xlabel="Δ₁₂", ylim=(-0.02, 1.02))
     ax.legend(loc="best")
 
 
@@ -67,18 +66,14 @@ def draw_errors(ax: Axes, rows: pd.DataFrame) -> None:
         line.set_color("#777777")
 
 
-def _seen(tables: Tables, net: str) -> str:
+def _exponents(tables: Tables, net: str) -> str:
     measured = {"speeds": "measured", "kind": "net", "estimator": "maximum_likelihood"}
-    exponents = (
+    found = (
         f"{ATTACK_NAMES[row['attack']]} {interval(row)}"
         for row in records(tables.rows("theory/label_blind", net=net, **measured))
         if not math.isnan(row["exponent"])
     )
-    return joined(
-        "(a) The closer the two largest logits, the more often the runner-up is the right class. (b) How fast the gap "
-        "closes, with the spread over images. (c) The net error, measured and from these two causes.",
-        listed("Net exponents as measured", exponents),
-    )
+    return listed("Net exponents as measured", found)
 
 
 FIGURES = (
@@ -86,9 +81,13 @@ FIGURES = (
         "label_blind",
         "blind",
         "Why attacks that do not know the label have larger exponents",
+        "The paper reports the larger exponent of step l.l. and leaves its cause open.",
         ("theory/ties", "theory/label_blind_curves"),
         draw_label_blind,
-        _seen,
-        "The paper reports the larger exponent of step l.l. and leaves its cause open.",
+        (
+            "(a) The closer the two largest logits, the more often the runner-up is the right class. (b) How fast the "
+            "gap closes, with the spread over images. (c) The net error, measured and from these two causes.",
+            _exponents,
+        ),
     ),
 )

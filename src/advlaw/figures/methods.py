@@ -5,41 +5,38 @@ that do not on the right.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
 
 from advlaw.core.tables import Tables, chosen, groups
 from advlaw.figures.figure import Drawing, Figure
-from advlaw.figures.style import ATTACK_NAMES, EPS, legend_below, looks, panels
+from advlaw.figures.style import ATTACK_NAMES, EPS, in_panels, legend_below, looks
 
 SMALLEST_SHOWN = 0.1
-METHODS = tuple("fgsm l2 fast_linf fgsm_predicted fast_entropy step_ll step_rnd random_sign truncated_normal".split())
+KNOWING = ("fgsm", "l2", "fast_linf")
+BLIND = ("fgsm_predicted", "fast_entropy", "step_ll", "step_rnd", "random_sign", "truncated_normal")
+METHODS = KNOWING + BLIND
 
 
 def draw_methods(tables: Tables) -> Iterator[Drawing]:
     """The first sweep that has every method."""
     plain = chosen(tables.rows("error_curves"), attack=METHODS, clip=False, snapshot=None)
-    for _, rows in groups(plain, "sweep"):
-        if rows["attack"].nunique() == len(METHODS):
-            knows = rows["target"] == "true_label"
-            sheet, axes = panels(2, 3.8, sharey=True)
-            draw_accuracies(axes[0][0], rows[knows])
-            draw_accuracies(axes[0][1], rows[~knows])
-            dataset, model = rows.iloc[0][["dataset", "model"]]
-            axes[0][0].set_title(f"{dataset}, {model}: methods that know the label")
-            axes[0][0].set_ylabel("accuracy (solid: top 1, dotted: top 5)")
-            axes[0][1].set_title("methods that do not")
-            yield Drawing(sheet)
-            return
+    complete = [rows for _, rows in groups(plain, "sweep") if rows["attack"].nunique() == len(METHODS)]
+    for rows in complete[:1]:
+        dataset, model = rows.iloc[0][["dataset", "model"]]
+        panels = {
+            f"{dataset}, {model}: methods that know the label": partial(draw_accuracies, rows=rows, methods=KNOWING),
+            "methods that do not": partial(draw_accuracies, rows=rows, methods=BLIND),
+        }
+        yield from in_panels(panels, 3.8, "accuracy (solid: top 1, dotted: top 5)", sharey=True)
 
 
-def draw_accuracies(ax: Axes, rows: pd.DataFrame) -> None:
+def draw_accuracies(ax: Axes, rows: pd.DataFrame, methods: tuple[str, ...]) -> None:
     """Top-1 and top-5 accuracy against eps on a logarithmic axis."""
-    curves = dict(groups(rows, "attack"))
-    names = [name for name in METHODS if name in curves]
-    for name, (colour, marker) in zip(names, looks(len(names)), strict=False):
-        eps, top1, top5 = curves[name][["grid_eps", "accuracy", "top5_accuracy"]].to_numpy().T
+    for name, (colour, marker) in zip(methods, looks(len(methods)), strict=False):
+        eps, top1, top5 = chosen(rows, attack=name)[["grid_eps", "accuracy", "top5_accuracy"]].to_numpy().T
         ax.plot(eps, top1, f"{marker}-", color=colour, markerfacecolor="none", label=ATTACK_NAMES[name])
         ax.plot(eps, top5, ":", color=colour)
     ax.set(xscale="log", xlabel=EPS, xlim=(SMALLEST_SHOWN, None), ylim=(-0.02, 1.02))
@@ -51,9 +48,9 @@ FIGURES = (
         "one_step_methods",
         "curves",
         "Accuracy of one net against ε under all one-step methods, top 1 and top 5",
+        "Kurakin's appendix compares such methods on ImageNet; Cubuk takes FGSM, L2 and step l.l.",
         ("error_curves",),
         draw_methods,
-        "Left: methods that use the true label. Right: methods that do not, and noise. Dotted: top 5.",
-        "Kurakin's appendix compares such methods on ImageNet; Cubuk takes FGSM, L2 and step l.l.",
+        ("Left: methods that use the true label. Right: methods that do not, and noise. Dotted: top 5.",),
     ),
 )

@@ -1,7 +1,7 @@
 """How figures look: the journal's text width, colours that the colour-blind can tell apart, stable bytes."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,18 @@ import numpy as np
 mpl.use("agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Sheet
 
 from advlaw.core.io import replacing
+from advlaw.figures.figure import Drawing
 from advlaw.papers import names
 
 TEXT_WIDTH_INCHES = 6.75
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 RC: Any = {
-    "font.size": 8,
-    "axes.labelsize": 8,
-    "axes.titlesize": 8,
-    "legend.fontsize": 7,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
+    **dict.fromkeys(("font.size", "axes.labelsize", "axes.titlesize"), 8),
+    **dict.fromkeys(("legend.fontsize", "xtick.labelsize", "ytick.labelsize"), 7),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -48,17 +45,36 @@ ATTACK_NAMES = {**names.ATTACK_NAMES, "l2": f"{names.ATTACK_NAMES['l2']} (ε = �
 EPS = "ε (pixel units, 0–255)"
 
 
-def panels(
-    n_panels: int, height: float, in_a_row: int | None = None, width: float = 0.5, **shared: Any
-) -> tuple[Figure, np.ndarray]:
-    """Axes (rows, columns), each of this height in inches and share of the text's width; those left over are hidden."""
-    n_columns = min(n_panels, in_a_row or n_panels)
-    n_rows = -(-n_panels // n_columns)
+def in_panels(
+    panels: Mapping[str, Callable[[Axes], None]],
+    height: float,
+    y_label: str,
+    in_a_row: int = 99,
+    width: float = 0.5,
+    of: str = "",
+    **shared: Any,
+) -> Iterator[Drawing]:
+    """Panels by their titles, each of this height in inches and share of the text's width; nothing where there is none.
+
+    The first panel's legend is all panels', below them, where it draws none itself. `shared` are the panels' axes.
+    """
+    if not panels:
+        return
+    n_columns = min(len(panels), in_a_row)
+    n_rows = -(-len(panels) // n_columns)
     size = (TEXT_WIDTH_INCHES * max(0.5, min(1.0, width * n_columns)), height * n_rows)
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=size, squeeze=False, **shared)
-    for ax in axes.flat[n_panels:]:
+    sheet, axes = plt.subplots(n_rows, n_columns, figsize=size, squeeze=False, **shared)
+    for ax, (title, draw) in zip(axes.flat, panels.items(), strict=False):
+        ax.set_title(title)
+        draw(ax)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(y_label)
+    for ax in axes.flat[len(panels) :]:
         ax.set_visible(False)
-    return figure, axes
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    if handles and not axes[0][0].get_legend():
+        sheet.legend(handles, labels, loc="outside lower center", ncols=4)
+    yield Drawing(sheet, of)
 
 
 def looks(n_curves: int) -> Iterator[tuple[str, str]]:
@@ -72,17 +88,17 @@ def legend_below(ax: Axes, n_columns: int = 1) -> None:
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), handletextpad=0.3, borderaxespad=0.1, ncols=n_columns)
 
 
-def save_figure(figure: Figure, folder: Path, name: str) -> None:
-    """Write NAME.svg and NAME.png, byte for byte the same for the same figure; a panel of nothing says so."""
-    for ax in figure.axes:
+def save(sheet: Sheet, path: Path) -> None:
+    """Write PATH.svg and PATH.png, byte for byte the same for the same figure; a panel of nothing says so."""
+    for ax in sheet.axes:
         if ax.get_visible() and _is_empty(ax):
             _say_that_it_is_empty(ax)
-    figure.draw_without_rendering()  # lays the figure out, which takes as long as drawing it: once for both files
-    figure.set_layout_engine("none")
+    sheet.draw_without_rendering()  # lays the figure out, which takes as long as drawing it: once for both files
+    sheet.set_layout_engine("none")
     for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-        with replacing(folder / f"{name}.{kind}") as temporary:
-            figure.savefig(temporary, format=kind, dpi=200, metadata=metadata)
-    plt.close(figure)
+        with replacing(path.with_name(f"{path.name}.{kind}")) as temporary:
+            sheet.savefig(temporary, format=kind, dpi=200, metadata=metadata)
+    plt.close(sheet)
 
 
 def _is_empty(ax: Axes) -> bool:

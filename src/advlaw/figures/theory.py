@@ -1,19 +1,19 @@
 """Cubuk Fig. 3 and Eq. 8: what linear response and mean-field theory predict, against what was measured."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
-from advlaw.core.io import Cells
 from advlaw.core.tables import Tables, groups, records
 from advlaw.core.words import interval
-from advlaw.figures.figure import Drawing, Figure, joined, listed
-from advlaw.figures.style import COLOURS, EPS, legend_below, looks, panels
+from advlaw.figures.figure import Drawing, Figure, listed
+from advlaw.figures.style import COLOURS, EPS, in_panels, legend_below, looks
 from advlaw.papers.names import ATTACK_NAMES
 
 ROUNDING = 1e-10  # residuals below it are no measurement
@@ -30,16 +30,16 @@ def draw_figure_3(tables: Tables) -> Iterator[Drawing]:
     """For every net with images that flip: (a) logits of one image along its L2 ray; (b) eps_linear and (c) eps_MF
     against the measured threshold."""
     for net, followed in groups(tables.rows("theory/followed"), "net"):
-        sheet, axes = panels(3, 2.5)
         images = [rows for _, rows in groups(followed, "image")]
-        draw_logits(axes[0][0], images[len(images) // 2])
-        axes[0][0].set_title(f"(a) {net}: one image's logits")
-        titles = {"linear": "(b) linear response", "mean_field": "(c) mean field"}
-        for ax, (prediction, title) in zip(axes[0][1:], titles.items(), strict=True):
-            draw_thresholds(ax, tables.rows("theory/histograms", net=net, prediction=prediction))
-            ax.set_title(title)
-        axes[0][1].set_ylabel("predicted ε̂")
-        yield Drawing(sheet, net)
+        linear, mean_field = (
+            tables.rows("theory/histograms", net=net, prediction=name) for name in ("linear", "mean_field")
+        )
+        panels = {
+            f"(a) {net}: one image's logits": partial(draw_logits, rows=images[len(images) // 2]),
+            "(b) linear response": partial(draw_thresholds, cells=linear, y_label="predicted ε̂"),
+            "(c) mean field": partial(draw_thresholds, cells=mean_field),
+        }
+        yield from in_panels(panels, 2.5, "logit", of=net)
 
 
 def draw_logits(ax: Axes, rows: pd.DataFrame) -> None:
@@ -56,12 +56,12 @@ def draw_logits(ax: Axes, rows: pd.DataFrame) -> None:
     for style, label in (("-", "logits"), ("--", "linear response")):
         ax.plot([], [], style, color="#777777", label=label)
     ax.legend(loc="best")
-    ax.set(xlabel="ε (L2, pixel units)", ylabel="logit")
+    ax.set_xlabel("ε (L2, pixel units)")
 
 
-def draw_thresholds(ax: Axes, cells: pd.DataFrame) -> None:
+def draw_thresholds(ax: Axes, cells: pd.DataFrame, y_label: str = "") -> None:
     """Shaded counts of images by measured and predicted threshold, and the diagonal (Cubuk Fig. 3b, 3c)."""
-    ax.set(xscale="log", yscale="log", xlabel="measured ε̂ (ε / √D)")
+    ax.set(xscale="log", yscale="log", xlabel="measured ε̂ (ε / √D)", ylabel=y_label)
     if cells.empty:  # no image flips, or gaps do not close on average
         return
     edges = [_edges(*cells[[f"{axis}_low", f"{axis}_high"]].to_numpy().T) for axis in AXES]
@@ -84,11 +84,19 @@ def _edges(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.geomspace(low.min(), high.max(), n_cells + 1)
 
 
+def draw_error_predictions(tables: Tables) -> Iterator[Drawing]:
+    """A panel for every attack and net."""
+    panels = {
+        f"{TITLES[attack]}: {net}": partial(draw_predictions, rows=rows)
+        for (attack, net), rows in groups(tables.rows("theory/curves", attack=tuple(TITLES)), "attack", "net")
+    }
+    return in_panels(panels, 1.9 if len(panels) > 2 else 3.4, "share of images broken", in_a_row=4)
+
+
 def draw_predictions(ax: Axes, rows: pd.DataFrame) -> None:
     """Measured gross error with its interval, and the predicted curves (Cubuk Eq. 8)."""
     eps, measured, low, high = rows[["grid_eps", "measured", "measured_low", "measured_high"]].to_numpy().T
     above = measured > 0
-    ax.set_title(f"{TITLES[rows['attack'].iloc[0]]}: {rows['net'].iloc[0]}")
     if not above.any():
         return
     ax.fill_between(eps[above], low[above], high[above], color="#777777", alpha=0.25, linewidth=0)
@@ -97,7 +105,14 @@ def draw_predictions(ax: Axes, rows: pd.DataFrame) -> None:
         share = rows[name].to_numpy()
         ax.plot(eps[share > 0], share[share > 0], style, color=colour, label=label)
     ax.set(xscale="log", yscale="log", ylim=(0.7 * measured[above].min(), 1.5), xlabel=EPS)
-    ax.set_ylabel("share of images broken")
+
+
+def draw_all_residuals(tables: Tables) -> Iterator[Drawing]:
+    """One panel of all nets whose logits leave a residual."""
+    rows = tables.rows("theory/residuals")
+    bent = rows[rows["residual"] > ROUNDING]
+    panels = {} if bent.empty else {"": partial(draw_residuals, rows=bent)}
+    return in_panels(panels, 3.4, "mean ‖h(ε) − h − εΓ‖₂")
 
 
 def draw_residuals(ax: Axes, rows: pd.DataFrame) -> None:
@@ -105,8 +120,15 @@ def draw_residuals(ax: Axes, rows: pd.DataFrame) -> None:
     for (net, points), (colour, marker) in zip(groups(rows, "net"), looks(rows["net"].nunique()), strict=False):
         label = f"{net}: slope {points['slope'].iloc[0]:.2f}"
         ax.plot(points["eps"], points["residual"], marker, color=colour, markerfacecolor="none", label=label)
-    ax.set(xscale="log", yscale="log", xlabel="ε (L2, pixel units)", ylabel="mean ‖h(ε) − h − εΓ‖₂")
+    ax.set(xscale="log", yscale="log", xlabel="ε (L2, pixel units)")
     legend_below(ax, n_columns=2)
+
+
+def draw_all_takeovers(tables: Tables) -> Iterator[Drawing]:
+    """A panel for every attack."""
+    rows = tables.rows("theory/takeovers", attack=tuple(TITLES))
+    panels = {TITLES[attack]: partial(draw_takeovers, rows=own) for attack, own in groups(rows, "attack")}
+    return in_panels(panels, 3.4, "share in which rank 2 takes over first")
 
 
 def draw_takeovers(ax: Axes, rows: pd.DataFrame) -> None:
@@ -121,73 +143,33 @@ def draw_takeovers(ax: Axes, rows: pd.DataFrame) -> None:
     ax.axhline(0.95, color="#777777", linestyle=":", label="0.95 (Cubuk Sec. 3.1)")
     if len(ax.lines) > 1:  # matplotlib has no logarithmic axis of nothing
         ax.set_xscale("log")
-    ax.set(xlabel=EPS, ylabel="share in which rank 2 takes over first")
-    ax.set_title(TITLES[rows["attack"].iloc[0]])
+    ax.set_xlabel(EPS)
     legend_below(ax, n_columns=2)
 
 
-def _in_panels(
-    found: Callable[[Tables], Iterable[tuple[object, pd.DataFrame]]], draw: Callable[[Axes, pd.DataFrame], None]
-) -> Callable[[Tables], Iterator[Drawing]]:
-    """One panel for each group of rows, at most four in a row; a legend below the first where panels have none."""
-
-    def drawn(tables: Tables) -> Iterator[Drawing]:
-        shown = [rows for _, rows in found(tables)]
-        if not shown:
-            return
-        sheet, axes = panels(len(shown), 1.9 if len(shown) > 2 else 3.4, in_a_row=4)
-        for ax, rows in zip(axes.flat, shown, strict=False):
-            draw(ax, rows)
-        if axes[0][0].get_legend() is None:
-            sheet.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-        for ax in axes[:, 1:].flat:
-            ax.set_ylabel("")
-        yield Drawing(sheet)
-
-    return drawn
+def _correlations(tables: Tables, net: str) -> str:
+    found = [
+        f"linear response {interval(row, 'spearman_linear')}, mean field {interval(row, 'spearman_mean_field')}"
+        for row in records(tables.rows("theory/predictions", net=net, attack="l2"))
+        if not (math.isnan(row["spearman_linear"]) or math.isnan(row["spearman_mean_field"]))
+    ]
+    return listed("Rank correlation of prediction and measurement", found)
 
 
-def _bent(tables: Tables) -> Iterator[tuple[object, pd.DataFrame]]:
-    rows = tables.rows("theory/residuals")
-    yield from groups(rows[rows["residual"] > ROUNDING].assign(of="all"), "of")
-
-
-def _seen_of_thresholds(tables: Tables, net: str) -> str:
-    return joined(
-        "Brighter cells hold more images; on the dashed diagonal the predicted threshold is the measured one.",
-        *(
-            f"Rank correlation of prediction and measurement: linear response {interval(row, 'spearman_linear')}, "
-            f"mean field {interval(row, 'spearman_mean_field')}."
-            for row in records(tables.rows("theory/predictions", net=net, attack="l2"))
-            if not (math.isnan(row["spearman_linear"]) or math.isnan(row["spearman_mean_field"]))
-        ),
-    )
-
-
-def _seen_of_residuals(tables: Tables, of: str) -> str:
+def _slopes(tables: Tables, of: str) -> str:
     rows = records(tables.rows("theory/residuals"))
-    return joined(
-        listed(
-            "Slopes at small ε", (f"{row['net']} {row['slope']:.2f}" for row in rows if not math.isnan(row["slope"]))
-        ),
-        "Slope 2 is what a smooth function leaves after its linear response; slope 1 says that the response is not "
-        "linear however small ε is, for at least some images. A linear net leaves nothing and is not drawn.",
-    )
+    found = (f"{row['net']} {row['slope']:.2f}" for row in rows if not math.isnan(row["slope"]))
+    return listed("Slopes at small ε", found)
 
 
-def _seen_of_takeovers(tables: Tables, of: str) -> str:
-    leads = {"l2": "Share under the L2 attack up to an L2 norm of 50", "fgsm": "Under FGSM up to ε = 50 in L∞"}
-    return joined(
-        *(
-            listed(lead, map(_share, records(tables.rows("theory/predictions", attack=attack).dropna())))
-            for attack, lead in leads.items()
-        )
-    )
-
-
-def _share(row: Cells) -> str:
-    value, low, high = (100 * row[f"second_first{end}"] for end in ("", "_low", "_high"))
-    return f"{row['net']} {value:.1f} % [{low:.1f}, {high:.1f}]"
+def _shares(attack: str, lead: str, tables: Tables, of: str) -> str:
+    """How often the runner-up takes over first."""
+    found = []
+    for row in records(tables.rows("theory/predictions", attack=attack)):
+        value, low, high = (100 * row[f"second_first{end}"] for end in ("", "_low", "_high"))
+        if not math.isnan(value):
+            found.append(f"{row['net']} {value:.1f} % [{low:.1f}, {high:.1f}]")
+    return listed(lead, found)
 
 
 FIGURES = (
@@ -195,11 +177,14 @@ FIGURES = (
         "figure_3",
         "theory",
         "Logits along one ray, and predicted against measured thresholds",
-        ("theory/followed",),
-        draw_figure_3,
-        _seen_of_thresholds,
         "Cubuk Fig. 3: logits respond linearly to a small perturbation (a), which predicts the smallest ε that changes "
         "the class of each image (b), and so does the gap alone (c).",
+        ("theory/followed",),
+        draw_figure_3,
+        (
+            "Brighter cells hold more images; on the dashed diagonal the predicted threshold is the measured one.",
+            _correlations,
+        ),
         is_main=True,
         typical="fc",
     ),
@@ -207,32 +192,35 @@ FIGURES = (
         "error_predictions",
         "theory",
         "Share of images broken against ε: measured, and predicted from clean logits",
-        ("theory/curves",),
-        _in_panels(
-            lambda tables: groups(tables.rows("theory/curves", attack=tuple(TITLES)), "attack", "net"), draw_predictions
-        ),
-        "Where linear response or mean field are within a tenth of the measured curve is in the table below.",
         "Cubuk Eq. 8 predicts the error from the gaps of clean images; the paper draws no such figure.",
+        ("theory/curves",),
+        draw_error_predictions,
+        ("Where linear response or mean field are within a tenth of the measured curve is in the table below.",),
     ),
     Figure(
         "residuals",
         "theory",
         "Mean distance of the logits from their linear response against ε",
-        ("theory/residuals",),
-        _in_panels(_bent, draw_residuals),
-        _seen_of_residuals,
         "Cubuk Eq. 4 takes logits to respond linearly to a small perturbation; the paper shows one image (Fig. 3a).",
+        ("theory/residuals",),
+        draw_all_residuals,
+        (
+            _slopes,
+            "Slope 2 is what a smooth function leaves after its linear response; slope 1 says that the response is not "
+            "linear however small ε is, for at least some images. A linear net leaves nothing and is not drawn.",
+        ),
     ),
     Figure(
         "takeovers",
         "theory",
         "Share of the broken images whose runner-up class takes over first, against ε",
-        ("theory/takeovers",),
-        _in_panels(
-            lambda tables: groups(tables.rows("theory/takeovers", attack=tuple(TITLES)), "attack"), draw_takeovers
-        ),
-        _seen_of_takeovers,
         "Cubuk Sec. 3.1 says that in more than 95 % of successful FGSM attacks with ε < 50 the second largest logit is "
         "the first to take over.",
+        ("theory/takeovers",),
+        draw_all_takeovers,
+        (
+            partial(_shares, "l2", "Share under the L2 attack up to an L2 norm of 50"),
+            partial(_shares, "fgsm", "Under FGSM up to ε = 50 in L∞"),
+        ),
     ),
 )
