@@ -1,4 +1,4 @@
-"""Figures and the README: drawn from tables alone, the same bytes again, and numbers that the pipeline wrote."""
+"""Tables and the README: numbers that the pipeline wrote, the same again."""
 
 import json
 import re
@@ -14,10 +14,6 @@ from test_fitting import planted
 from advlaw.claims.verdict import verdict
 from advlaw.core.io import read_csv, read_tables, write_csv, write_json, write_text
 from advlaw.evaluation.settings import Sweep
-from advlaw.figures.error_curves import draw_figures, exponent_text
-from advlaw.figures.gaps import draw_gaps
-from advlaw.figures.methods import METHODS, draw_methods
-from advlaw.figures.population import draw_population
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.settings import Fit
@@ -68,47 +64,11 @@ def tables(tmp_path):
     return tmp_path
 
 
-def test_figures_show_the_planted_exponents_and_are_the_same_bytes_again(tables):
-    points, exponents = (read_csv(tables / "plots" / f"{name}.csv") for name in ("error_curves", "exponents"))
-    for folder in ("a", "b"):
-        assert draw_figures(points, exponents, tables / folder) == ["figure_2a", "figure_2c"]
-    for name in ("figure_2a", "figure_2c"):
-        for kind in ("svg", "png", "csv"):
-            assert (tables / "a" / f"{name}.{kind}").read_bytes() == (tables / "b" / f"{name}.{kind}").read_bytes()
-    drawn = (tables / "a" / "figure_2c.svg").read_text(encoding="utf-8")
-    (fgsm,) = re.findall(r"FGSM: B = (\d\.\d\d) \[", drawn)
-    (step_ll,) = re.findall(r"step l\.l\.: B = (\d\.\d\d) \[", drawn)
-    assert float(fgsm) == pytest.approx(1.0, abs=0.15)
-    assert float(step_ll) == pytest.approx(2.0, abs=0.3)
-    for row in read_csv(tables / "a" / "figure_2a.csv"):
-        if row["fitted"]:
-            assert float(row["fitted"]) == pytest.approx(0.02 * float(row["grid_eps"]) ** 1.0, rel=0.5)
-
-
 def test_no_table_holds_a_nan_or_more_digits_than_it_means(tables, committed):
     for path in [*(tables / "plots").glob("*.csv"), *(committed / "plots/digits").rglob("*.csv")]:
         text = path.read_text(encoding="utf-8")
         assert "nan" not in text, path
         assert not re.search(r"\d\.\d{12,}", text), path
-
-
-def test_any_number_of_curves_is_drawn_and_none_needs_an_error(tables):
-    points, exponents = (read_csv(tables / "plots" / f"{name}.csv") for name in ("error_curves", "exponents"))
-    many = [{**row, "sweep": f"net{i}", "curve": f"net{i}/fgsm"} for i in range(12) for row in exponents[:4]]
-    errorless = {"net_error": "0", "net_low": "0", "net_high": "0"}
-    copies = [
-        {**row, **errorless, "curve": f"net{i}/fgsm"} for i in range(12) for row in points if row["attack"] == "fgsm"
-    ]
-    draw_figures(copies, many, tables / "many")
-    drawn = (tables / "many" / "figure_2a.svg").read_text(encoding="utf-8")
-    assert all(f"FC (net{i}): B = " in drawn for i in range(12))
-
-
-def test_a_curve_without_a_fit_says_so():
-    assert exponent_text({"exponent": ""}) == "no range to fit"
-    assert (
-        exponent_text({"exponent": "1.234", "exponent_low": "1.1", "exponent_high": "1.3"}) == "B = 1.23 [1.10, 1.30]"
-    )
 
 
 def test_net_errors_decide_for_attacks_that_do_not_use_the_label(tables):
@@ -189,31 +149,10 @@ def shuffled(tables):
     return made
 
 
-def test_shuffled_labels_are_shown_state_by_state(shuffled, tmp_path):
+def test_shuffled_labels_are_shown_state_by_state(shuffled):
     table = shuffled_table(shuffled["exponents"], shuffled["logit_gaps"], shuffled["models"]).splitlines()
     assert [line.split(" | ")[2] for line in table[2:]] == ["first 99 %", "end"]
     assert "99.1 %" in table[2]
-    assert draw_gaps(shuffled["logit_gap_distribution"], tmp_path) == ["figure_2b_gaps"]
-    assert draw_figures(shuffled["error_curves"], shuffled["exponents"], tmp_path) == ["figure_2b"]
-    for name in ("figure_2b", "figure_2b_gaps"):
-        drawn = (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
-        assert "first 99% (epoch 3)" in drawn
-        assert "end (epoch 1)" in drawn
-
-
-def test_the_methods_are_drawn_where_a_sweep_has_all_nine(tables):
-    points = read_csv(tables / "plots" / "error_curves.csv")
-    assert draw_methods(points, tables / "m") == []
-    fgsm = [row for row in points if row["attack"] == "fgsm"]
-    knowing = ("fgsm", "l2", "fast_linf")
-    all_nine = [
-        {**row, "attack": name, "target": "true_label" if name in knowing else ""} for name in METHODS for row in fgsm
-    ]
-    assert draw_methods(all_nine, tables / "m") == ["one_step_methods"]
-    assert {float(row["top5_accuracy"]) for row in fgsm} == {1.0}
-    for row in fgsm:
-        lost = float(fgsm[0]["accuracy"]) + float(fgsm[0]["net_error"]) - float(row["accuracy"])
-        assert lost == pytest.approx(float(row["net_error"]), abs=1e-6)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -227,29 +166,6 @@ def test_the_table_of_benchmarks_shows_medians_and_ranges():
     results = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     line = {**results["lines"][0], "ratio": 2.5, "ratio_low": 2.0, "ratio_high": 3.0, "matmul_share": 0.876}
     assert benchmarks_table({**results, "lines": [line]}).endswith("| **2.50** [2.00, 3.00] | 88 % |")
-
-
-def test_a_population_of_one_kind_and_without_fits_is_drawn(tmp_path):
-    nets = [
-        {
-            "net": f"n{i}", "arch": "fc", "layers": "2", "n_parameters": "1000", "attack": "fgsm",
-            "target": "true_label", "test_accuracy": "0.9", "n_images": "500", "net_exponent": "",
-            "net_ls_exponent": "", "error_at_4": "0.1",
-        }
-        for i in range(3)
-    ]  # fmt: skip
-    curves = [
-        {"net": f"n{i}", "attack": "fgsm", "grid_eps": str(eps), "net_error": str(0.01 * eps)}
-        for i in range(3)
-        for eps in (0.1, 1.0, 10.0)
-    ]
-    exponents = [
-        {"attack": "fgsm", "estimate": name, "nets": "all", "band_low": ""} for name in ("gross", "net", "net_ls")
-    ]
-    drawn = draw_population(nets, curves, exponents, tmp_path)
-    assert drawn == ["figure_10", "population_exponents", "population_scatter"]
-    assert all((tmp_path / f"{name}.svg").exists() for name in drawn)
-    assert draw_population([{**row, "test_accuracy": "0.5"} for row in nets], curves, exponents, tmp_path) == []
 
 
 def test_verdicts_by_least_squares_and_of_other_studies_are_told():

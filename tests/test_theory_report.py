@@ -1,15 +1,11 @@
-"""The tables, figures and pages of the theory, from a net whose linear response is exact by construction."""
+"""The tables and pages of the theory, from a net whose linear response is exact by construction."""
 
 import re
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from advlaw.core.io import read_csv, write_csv
-from advlaw.figures.gap_densities import draw_gap_densities
-from advlaw.figures.label_blind import draw_label_blind
-from advlaw.figures.theory import draw_logits, draw_theory
 from advlaw.fitting.settings import Fit
 from advlaw.report.markdown import BLOCKS
 from advlaw.tables.theory import TheoryTables
@@ -108,24 +104,7 @@ def test_label_blind_tables_hold_every_account(tables):
     assert len(lines(tables, "ideal")) == 4
 
 
-def test_figures_are_drawn_from_the_tables_and_are_the_same_bytes_again(tables, tmp_path):
-    theory = {name.removeprefix("theory/"): rows for name, rows in tables.items() if name.startswith("theory/")}
-    for folder in (tmp_path / "a", tmp_path / "b"):
-        folder.mkdir()
-        drawn = draw_theory(theory, folder)
-        iid = tables["order_statistics/densities"]
-        drawn += draw_gap_densities(theory["gap_densities"], iid, ["one", "two"], folder)
-        drawn += draw_label_blind(theory["ties"], theory["label_blind_curves"], folder)
-    assert drawn == [
-        *("figure_3_one", "figure_3_two", "error_predictions", "residuals", "takeovers"),
-        *("figure_4", "figure_6", "figure_13", "gaps_in_training", "label_blind_one", "label_blind_two"),
-    ]
-    for name in drawn:
-        for kind in ("svg", "png"):
-            assert (tmp_path / "a" / f"{name}.{kind}").read_bytes() == (tmp_path / "b" / f"{name}.{kind}").read_bytes()
-
-
-def test_a_net_that_nothing_flips_is_in_the_tables_and_breaks_no_figure(tmp_path):
+def test_a_net_that_nothing_flips_is_in_the_tables(tmp_path):
     """Gaps open under attack, so there is no threshold, measured or predicted."""
     made = TheoryTables(RAYS, FIT, Theory(cut_offs=[0.1], compared=[]), seed=0)
     logits = np.random.default_rng(0).normal(size=(50, 3))
@@ -142,31 +121,6 @@ def test_a_net_that_nothing_flips_is_in_the_tables_and_breaks_no_figure(tmp_path
     theory = {path.stem: read_csv(path) for path in (tmp_path / "theory").glob("*.csv")}
     assert theory["predictions"][0]["n_succeeded"] == "0"
     assert not {"takeovers", "histograms", "followed"} & theory.keys()
-    assert draw_theory(theory, tmp_path) == ["error_predictions"]
-    made.add_attack("step_ll", {"gamma": gamma, **never, "scale": np.array(1.0)}, True)
-    made.write(tmp_path / "blind")
-    ties, curves = (read_csv(tmp_path / f"blind/{name}.csv") for name in ("ties", "label_blind_curves"))
-    assert draw_label_blind(ties, curves, tmp_path) == ["label_blind_firm"]
-    assert "nothing to show:" in (tmp_path / "label_blind_firm.svg").read_text("utf-8")
     shown = {f"theory/{name}": rows for name, rows in theory.items()} | {"order_statistics/exponents": []}
     assert lines(shown, "predictions")[0][4:] == ["too few"] * 2 + ["nowhere"] * 4 + ["none flips"]
     assert {len(row) for row in lines(shown, "gap-exponents")} == {6}
-
-
-def test_an_image_whose_third_class_takes_over_is_followed_to_there():
-    eps = np.arange(12.0)
-    heights = {"1": 5 - eps, "2": 1 + 0 * eps, "3": eps - 2}
-    rows = [
-        {"rank": rank, "eps": str(e), "logit": str(h), "linear": str(h)}
-        for rank, logits in heights.items()
-        for e, h in zip(eps, logits, strict=True)
-    ]
-    ax = plt.figure().add_subplot()
-    draw_logits(ax, rows)
-    drawn = np.concatenate([line.get_xdata() for line in ax.lines])
-    assert drawn.max() == 5.0  # the first point beyond the crossing at 3.5, and one
-
-
-def test_gaps_of_one_net_are_drawn_without_a_comparison(tables, tmp_path):
-    alone = [row for row in tables["theory/gap_densities"] if row["net"] == "one" and not row["epoch"]]
-    assert draw_gap_densities(alone, [], [], tmp_path) == ["figure_13"]

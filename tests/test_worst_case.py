@@ -1,4 +1,4 @@
-"""Strong attacks beside weak ones: who is attacked by what, worst cases, gains and their verdicts, the figure."""
+"""Strong attacks beside weak ones: who is attacked by what, worst cases, gains and their verdicts."""
 
 import numpy as np
 import pytest
@@ -13,9 +13,8 @@ from advlaw.attacks.draws import Draws
 from advlaw.attacks.settings import AutoPGD, Square
 from advlaw.evaluation.settings import Protocol
 from advlaw.evaluation.worst_case import Method, under_attacks
-from advlaw.figures.defences import draw_defences, look_of
 from advlaw.fitting.proportions import paired_difference, wilson
-from advlaw.tables.worst_case import ACCURACY_COLUMNS, accuracy_rows, gain_rows, worst_case
+from advlaw.tables.worst_case import accuracy_rows, gain_rows, worst_case
 
 EPS = [1.0, 4.0, 16.0]
 WEAK, STRONG, MOVED = "one_step.fgsm", "iterative.pgd", "transferred:one_step.fgsm"
@@ -156,34 +155,3 @@ def test_intervals_of_paired_differences_cover():
         inside += low <= 0.15 <= high
     assert abs(inside / 1000 - 0.95) < 3.5 * np.sqrt(0.95 * 0.05 / 1000)
     assert norm.ppf(0.975) == pytest.approx(1.96, abs=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("defence", "meaning"),
-    [
-        ("", "regular"),
-        ("entropy", "entropy penalty"),
-        ("step_ll_clipped", "step l.l. training"),
-        ("step_ll_clipped + entropy", "step l.l. training and penalty"),
-        ("pgd_training", "PGD training"),
-    ],
-)
-def test_what_a_defence_is_called(defence, meaning):
-    assert look_of(defence)[1] == meaning
-
-
-def test_figure_5_is_drawn_with_its_controls_and_without_defended_nets_it_is_not(tmp_path):
-    models, points = [], []
-    for model, defence in (("fc", ""), ("fc_entropy", "entropy")):
-        models.append({"model": model, "arch": "fc", "epochs": "3", "n_parameters": "10"})
-        net = {"model": model, "arch": "fc", "attack": "step_ll", "dataset": "x", "defence": defence}
-        net |= {"snapshot": "", "labels": "original"}
-        points += [{**net, "grid_eps": str(eps), "accuracy": str(1 / eps)} for eps in (1, 4, 16)]
-    found = outcomes(np.ones((3, 4)), np.ones((3, 4)), np.ones((3, 4)))
-    write_csv(tmp_path / "a.csv", ACCURACY_COLUMNS, accuracy_rows("fc_entropy", found, PROTOCOL, 0.95))
-    controls = read_csv(tmp_path / "a.csv")
-    assert draw_defences(points, controls, models, tmp_path) == ["figure_5"]
-    drawn = (tmp_path / "figure_5.svg").read_text(encoding="utf-8")
-    for text in ("regular", "entropy penalty", "worst case over all attacks", "(b) FC, x: step l.l."):
-        assert text in drawn
-    assert draw_defences(points[:3], [], models, tmp_path / "none") == []

@@ -1,231 +1,198 @@
-"""Cubuk Fig. 2 and 11: adversarial error against eps, with the fitted power laws.
+"""Cubuk Fig. 2 and 11, and others like them: adversarial error against eps, with the fitted power laws.
 
-(a) FGSM on every architecture; (b) FGSM on nets fitted to shuffled labels, on their own training images, at several
-training accuracies; (c) the paper's four attacks on the fully connected nets; and FGSM with and without clipping to
-[0, 255]. Fig. 11: ResNets on CIFAR-10. FGSM on nets with a defence. One panel for each data set, in (b) for each net.
 Points are the net error (clean minus adversarial accuracy) with pointwise intervals; lines are the reported fit, solid
-in its range.
+in its range. One panel for each data set or net.
 """
 
-import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
-import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
-from advlaw.core.io import Row, write_csv
-from advlaw.figures.style import ATTACK_NAMES, COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, legend_below, save_figure
+from advlaw.core.io import Cells
+from advlaw.core.tables import Tables, chosen, groups, records
+from advlaw.core.words import interval
+from advlaw.figures.figure import Drawing, Figure, listed
+from advlaw.figures.style import ATTACK_NAMES, EPS, in_panels, legend_below, looks
 
 ARCHITECTURES = {"linear": "linear", "fc": "FC", "cnn": "CNN"}
+PAPER_ATTACKS = ("l2", "fgsm", "pgd", "step_ll")
 OWN = ("own_module", "own_file")  # a person's own model
+ORDINARY = {"labels": "original", "snapshot": None, "defence": ""}  # at the end of training
 SMALLEST_SHOWN = 1e-4
-
-
-@dataclass(frozen=True)
-class DrawnCurve:
-    """Points (E,) of one attack on one net, and the row of its reported exponent."""
-
-    label: str
-    fit: Row
-    eps: np.ndarray
-    error: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-@dataclass(frozen=True)
-class FigureKind:
-    """Which curves a figure shows, in which panel, and what each is called in its legend."""
-
-    name: str
-    title: str
-    shows: Callable[[Row], bool]
-    label: Callable[[Row], str]
-    panel: Callable[[Row], str] = lambda row: row["dataset"]
-    contrast: str | None = None  # a column of which a panel must show more than one value
-
-
-def _attack_label(row: Row) -> str:
-    return ATTACK_NAMES[row["attack"]]
-
-
-def _architecture_label(row: Row) -> str:
-    return ARCHITECTURES.get(row["arch"], row["arch"])
-
-
-def state_label(row: Row) -> str:
-    """`first 99.9% (epoch 61)`, or `end (epoch 90)`: when in its training a net was attacked."""
-    when = f"first {100 * float(row['snapshot']):g}%" if row["snapshot"] else "end"
-    return f"{when} (epoch {row['epoch']})"
-
-
-def _is_ordinary(row: Row, *attacks: str) -> bool:
-    """Of a net fitted to true labels, at the end of its training, without a defence."""
-    is_plain = row["labels"] == "original" and not row["snapshot"] and not row["defence"]
-    return is_plain and row["attack"] in attacks
-
-
-def _is_of_fc(row: Row, *attacks: str) -> bool:
-    return row["arch"] == "fc" and _is_ordinary(row, *attacks)
-
-
-FIGURES = (
-    FigureKind(
-        "figure_2a",
-        "FGSM",
-        lambda row: _is_ordinary(row, "fgsm") and row["arch"] in ARCHITECTURES,
-        _architecture_label,
-    ),
-    FigureKind(
-        "figure_2b",
-        "FGSM",
-        lambda row: (row["attack"], row["labels"], row["split"]) == ("fgsm", "shuffled", "train"),
-        state_label,
-        lambda row: row["model"],
-    ),
-    FigureKind("figure_2c", "attacks on FC", lambda row: _is_of_fc(row, "l2", "fgsm", "pgd", "step_ll"), _attack_label),
-    FigureKind(
-        "figure_11",
-        "ResNets",
-        lambda row: _is_ordinary(row, "fgsm", "step_ll") and row["arch"] == "resnet",
-        lambda row: f"{row['model']}, {ATTACK_NAMES[row['attack']]}",
-    ),
-    FigureKind(
-        "defended",
-        "FGSM, defended nets",
-        lambda row: bool(row["defence"]) and row["attack"] == "fgsm" and not row["snapshot"],
-        lambda row: row["model"],
-    ),
-    FigureKind(
-        "own",
-        "attacks",
-        lambda row: row["arch"] in OWN and _is_ordinary(row, *ATTACK_NAMES),
-        _attack_label,
-        lambda row: row["model"],
-    ),
-    FigureKind(
-        "clipping",
-        "FGSM on FC",
-        lambda row: _is_of_fc(row, "fgsm", "fgsm_clipped"),
-        lambda row: "clipped to [0, 255]" if row["clip"] == "true" else "not clipped",
-        contrast="clip",
-    ),
+POINTS = ["curve", "grid_eps", "net_error", "net_low", "net_high"]
+FITTED = (
+    "Points: clean minus adversarial accuracy, shaded by its 95 % interval; lines: the fitted law, solid where fitted."
 )
 
 
-def draw_figures(points: list[Row], exponents: list[Row], folder: Path) -> list[str]:
-    """Draw every figure that the tables have curves for: NAME.svg, NAME.png, and NAME.csv with its numbers."""
-    drawn = []
-    reported = [row for row in exponents if row["is_reported"] == "true"]
-    for kind in FIGURES:
-        shown = [row for row in reported if kind.shows(row)]
-        if panels := _panels(kind, shown, points):
-            _draw(kind, panels, folder)
-            write_csv(folder / f"{kind.name}.csv", *_plotted(panels))
-            drawn.append(kind.name)
-    return drawn
+def _attack_label(row: Cells) -> str:
+    return ATTACK_NAMES[row["attack"]]
 
 
-def _panels(kind: FigureKind, shown: list[Row], points: list[Row]) -> dict[str, list[DrawnCurve]]:
-    """The curves of every panel."""
-    panels: dict[str, list[DrawnCurve]] = {}
-    labels = [(kind.panel(row), kind.label(row)) for row in shown]
-    for row, (panel, label) in zip(shown, labels, strict=True):
-        if labels.count((panel, label)) > 1:
-            label = f"{label} ({row['sweep']})"
-        panels.setdefault(panel, []).append(_curve(label, row, points))
-    if kind.contrast is None:
-        return panels
-    return {panel: curves for panel, curves in panels.items() if len({c.fit[kind.contrast] for c in curves}) > 1}
+def state_label(row: Cells) -> str:
+    """`first 99.9% (epoch 61)`, or `end (epoch 90)`: when in its training a net was attacked."""
+    when = "end" if math.isnan(row["snapshot"]) else f"first {100 * row['snapshot']:g}%"
+    return f"{when} (epoch {row['epoch']:.0f})"
 
 
-def _curve(label: str, fit: Row, points: list[Row]) -> DrawnCurve:
-    rows = [row for row in points if row["curve"] == fit["curve"]]
-    columns = [
-        np.array([float(row[name]) for row in rows]) for name in ("grid_eps", "net_error", "net_low", "net_high")
-    ]
-    return DrawnCurve(label, fit, *columns)
+@dataclass(frozen=True)
+class Curves:
+    """Which of the reported exponents a figure shows with their curves, in which panel, and what its legend says."""
+
+    what: str
+    shows: Callable[[pd.DataFrame], pd.DataFrame]
+    label: Callable[[Cells], str] = _attack_label
+    panel: str = "dataset"
+    contrast: str = ""  # a column of which a panel must show more than one value
+
+    def fits(self, tables: Tables) -> pd.DataFrame:
+        """The reported exponents, panel by panel, each with its `panel` and its `label`."""
+        rows = self.shows(tables.rows("exponents", is_reported=True))
+        labels = pd.Series(map(self.label, records(rows)), rows.index, dtype=object)
+        rows = rows.assign(panel=rows[self.panel], label=labels)
+        twice = rows.duplicated(["panel", "label"], keep=False)
+        rows.loc[twice, "label"] += " (" + rows["sweep"][twice] + ")"
+        if self.contrast:
+            rows = rows[rows.groupby("panel")[self.contrast].transform("nunique") > 1]
+        return rows.sort_values("panel", key=lambda panels: panels.factorize()[0], kind="stable")
+
+    def draw(self, tables: Tables) -> Iterator[Drawing]:
+        rows = self.fits(tables).merge(tables.rows("error_curves")[POINTS], on="curve")
+        rows["fitted"] = fitted(rows, rows["grid_eps"])
+        panels = {}
+        for panel, curves in groups(rows, "panel"):
+            split, n_images = curves.iloc[0][["split", "n_images"]]
+            title = f"{panel}: {self.what} ({n_images:,} {'training' if split == 'train' else split} images)"
+            panels[title] = partial(draw_error_curves, rows=curves)
+        for drawing in in_panels(panels, 3.8, "adversarial error", sharey=True):
+            yield replace(drawing, numbers=rows[["dataset", POINTS[0], "label", *POINTS[1:], "fitted"]])
+
+    def exponents(self, tables: Tables, of: str) -> str:
+        """The fitted exponent of every curve."""
+        rows = self.fits(tables)
+        is_ambiguous = rows["label"].duplicated().any()
+        exponents = (
+            (f"{row['sweep']} on {row['dataset']}, " if is_ambiguous else "") + f"{row['label']} {interval(row)}"
+            for row in records(rows)
+        )
+        return listed("Exponents here, with 95 % intervals", exponents)
 
 
-def _plotted(panels: dict[str, list[DrawnCurve]]) -> tuple[list[str], list[dict[str, object]]]:
-    """The numbers in a figure: its columns and rows."""
-    names = ("grid_eps", "net_error", "net_low", "net_high", "fitted")
-    rows = []
-    for curves in panels.values():
-        for curve in curves:
-            columns = zip(curve.eps, curve.error, curve.low, curve.high, _fitted(curve, curve.eps), strict=True)
-            what = {"dataset": curve.fit["dataset"], "curve": curve.fit["curve"], "label": curve.label}
-            rows += [{**what, **dict(zip(names, numbers, strict=True))} for numbers in columns]
-    return ["dataset", "curve", "label", *names], rows
-
-
-def _fitted(curve: DrawnCurve, grid_eps: np.ndarray) -> np.ndarray:
+def fitted(fit: pd.DataFrame | Cells, grid_eps: pd.Series | np.ndarray) -> pd.Series | np.ndarray:
     """The reported power law at points of the shared grid; NaN where there is no fit."""
-    if not curve.fit["exponent"]:
-        return np.full(len(grid_eps), np.nan)
-    eps = grid_eps * float(curve.fit["eps_scale"])
-    return float(curve.fit["amplitude"]) * eps ** float(curve.fit["exponent"])
+    return fit["amplitude"] * (grid_eps * fit["eps_scale"]) ** fit["exponent"]
 
 
-def _draw(kind: FigureKind, panels: dict[str, list[DrawnCurve]], folder: Path) -> None:
-    with plt.rc_context(RC):
-        n_panels = len(panels)
-        figure, axes = plt.subplots(
-            1,
-            n_panels,
-            figsize=(TEXT_WIDTH_INCHES * min(1.0, 0.5 * n_panels), 3.8),
-            sharey=True,
-            squeeze=False,
-        )
-        for ax, (panel, curves) in zip(axes[0], panels.items(), strict=True):
-            split = {"train": "training"}.get(curves[0].fit["split"], curves[0].fit["split"])
-            n_images = int(curves[0].fit["n_images"])
-            draw_error_curves(ax, curves)
-            ax.set_title(f"{panel}: {kind.title} ({n_images:,} {split} images)")
-        axes[0][0].set_ylabel("adversarial error")
-        save_figure(figure, folder, kind.name)
-
-
-def draw_error_curves(ax: Axes, curves: list[DrawnCurve]) -> None:
+def draw_error_curves(ax: Axes, rows: pd.DataFrame) -> None:
     """Points with intervals, fitted lines and a legend of exponents on log-log axes."""
-    markers = itertools.cycle(MARKERS)
-    colours = itertools.cycle(COLOURS[:-1] if len(curves) > len(COLOURS) else COLOURS)  # pairs repeat after 42
-    for curve, colour, marker in zip(curves, colours, markers, strict=False):
-        above = curve.error > 0
-        ax.fill_between(
-            curve.eps,
-            np.maximum(curve.low, SMALLEST_SHOWN / 10),
-            curve.high,
-            color=colour,
-            alpha=0.15,
-            linewidth=0,
-        )
-        n_lost = int(curve.fit.get("n_not_finite") or 0)
-        label = f"{curve.label}: {exponent_text(curve.fit)}" + f"; {n_lost} images not judged" * (n_lost > 0)
-        ax.plot(curve.eps[above], curve.error[above], marker, color=colour, markerfacecolor="none", label=label)
-        _draw_fit(ax, curve, colour)
-    smallest = min((float(error) for curve in curves for error in curve.error if error > 0), default=SMALLEST_SHOWN)
-    ax.set(xscale="log", yscale="log", ylim=(max(smallest, SMALLEST_SHOWN) / 1.5, 1.5))
-    ax.set_xlabel("ε (pixel units, 0–255)")
+    curves = list(groups(rows, "curve"))
+    for (_, points), (colour, marker) in zip(curves, looks(len(curves)), strict=False):
+        eps, error, low, high = points[POINTS[1:]].to_numpy().T
+        ax.fill_between(eps, np.maximum(low, SMALLEST_SHOWN / 10), high, color=colour, alpha=0.15, linewidth=0)
+        fit, above = records(points.head(1))[0], error > 0
+        lost = f"; {fit['n_not_finite']:.0f} images not judged" if fit["n_not_finite"] > 0 else ""
+        label = f"{fit['label']}: {exponent_text(fit)}{lost}"
+        ax.plot(eps[above], error[above], marker, color=colour, markerfacecolor="none", label=label)
+        if not math.isnan(fit["exponent"]):
+            first, last = fit["eps_first"] / fit["eps_scale"], fit["eps_last"] / fit["eps_scale"]
+            for ends, style in (((first, last), "-"), ((eps[0], min(4 * last, eps[-1])), ":")):
+                ax.plot(ends, fitted(fit, np.array(ends)), color=colour, linestyle=style)
+    smallest = min(rows["net_error"][rows["net_error"] > 0], default=SMALLEST_SHOWN)
+    ax.set(xscale="log", yscale="log", ylim=(max(smallest, SMALLEST_SHOWN) / 1.5, 1.5), xlabel=EPS)
     legend_below(ax)
 
 
-def _draw_fit(ax: Axes, curve: DrawnCurve, colour: str) -> None:
-    if not curve.fit["exponent"]:
-        return
-    scale = float(curve.fit["eps_scale"])
-    first, last = float(curve.fit["eps_first"]) / scale, float(curve.fit["eps_last"]) / scale
-    for ends, style in (((first, last), "-"), ((curve.eps[0], min(4 * last, curve.eps[-1])), ":")):
-        line = np.array(ends)
-        ax.plot(line, _fitted(curve, line), color=colour, linestyle=style)
-
-
-def exponent_text(row: Row) -> str:
+def exponent_text(row: Cells) -> str:
     """`B = 1.09 [1.01, 1.17]`, or why there is none."""
-    if not row["exponent"]:
-        return "no range to fit"
-    interval = f"[{float(row['exponent_low']):.2f}, {float(row['exponent_high']):.2f}]" if row["exponent_low"] else ""
-    return f"B = {float(row['exponent']):.2f} {interval}"
+    return "no range to fit" if math.isnan(row["exponent"]) else f"B = {interval(row)}"
+
+
+def _figure(
+    name: str, chapter: str, title: str, paper: str, curves: Curves, words: str = FITTED, is_main: bool = False
+) -> Figure:
+    needs = ("error_curves", "exponents")
+    return Figure(name, chapter, title, paper, needs, curves.draw, (curves.exponents, words), is_main)
+
+
+FIGURES = (
+    _figure(
+        "figure_2a",
+        "curves",
+        "Adversarial error under FGSM against ε: a linear, a fully connected and a convolutional net",
+        "Cubuk Fig. 2a: FGSM's error on MNIST is a power law for three architectures, a linear model among them.",
+        Curves(
+            "FGSM",
+            lambda rows: chosen(rows, attack="fgsm", arch=tuple(ARCHITECTURES), **ORDINARY),
+            lambda row: ARCHITECTURES[row["arch"]],
+        ),
+        is_main=True,
+    ),
+    _figure(
+        "figure_2b",
+        "shuffled",
+        "Adversarial error under FGSM of nets fitted to shuffled labels, on their training images",
+        "Cubuk Fig. 2b: a net that fits shuffled labels perfectly has nearly the same exponent on its training images.",
+        Curves(
+            "FGSM", lambda rows: chosen(rows, attack="fgsm", labels="shuffled", split="train"), state_label, "model"
+        ),
+        "Each state of training has its own law: the exponent depends on when training ends.",
+        is_main=True,
+    ),
+    _figure(
+        "figure_2c",
+        "curves",
+        "Adversarial error of a fully connected net against ε under FGSM, L2, step l.l. and PGD",
+        "Cubuk Fig. 2c: attacks on the true label share an exponent near 1; that of step l.l. is about 2.",
+        Curves("attacks on FC", lambda rows: chosen(rows, attack=PAPER_ATTACKS, arch="fc", **ORDINARY)),
+        is_main=True,
+    ),
+    _figure(
+        "figure_11",
+        "curves",
+        "Adversarial error of ResNets on CIFAR-10 against ε",
+        "Cubuk Fig. 11: a ResNet-32 on CIFAR-10 follows a power law with an exponent of 0.99.",
+        Curves(
+            "ResNets",
+            lambda rows: chosen(rows, attack=("fgsm", "step_ll"), arch="resnet", **ORDINARY),
+            lambda row: f"{row['model']}, {_attack_label(row)}",
+        ),
+        is_main=True,
+    ),
+    _figure(
+        "own",
+        "curves",
+        "Adversarial error of a person's own model",
+        "No figure of the papers: Cubuk Fig. 2c has these attacks on a fully connected net on MNIST.",
+        Curves("attacks", lambda rows: chosen(rows, attack=tuple(ATTACK_NAMES), arch=OWN, **ORDINARY), panel="model"),
+    ),
+    _figure(
+        "clipping",
+        "curves",
+        "Adversarial error under FGSM with and without clipping to valid pixels",
+        "No figure of the papers: Cubuk Eq. 1 does not clip, Kurakin's attacks do.",
+        Curves(
+            "FGSM on FC",
+            lambda rows: chosen(rows, attack=("fgsm", "fgsm_clipped"), arch="fc", **ORDINARY),
+            lambda row: "clipped to [0, 255]" if row["clip"] else "not clipped",
+            contrast="clip",
+        ),
+        "Clipping cuts off what would leave the range of pixels, so that the same ε moves an image less.",
+    ),
+    _figure(
+        "defended",
+        "defences",
+        "Adversarial error of defended nets under FGSM",
+        "No figure of the papers: Cubuk Fig. 1 has adversarially trained ImageNet nets among others, with exponents of "
+        "0.9 to 1.1 as all of them.",
+        Curves(
+            "FGSM, defended nets",
+            lambda rows: chosen(rows[rows["defence"] != ""], attack="fgsm", snapshot=None),
+            lambda row: row["model"],
+        ),
+    ),
+)

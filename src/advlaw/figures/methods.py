@@ -4,66 +4,53 @@ Solid lines and markers are top-1 accuracy, dotted ones top-5. Methods that know
 that do not on the right.
 """
 
-import itertools
-from pathlib import Path
+from collections.abc import Iterator
+from functools import partial
 
-import matplotlib.pyplot as plt
-import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
-from advlaw.core.io import Row
-from advlaw.figures.style import ATTACK_NAMES, COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, legend_below, save_figure
+from advlaw.core.tables import Tables, chosen, groups
+from advlaw.figures.figure import Drawing, Figure
+from advlaw.figures.style import ATTACK_NAMES, EPS, in_panels, legend_below, looks
 
-NAME = "one_step_methods"
 SMALLEST_SHOWN = 0.1
-METHODS = (
-    "fgsm",
-    "l2",
-    "fast_linf",
-    "fgsm_predicted",
-    "fast_entropy",
-    "step_ll",
-    "step_rnd",
-    "random_sign",
-    "truncated_normal",
-)
+KNOWING = ("fgsm", "l2", "fast_linf")
+BLIND = ("fgsm_predicted", "fast_entropy", "step_ll", "step_rnd", "random_sign", "truncated_normal")
+METHODS = KNOWING + BLIND
 
 
-def draw_methods(points: list[Row], folder: Path) -> list[str]:
-    """Draw NAME.svg and .png of the first sweep that has every method; its numbers are in error_curves.csv."""
-    sweeps: dict[str, dict[str, list[Row]]] = {}
-    for row in points:
-        if row["attack"] in METHODS and row["clip"] == "false" and not row["snapshot"]:
-            sweeps.setdefault(row["sweep"], {}).setdefault(row["attack"], []).append(row)
-    complete = [curves for curves in sweeps.values() if curves.keys() == set(METHODS)]
-    if not complete:
-        return []
-    curves = complete[0]
-    knowing = {name: rows for name, rows in curves.items() if rows[0]["target"] == "true_label"}
-    blind = {name: rows for name, rows in curves.items() if name not in knowing}
-    with plt.rc_context(RC):
-        figure, axes = plt.subplots(1, 2, figsize=(TEXT_WIDTH_INCHES, 3.8), sharey=True)
-        draw_accuracies(axes[0], knowing)
-        draw_accuracies(axes[1], blind)
-        net = curves["fgsm"][0]
-        axes[0].set(
-            title=f"{net['dataset']}, {net['model']}: methods that know the label",
-            ylabel="accuracy (solid: top 1, dotted: top 5)",
-        )
-        axes[1].set_title("methods that do not")
-        save_figure(figure, folder, NAME)
-    return [NAME]
+def draw_methods(tables: Tables) -> Iterator[Drawing]:
+    """The first sweep that has every method."""
+    plain = chosen(tables.rows("error_curves"), attack=METHODS, clip=False, snapshot=None)
+    complete = [rows for _, rows in groups(plain, "sweep") if rows["attack"].nunique() == len(METHODS)]
+    for rows in complete[:1]:
+        dataset, model = rows.iloc[0][["dataset", "model"]]
+        panels = {
+            f"{dataset}, {model}: methods that know the label": partial(draw_accuracies, rows=rows, methods=KNOWING),
+            "methods that do not": partial(draw_accuracies, rows=rows, methods=BLIND),
+        }
+        yield from in_panels(panels, 3.8, "accuracy (solid: top 1, dotted: top 5)", sharey=True)
 
 
-def draw_accuracies(ax: Axes, curves: dict[str, list[Row]]) -> None:
+def draw_accuracies(ax: Axes, rows: pd.DataFrame, methods: tuple[str, ...]) -> None:
     """Top-1 and top-5 accuracy against eps on a logarithmic axis."""
-    names = [name for name in METHODS if name in curves]
-    for name, colour, marker in zip(names, itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False):
-        eps, top1, top5 = (
-            np.array([float(row[column]) for row in curves[name]])
-            for column in ("grid_eps", "accuracy", "top5_accuracy")
-        )
+    for name, (colour, marker) in zip(methods, looks(len(methods)), strict=False):
+        eps, top1, top5 = chosen(rows, attack=name)[["grid_eps", "accuracy", "top5_accuracy"]].to_numpy().T
         ax.plot(eps, top1, f"{marker}-", color=colour, markerfacecolor="none", label=ATTACK_NAMES[name])
         ax.plot(eps, top5, ":", color=colour)
-    ax.set(xscale="log", xlabel="ε (pixel units, 0–255)", xlim=(SMALLEST_SHOWN, None), ylim=(-0.02, 1.02))
+    ax.set(xscale="log", xlabel=EPS, xlim=(SMALLEST_SHOWN, None), ylim=(-0.02, 1.02))
     legend_below(ax, n_columns=2)
+
+
+FIGURES = (
+    Figure(
+        "one_step_methods",
+        "curves",
+        "Accuracy of one net against ε under all one-step methods, top 1 and top 5",
+        "Kurakin's appendix compares such methods on ImageNet; Cubuk takes FGSM, L2 and step l.l.",
+        ("error_curves",),
+        draw_methods,
+        ("Left: methods that use the true label. Right: methods that do not, and noise. Dotted: top 5.",),
+    ),
+)

@@ -1,18 +1,23 @@
 """Cubuk Fig. 10: the curves of all sampled nets; how their exponents are distributed, and what goes with them.
 
-Nets with clean accuracy above 80 %, as in the paper.
+Nets with clean accuracy above 80 %, as in the paper. Each figure exists for every drawn set, of the first by its name.
 """
 
+import itertools
 import math
-from pathlib import Path
+from collections.abc import Iterator
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
-from advlaw.core.io import Row
-from advlaw.figures.style import ATTACK_NAMES, COLOURS, RC, TEXT_WIDTH_INCHES, columns, grouped, save_figure
+from advlaw.core.io import Cells
+from advlaw.core.tables import Tables, groups, records
+from advlaw.figures.figure import OURS, Drawing, Figure, listed
+from advlaw.figures.style import ATTACK_NAMES, COLOURS, EPS, TEXT_WIDTH_INCHES, in_panels
 
 SMALLEST_ACCURACY = 0.8
 KINDS = {"fc": ("fully connected", COLOURS[0]), "cnn": ("convolutional", COLOURS[1])}
@@ -26,123 +31,146 @@ AGAINST = {
 MANY = 300  # curves; more would make a slow SVG and are drawn as pixels
 
 
-def draw_population(
-    nets: list[Row], curves: list[Row], exponents: list[Row], folder: Path, suffix: str = ""
-) -> list[str]:
-    """Draw figure_10, population_exponents and population_scatter from the tables of a drawn set.
-
-    `suffix` is put behind their names, where a study has several sets.
-    """
-    shown = [row for row in nets if float(row["test_accuracy"] or 0) > SMALLEST_ACCURACY]
-    if not shown:
-        return []
-    names = [f"{name}{suffix}" for name in ("figure_10", "population_exponents", "population_scatter")]
-    with plt.rc_context(RC):
-        _draw_curves(shown, curves, folder, names[0])
-        _draw_exponents(grouped(shown, "attack"), exponents, folder, names[1])
-        _draw_scatter(grouped(shown, "attack"), folder, names[2])
-    return names
+def _sets(tables: Tables) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """What a file's name says of it, its name and its nets: every drawn set that has accurate nets."""
+    first = ""
+    for name in tables.rows("trials/sets", kind="drawn")["set"]:
+        nets = tables.rows(f"trials/{name}/nets")
+        shown = nets[nets["test_accuracy"] > SMALLEST_ACCURACY]
+        if not shown.empty:
+            first = first or name
+            yield ("" if name == first else name), name, shown
 
 
-def _draw_curves(nets: list[Row], curves: list[Row], folder: Path, name: str) -> None:
-    attacks = grouped(nets, "attack")
-    points = grouped(curves, "attack", "net")
-    figure, axes = plt.subplots(
-        1, len(attacks), figsize=(TEXT_WIDTH_INCHES * min(1.0, 0.6 * len(attacks)), 3.4), sharey=True, squeeze=False
-    )
-    for ax, (attack, rows) in zip(axes[0], attacks.items(), strict=True):
-        for row in rows:
-            eps, error = columns(points[attack, row["net"]], "grid_eps", "net_error")
-            above = error > 0
-            _, colour = KINDS[row["arch"]]
-            alpha, many = max(0.15, 0.6 - len(rows) / 500), len(rows) > MANY
-            ax.plot(eps[above], error[above], color=colour, linewidth=0.5, alpha=alpha, rasterized=many)
-        for arch, (kind, colour) in KINDS.items():
-            count = sum(row["arch"] == arch for row in rows)
-            if count:
-                ax.plot([], [], color=colour, label=f"{kind} ({count})")
-        _draw_slope(ax, points[attack, rows[0]["net"]], 1 if rows[0]["target"] == "true_label" else 2)
-        n_images = f"{int(rows[0]['n_images']):,}"
-        ax.set(xscale="log", yscale="log", ylim=(0.7 / int(rows[0]["n_images"]), 1.5), xlabel="ε (pixel units, 0–255)")
-        ax.set_title(f"{ATTACK_NAMES.get(attack, attack)}: {len(rows)} sampled nets, {n_images} test images")
-        ax.legend(loc="lower right")
-    axes[0][0].set_ylabel("adversarial error")
-    save_figure(figure, folder, name)
+def draw_curves(tables: Tables) -> Iterator[Drawing]:
+    """A panel for each attack."""
+    for of, name, nets in _sets(tables):
+        curves = dict(groups(tables.rows(f"trials/{name}/curves"), "attack"))
+        panels = {}
+        for attack, rows in groups(nets, "attack"):
+            title = f"{_of_nets(attack, rows)}, {rows['n_images'].iloc[0]:,} test images"
+            panels[title] = partial(draw_error_curves, nets=rows, curves=curves[attack])
+        yield from in_panels(panels, 3.4, "adversarial error", width=0.6, of=of, sharey=True)
 
 
-def _draw_slope(ax: Axes, points: list[Row], slope: int) -> None:
-    """A dashed guide beside the curves, of the exponent that the paper finds for such attacks."""
-    (eps,) = columns(points, "grid_eps")
-    middle = np.sqrt(eps[0] * eps[-1])
-    line = np.array([middle / 10, middle * 5])
-    ax.plot(line, 0.06 * (line / line[-1]) ** slope, "k--", linewidth=1.0, label=f"slope {slope}")
+def _of_nets(attack: str, nets: pd.DataFrame) -> str:
+    return f"{ATTACK_NAMES.get(attack, attack)}: {len(nets)} sampled nets"
 
 
-def _draw_exponents(attacks: dict[str, list[Row]], exponents: list[Row], folder: Path, name: str) -> None:
+def draw_error_curves(ax: Axes, nets: pd.DataFrame, curves: pd.DataFrame) -> None:
+    """Every net's curve under one attack; dashed: the exponent that the paper finds for such attacks."""
+    points = dict(groups(curves, "net"))
+    alpha, are_many = max(0.15, 0.6 - len(nets) / 500), len(nets) > MANY
+    for net, arch in zip(nets["net"], nets["arch"], strict=True):
+        eps, error = points[net][["grid_eps", "net_error"]].to_numpy().T
+        above, colour = error > 0, KINDS[arch][1]
+        ax.plot(eps[above], error[above], color=colour, linewidth=0.5, alpha=alpha, rasterized=are_many)
+    for arch, (kind, colour) in KINDS.items():
+        if count := (nets["arch"] == arch).sum():
+            ax.plot([], [], color=colour, label=f"{kind} ({count})")
+    slope = 1 if nets["target"].iloc[0] == "true_label" else 2
+    guide = np.sqrt(eps[0] * eps[-1]) * np.array([0.1, 5.0])
+    ax.plot(guide, 0.06 * (guide / guide[-1]) ** slope, "k--", linewidth=1.0, label=f"slope {slope}")
+    ax.set(xscale="log", yscale="log", ylim=(0.7 / nets["n_images"].iloc[0], 1.5), xlabel=EPS)
+    ax.legend(loc="lower right")
+
+
+def draw_exponents(tables: Tables) -> Iterator[Drawing]:
     """A histogram for every attack and estimator; the paper's band is shaded."""
-    figure, axes = plt.subplots(
-        len(attacks), len(ESTIMATES), figsize=(TEXT_WIDTH_INCHES, 0.3 + 2.3 * len(attacks)), squeeze=False
-    )
-    for line, (attack, rows) in zip(axes, attacks.items(), strict=True):
-        for ax, (estimate, what) in zip(line, ESTIMATES.items(), strict=True):
-            summary = next(
-                row for row in exponents if (row["attack"], row["estimate"], row["nets"]) == (attack, estimate, "all")
-            )
-            title = f"{ATTACK_NAMES.get(attack, attack)}, {what}"
-            _draw_histogram(ax, title, rows, f"{estimate}_exponent", summary)
-        line[0].set_ylabel("nets")
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    save_figure(figure, folder, name)
+    for of, name, nets in _sets(tables):
+        panels = {}
+        for (attack, rows), (estimate, what) in itertools.product(groups(nets, "attack"), ESTIMATES.items()):
+            summary = tables.rows(f"trials/{name}/exponents", attack=attack, estimate=estimate, nets="all")
+            draw = partial(draw_histogram, rows=rows, column=f"{estimate}_exponent", summary=records(summary)[0])
+            panels[f"{ATTACK_NAMES.get(attack, attack)}, {what}"] = draw
+        yield from in_panels(panels, 2.3 + 0.6 / len(panels), "nets", in_a_row=len(ESTIMATES), of=of)
 
 
-def _draw_histogram(ax: Axes, title: str, rows: list[Row], column: str, summary: Row) -> None:
-    by_kind = {arch: columns(rows, column)[0] for arch, rows in grouped(rows, "arch").items()}
-    known = np.concatenate([values[~np.isnan(values)] for values in by_kind.values()])
-    if len(known) == 0:
+def draw_histogram(ax: Axes, rows: pd.DataFrame, column: str, summary: Cells) -> None:
+    """The exponents in a column by kind of net; `summary` has the paper's band and how many are in it."""
+    known = rows[column].dropna()
+    if known.empty:
         return
     low, high = np.quantile(known, [0.01, 0.99])  # of step l.l., single fits lie far out: they are in the end bins
     edges = np.linspace(low - 0.02, high + 0.02, 1 + max(8, min(BINS, round(2 * math.sqrt(len(known))))))
-    if summary["band_low"]:
-        low, high = (float(summary[name]) for name in ("band_low", "band_high"))
+    if not math.isnan(summary["band_low"]):
+        low, high = summary["band_low"], summary["band_high"]
         ax.axvspan(low, high, color="#DDDDDD", zorder=0, label="the paper's range")
-        ends = ", ".join(f"{float(summary[name]):.0%}" for name in ("share_low", "share_high"))
-        title += f": {float(summary['share']):.0%} [{ends}] in {low:g}–{high:g}"
-    ax.set(title=title, xlabel="exponent of the net error")
-    kinds = [arch for arch in KINDS if arch in by_kind]
-    ax.hist(
-        [np.clip(by_kind[arch], edges[0], edges[-1]) for arch in kinds],
-        bins=edges.tolist(),
-        stacked=True,
-        color=[KINDS[arch][1] for arch in kinds],
-        label=[KINDS[arch][0] for arch in kinds],
-    )
+        share, *ends = (f"{summary[name]:.0%}" for name in ("share", "share_low", "share_high"))
+        ax.set_title(f"{ax.get_title()}: {share} [{', '.join(ends)}] in {low:g}–{high:g}")
+    ax.set_xlabel("exponent of the net error")
+    by_kind = dict(groups(rows, "arch"))
+    kinds = {arch: look for arch, look in KINDS.items() if arch in by_kind}
+    names, colours = zip(*kinds.values(), strict=True)
+    values = [by_kind[arch][column].clip(edges[0], edges[-1]).to_numpy() for arch in kinds]
+    ax.hist(values, bins=edges.tolist(), stacked=True, color=colours, label=names)
 
 
-def _draw_scatter(attacks: dict[str, list[Row]], folder: Path, name: str) -> None:
+def draw_scatter(tables: Tables) -> Iterator[Drawing]:
     """Exponent and error at a reference eps against size, depth and clean accuracy, of the first attack."""
-    attack, rows = next(iter(attacks.items()))
-    errors = [name for name in rows[0] if name.startswith("error_at_")]
-    chosen = errors[len(errors) // 2]
-    heights = {
-        "net_ls_exponent": "exponent (least squares)",
-        chosen: f"gross error at ε = {chosen[len('error_at_') :]}",
-    }
-    figure, axes = plt.subplots(2, len(AGAINST), figsize=(TEXT_WIDTH_INCHES, 4.2), sharex="col", sharey="row")
-    for line, (height, y_label) in zip(axes, heights.items(), strict=True):
-        for ax, width in zip(line, AGAINST, strict=True):
-            for arch, members in grouped(rows, "arch").items():
-                x, y = columns(members, width, height)
+    for of, _, nets in _sets(tables):
+        attack, rows = next(groups(nets, "attack"))
+        errors = [name for name in map(str, rows) if name.startswith("error_at_")]
+        error = errors[len(errors) // 2]
+        heights = {
+            "net_ls_exponent": "exponent (least squares)",
+            error: f"gross error at ε = {error.removeprefix('error_at_')}",
+        }
+        size = (TEXT_WIDTH_INCHES, 4.2)
+        sheet, axes = plt.subplots(len(heights), len(AGAINST), figsize=size, sharex="col", sharey="row")
+        for ax, (height, width) in zip(axes.flat, itertools.product(heights, AGAINST), strict=True):
+            for arch, members in groups(rows, "arch"):
                 kind, colour = KINDS[arch]
-                ax.plot(x, y, "o", color=colour, markersize=2.2, alpha=0.6, markeredgewidth=0, label=kind)
-            if width == "n_parameters":
-                ax.set_xscale("log")
-                ax.xaxis.set_minor_formatter(NullFormatter())  # matplotlib's labels run into each other
-            if width == "layers":
-                ax.set_xticks(range(1, 1 + max(int(row["layers"]) for row in rows)))
-        line[0].set_ylabel(y_label)
-    for ax, x_label in zip(axes[-1], AGAINST.values(), strict=True):
-        ax.set_xlabel(x_label)
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.suptitle(f"{ATTACK_NAMES.get(attack, attack)}: {len(rows)} sampled nets", fontsize=8)
-    save_figure(figure, folder, name)
+                dots = {"color": colour, "markersize": 2.2, "alpha": 0.6, "markeredgewidth": 0}
+                ax.plot(members[width], members[height], "o", label=kind, **dots)
+            ax.set(xlabel=AGAINST[width], ylabel=heights[height])
+            ax.label_outer()
+        for parameters, layers, _ in axes:
+            parameters.set_xscale("log")
+            parameters.xaxis.set_minor_formatter(NullFormatter())  # matplotlib's labels run into each other
+            layers.set_xticks(range(1, 1 + rows["layers"].max()))
+        sheet.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        sheet.suptitle(_of_nets(attack, rows), fontsize=8)
+        yield Drawing(sheet, of)
+
+
+def _seen(tables: Tables, of: str) -> str:
+    found = []
+    for row in records(tables.of_sets("exponents")):
+        if (row["nets"], row["estimate"]) == ("all", "net_ls") and row["n_nets"] > 0:
+            middle, low, high = (row[f"quantile_{q}"] for q in ("0.5", "0.05", "0.95"))
+            attack = ATTACK_NAMES.get(row["attack"], row["attack"])
+            found.append(f"{attack} {middle:.2f} [{low:.2f}, {high:.2f}] over {row['n_nets']} nets")
+    return listed("Median net exponent by least squares [5 %, 95 %]", found)
+
+
+FIGURES = (
+    Figure(
+        "figure_10",
+        "population",
+        "Adversarial error under FGSM against ε of nets whose architectures were drawn at random",
+        "Cubuk Fig. 10: the curves of hundreds of sampled nets on MNIST, said to share one form.",
+        ("trials/sets", "trials/*/nets", "trials/*/curves"),
+        draw_curves,
+        (_seen,),
+        is_main=True,
+    ),
+    Figure(
+        "population_exponents",
+        "population",
+        "How the exponents of sampled nets are distributed, by two estimators",
+        "Cubuk Sec. 2 says that sampled nets have exponents between 0.9 and 1.2.",
+        ("trials/sets", "trials/*/nets", "trials/*/exponents"),
+        draw_exponents,
+        (_seen,),
+    ),
+    Figure(
+        "population_scatter",
+        "population",
+        "Exponents and errors of sampled nets against their size, depth and clean accuracy",
+        OURS,
+        ("trials/sets", "trials/*/nets"),
+        draw_scatter,
+        ("Each dot is a net: above its exponent by least squares, below its gross error at one ε.",),
+    ),
+)

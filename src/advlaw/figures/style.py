@@ -1,6 +1,7 @@
 """How figures look: the journal's text width, colours that the colour-blind can tell apart, stable bytes."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,18 @@ import numpy as np
 mpl.use("agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Sheet
 
-from advlaw.core.io import Row, replacing
+from advlaw.core.io import replacing
+from advlaw.figures.figure import Drawing
 from advlaw.papers import names
 
 TEXT_WIDTH_INCHES = 6.75
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 RC: Any = {
-    "font.size": 8,
-    "axes.labelsize": 8,
-    "axes.titlesize": 8,
-    "legend.fontsize": 7,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
+    **dict.fromkeys(("font.size", "axes.labelsize", "axes.titlesize"), 8),
+    **dict.fromkeys(("legend.fontsize", "xtick.labelsize", "ytick.labelsize"), 7),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -43,22 +41,46 @@ RC: Any = {
 
 
 # L2 is drawn on the shared axis of root-mean-square perturbations
-ATTACK_NAMES = {**names.ATTACK_NAMES, "l2": "L2 (ε = ‖·‖₂ / √D)"}
+ATTACK_NAMES = {**names.ATTACK_NAMES, "l2": f"{names.ATTACK_NAMES['l2']} (ε = ‖·‖₂ / √D)"}
+EPS = "ε (pixel units, 0–255)"
 
 
-def grouped(rows: list[Row], *names: str, only: Sequence[str] | None = None) -> dict[Any, list[Row]]:
-    """Rows by their value of one column, or of several (a tuple), in order of appearance; of `only` these values."""
-    groups: dict[Any, list[Row]] = {}
-    for row in rows:
-        key = row[names[0]] if len(names) == 1 else tuple(row[name] for name in names)
-        if only is None or key in only:
-            groups.setdefault(key, []).append(row)
-    return groups
+def in_panels(
+    panels: Mapping[str, Callable[[Axes], None]],
+    height: float,
+    y_label: str,
+    in_a_row: int = 99,
+    width: float = 0.5,
+    of: str = "",
+    **shared: Any,
+) -> Iterator[Drawing]:
+    """Panels by their titles, each of this height in inches and share of the text's width; nothing where there is none.
+
+    The first panel's legend is all panels', below them, where it draws none itself. `shared` are the panels' axes.
+    """
+    if not panels:
+        return
+    n_columns = min(len(panels), in_a_row)
+    n_rows = -(-len(panels) // n_columns)
+    size = (TEXT_WIDTH_INCHES * max(0.5, min(1.0, width * n_columns)), height * n_rows)
+    sheet, axes = plt.subplots(n_rows, n_columns, figsize=size, squeeze=False, **shared)
+    for ax, (title, draw) in zip(axes.flat, panels.items(), strict=False):
+        ax.set_title(title)
+        draw(ax)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(y_label)
+    for ax in axes.flat[len(panels) :]:
+        ax.set_visible(False)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    if handles and not axes[0][0].get_legend():
+        sheet.legend(handles, labels, loc="outside lower center", ncols=4)
+    yield Drawing(sheet, of)
 
 
-def columns(rows: list[Row], *names: str) -> list[np.ndarray]:
-    """Columns as numbers; NaN where a cell is empty."""
-    return [np.array([float(row[name] or "nan") for row in rows]) for name in names]
+def looks(n_curves: int) -> Iterator[tuple[str, str]]:
+    """Colours and markers without end; of more curves than colours no pair repeats before 42."""
+    colours = COLOURS[:-1] if n_curves > len(COLOURS) else COLOURS
+    return zip(itertools.cycle(colours), itertools.cycle(MARKERS), strict=False)
 
 
 def legend_below(ax: Axes, n_columns: int = 1) -> None:
@@ -66,17 +88,17 @@ def legend_below(ax: Axes, n_columns: int = 1) -> None:
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), handletextpad=0.3, borderaxespad=0.1, ncols=n_columns)
 
 
-def save_figure(figure: Figure, folder: Path, name: str) -> None:
-    """Write NAME.svg and NAME.png, byte for byte the same for the same figure; a panel of nothing says so."""
-    for ax in figure.axes:
+def save(sheet: Sheet, path: Path) -> None:
+    """Write PATH.svg and PATH.png, byte for byte the same for the same figure; a panel of nothing says so."""
+    for ax in sheet.axes:
         if ax.get_visible() and _is_empty(ax):
             _say_that_it_is_empty(ax)
-    figure.draw_without_rendering()  # lays the figure out, which takes as long as drawing it: once for both files
-    figure.set_layout_engine("none")
+    sheet.draw_without_rendering()  # lays the figure out, which takes as long as drawing it: once for both files
+    sheet.set_layout_engine("none")
     for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-        with replacing(folder / f"{name}.{kind}") as temporary:
-            figure.savefig(temporary, format=kind, dpi=200, metadata=metadata)
-    plt.close(figure)
+        with replacing(path.with_name(f"{path.name}.{kind}")) as temporary:
+            sheet.savefig(temporary, format=kind, dpi=200, metadata=metadata)
+    plt.close(sheet)
 
 
 def _is_empty(ax: Axes) -> bool:
