@@ -1,17 +1,13 @@
-"""The tables, figures and pages of the theory, from a net whose linear response is exact by construction."""
+"""The tables of the theory in pages, from a net whose linear response is exact by construction."""
 
 import re
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from advlaw.core.io import read_csv, write_csv
-from advlaw.figures.gap_densities import draw_gap_densities
-from advlaw.figures.label_blind import draw_label_blind
-from advlaw.figures.theory import draw_logits, draw_theory
+from advlaw.core.tables import Tables, read_tables, write_table
 from advlaw.fitting.settings import Fit
-from advlaw.report.markdown import BLOCKS
+from advlaw.report.registry import TABLES
 from advlaw.tables.theory import TheoryTables
 from advlaw.theory.mean_field import class_thresholds, ranking
 from advlaw.theory.settings import Rays, Theory
@@ -57,19 +53,18 @@ def tables(tmp_path_factory):
         for kind in ("l2", "fgsm", "fgsm_predicted", "step_ll", "step_rnd"):
             made.add_attack(kind, attack(logits, label, order, rng), kind not in ("l2", "fgsm"))
     made.write(folder / "theory")
-    rows = [{"law": "uniform", "rank": j, "gap": g, "density": j * g, "count": 9} for j in (2, 3) for g in (0.1, 1.0)]
-    write_csv(folder / "order_statistics" / "densities.csv", list(rows[0]), rows)
     exponent = {"exponent": 0.0, "exponent_low": -0.1, "exponent_high": 0.1}
     rows = [{"law": "uniform", "rank": j, "share": s, **exponent} for s in (0.1, 0.01) for j in (2, 3, 4, 5)]
-    write_csv(folder / "order_statistics" / "exponents.csv", list(rows[0]), rows)
+    write_table(folder / "order_statistics" / "exponents.csv", rows)
     rows = [{"law": "uniform", "rank": j, "constant": 10.0 * j, "chi2_p_value": 0.1 * j} for j in (2, 3, 4, 5)]
-    write_csv(folder / "order_statistics" / "constants.csv", list(rows[0]), rows)
-    return {path.relative_to(folder).with_suffix("").as_posix(): read_csv(path) for path in folder.rglob("*.csv")}
+    write_table(folder / "order_statistics" / "constants.csv", rows)
+    return read_tables(folder, "theory", "order_statistics")
 
 
 def lines(tables, name):
     """The cells of a table, without its heads."""
-    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in BLOCKS[name](tables).splitlines()[2:]]
+    (found,) = (table for table in TABLES if table.name == name)
+    return found.make(tables).rows
 
 
 def test_predictions_show_that_the_planted_response_is_exact(tables):
@@ -108,24 +103,7 @@ def test_label_blind_tables_hold_every_account(tables):
     assert len(lines(tables, "ideal")) == 4
 
 
-def test_figures_are_drawn_from_the_tables_and_are_the_same_bytes_again(tables, tmp_path):
-    theory = {name.removeprefix("theory/"): rows for name, rows in tables.items() if name.startswith("theory/")}
-    for folder in (tmp_path / "a", tmp_path / "b"):
-        folder.mkdir()
-        drawn = draw_theory(theory, folder)
-        iid = tables["order_statistics/densities"]
-        drawn += draw_gap_densities(theory["gap_densities"], iid, ["one", "two"], folder)
-        drawn += draw_label_blind(theory["ties"], theory["label_blind_curves"], folder)
-    assert drawn == [
-        *("figure_3_one", "figure_3_two", "error_predictions", "residuals", "takeovers"),
-        *("figure_4", "figure_6", "figure_13", "gaps_in_training", "label_blind_one", "label_blind_two"),
-    ]
-    for name in drawn:
-        for kind in ("svg", "png"):
-            assert (tmp_path / "a" / f"{name}.{kind}").read_bytes() == (tmp_path / "b" / f"{name}.{kind}").read_bytes()
-
-
-def test_a_net_that_nothing_flips_is_in_the_tables_and_breaks_no_figure(tmp_path):
+def test_a_net_that_nothing_flips_is_in_the_tables(tmp_path):
     """Gaps open under attack, so there is no threshold, measured or predicted."""
     made = TheoryTables(RAYS, FIT, Theory(cut_offs=[0.1], compared=[]), seed=0)
     logits = np.random.default_rng(0).normal(size=(50, 3))
@@ -139,34 +117,17 @@ def test_a_net_that_nothing_flips_is_in_the_tables_and_breaks_no_figure(tmp_path
     never["not_finite"] = np.zeros(50, bool)
     made.add_attack("l2", {"gamma": gamma, **never, "scale": np.array(8.0)}, False)
     made.write(tmp_path / "theory")
-    theory = {path.stem: read_csv(path) for path in (tmp_path / "theory").glob("*.csv")}
-    assert theory["predictions"][0]["n_succeeded"] == "0"
-    assert not {"takeovers", "histograms", "followed"} & theory.keys()
-    assert draw_theory(theory, tmp_path) == ["error_predictions"]
-    made.add_attack("step_ll", {"gamma": gamma, **never, "scale": np.array(1.0)}, True)
-    made.write(tmp_path / "blind")
-    ties, curves = (read_csv(tmp_path / f"blind/{name}.csv") for name in ("ties", "label_blind_curves"))
-    assert draw_label_blind(ties, curves, tmp_path) == ["label_blind_firm"]
-    assert "nothing to show:" in (tmp_path / "label_blind_firm.svg").read_text("utf-8")
-    shown = {f"theory/{name}": rows for name, rows in theory.items()} | {"order_statistics/exponents": []}
+    shown = read_tables(tmp_path, "theory")
+    assert shown.rows("theory/predictions")["n_succeeded"].tolist() == [0]
+    assert not {f"theory/{name}" for name in ("takeovers", "histograms", "followed")} & shown.frames.keys()
     assert lines(shown, "predictions")[0][4:] == ["too few"] * 2 + ["nowhere"] * 4 + ["none flips"]
     assert {len(row) for row in lines(shown, "gap-exponents")} == {6}
+    made.add_attack("step_ll", {"gamma": gamma, **never, "scale": np.array(1.0)}, True)
+    made.write(tmp_path / "blind" / "theory")
+    blind = read_tables(tmp_path / "blind", "theory")
+    assert [lines(blind, name) for name in ("label-blind", "ties", "near-ties")] == [[], [], []]
 
 
-def test_an_image_whose_third_class_takes_over_is_followed_to_there():
-    eps = np.arange(12.0)
-    heights = {"1": 5 - eps, "2": 1 + 0 * eps, "3": eps - 2}
-    rows = [
-        {"rank": rank, "eps": str(e), "logit": str(h), "linear": str(h)}
-        for rank, logits in heights.items()
-        for e, h in zip(eps, logits, strict=True)
-    ]
-    ax = plt.figure().add_subplot()
-    draw_logits(ax, rows)
-    drawn = np.concatenate([line.get_xdata() for line in ax.lines])
-    assert drawn.max() == 5.0  # the first point beyond the crossing at 3.5, and one
-
-
-def test_gaps_of_one_net_are_drawn_without_a_comparison(tables, tmp_path):
-    alone = [row for row in tables["theory/gap_densities"] if row["net"] == "one" and not row["epoch"]]
-    assert draw_gap_densities(alone, [], [], tmp_path) == ["figure_13"]
+@pytest.mark.parametrize("name", [table.name for table in TABLES])
+def test_a_table_of_nothing_has_no_rows(name):
+    assert lines(Tables({}), name) == []
