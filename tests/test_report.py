@@ -12,7 +12,7 @@ from conftest import one_step
 from repository import committed_files
 from test_fitting import planted
 
-from advlaw.claims.verdict import verdict
+from advlaw.claims.finding import verdict
 from advlaw.core.io import write_csv, write_json, write_text
 from advlaw.core.tables import Tables, framed, read_tables, records, write_table
 from advlaw.evaluation.settings import Sweep

@@ -65,7 +65,7 @@ def _figures(study: str, tables: Tables, drawn: Mapping[str, str], only_main: bo
     of = {name: figure_of(name) for name in sorted(drawn)}
     for figure in FIGURES:
         for name in (name for name in of if of[name] is figure):
-            if not only_main or figure.is_main_file(name):
+            if not only_main or (figure.is_main and name == figure.file_name(figure.typical)):
                 words, image = figure.caption(name, tables), picture(name, drawn[name])
                 yield ShownFigure(figure.chapter, f"{study}-{name}", image, words.title, words.paper, words.seen)
     for name in (name for name in of if of[name] is None and not only_main):

@@ -2,7 +2,7 @@
 
 import math
 
-from advlaw.claims.verdict import verdict
+from advlaw.claims.finding import verdict
 from advlaw.core.io import Cells
 from advlaw.core.tables import Tables, records
 from advlaw.core.words import interval
