@@ -2,58 +2,77 @@
 
     python stages/readme.py
 reads   plots/<study>/*.csv and {theory,order_statistics,trials,worst_case}/*.csv of every study that was run
-        plots/summary/claims.csv  ·  benchmarks/results.json
+        plots/summary/claims.csv  ·  claims/claims.csv  ·  benchmarks/{results,costs}.json
 writes  README.md and docs/*.md, between their markers
 """
 
 import json
 from pathlib import Path
 
-from advlaw.core.command import run
-from advlaw.core.io import Row, read_csv, read_tables, write_text
+import pandas as pd
+
+from advlaw.claims.wording import displayed
 from advlaw.core.section import read_section
-from advlaw.report.benchmarks import benchmarks_table
-from advlaw.report.claims_tables import claims_table, counts_table, least_squares_line
-from advlaw.report.markdown import filled, replace_block
+from advlaw.core.command import run
+from advlaw.core.io import write_text
+from advlaw.core.tables import Tables, read_table, read_tables
+from advlaw.report import benchmarks, claims
+from advlaw.report.pages import filled, studies_grid
+from advlaw.report.render import markdown
 
 FOLDERS = (".", "theory", "order_statistics", "trials", "worst_case")
 
 
-def study_tables() -> dict[str, tuple[str, dict[str, list[Row]] | None]]:
-    """Every study's command and its committed tables, None where it has none; the default study first."""
-    studies: dict[str, tuple[str, dict[str, list[Row]] | None]] = {}
-    for params in (Path("params.yaml"), *sorted(Path("studies").glob("*/params.yaml"))):
-        name = read_section(params, "study", str)
-        command = "make repro" if params == Path("params.yaml") else f"make study STUDY={params.parent.name}"
-        tables = read_tables(Path("plots") / name, *FOLDERS)
-        studies[name] = command, tables if "exponents" in tables else None
-    return studies
+def commands() -> dict[str, str]:
+    """Every study and how it is run; the default study first."""
+    others = sorted(Path("studies").glob("*/params.yaml"))
+    default = {read_section(Path("params.yaml"), "study", str): "make repro"}
+    return default | {read_section(file, "study", str): f"make study STUDY={file.parent.name}" for file in others}
 
 
-def shared_blocks(studies: dict[str, tuple[str, dict[str, list[Row]] | None]]) -> dict[str, str]:
-    """What is of no single study: the claims and the benchmarks."""
-    on_best = read_csv(Path("plots/summary/claims.csv"))
-    claims = {name: tables["claims"] for name, (_, tables) in studies.items() if tables and "claims" in tables}
+def study_tables() -> dict[str, Tables]:
+    """The committed tables of every study that was run."""
+    folders = {name: Path("plots") / name for name in commands()}
     return {
-        "claims": counts_table({**claims, "each on its best study": on_best}) + least_squares_line(on_best),
-        "claims one by one": claims_table(on_best),
+        name: read_tables(plots, *(folder for folder in FOLDERS if (plots / folder).is_dir()))
+        for name, plots in folders.items()
+        if (plots / "exponents.csv").exists()
+    }
+
+
+def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:
+    """What is of no single study: a line for each, the claims and the benchmarks."""
+    judged = {name: tables.rows("claims") for name, tables in studies.items() if "claims" in tables}
+    on_best = read_table(Path("plots/summary/claims.csv"))
+    parts = pd.concat(studies[name].rows("claim_parts").assign(study=name) for name in judged)
+    shown = displayed(on_best, parts, read_table(Path("claims/claims.csv")))
+    verdicts = {name: table["verdict"] for name, table in {**judged, "each on its best study": on_best}.items()}
+    measured = {
+        name: json.loads(Path("benchmarks", file).read_text(encoding="utf-8"))
+        for name, file in (("benchmarks", "results.json"), ("costs", "costs.json"))
+    }
+    known = {name: (command, studies.get(name)) for name, command in commands().items()}
+    return {
+        "studies": markdown(studies_grid(known)),
+        "claims": paragraphs(markdown(claims.counts(verdicts)), claims.least_squares(shown)),
+        "claims one by one": paragraphs(markdown(claims.one_by_one(shown)), claims.not_run(shown)),
         **{
-            name: benchmarks_table(json.loads(Path("benchmarks", file).read_text(encoding="utf-8")))
-            for name, file in (("benchmarks", "results.json"), ("costs", "costs.json"))
+            name: paragraphs(benchmarks.measured_on(results), markdown(benchmarks.times(results)))
+            for name, results in measured.items()
         },
     }
+
+
+def paragraphs(*texts: str) -> str:
+    return "\n\n".join(text for text in texts if text)
 
 
 def main() -> None:
     studies = study_tables()
     shared = shared_blocks(studies)
     for page in (Path("README.md"), *sorted(Path("docs").glob("*.md"))):
-        text = filled(page.read_text(encoding="utf-8"), studies)
-        for name, content in shared.items():
-            if f"<!-- {name} -->" in text:
-                text = replace_block(text, name, content)
-        write_text(page, text)
-    print(f"tables of {', '.join(name for name, (_, tables) in studies.items() if tables)}")
+        write_text(page, filled(page.read_text(encoding="utf-8"), studies, shared))
+    print(f"tables of {', '.join(studies)}")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     python stages/report.py --params params.yaml        # one study
     python stages/report.py --summary                   # every study that was run
-reads   plots/<study>/:  {claims,claim_parts,exponents,logit_gaps,models}.csv  ·  figures/*.svg
+reads   plots/<study>/:  {claims,claim_parts,curves,exponents,logit_gaps,models}.csv  ·  figures/*.svg
         ·  {theory,order_statistics,trials,provenance,worst_case,figures}/*.csv
-        datasets/params.yaml  ·  requirements.txt  ·  benchmarks/results.json
+        claims/claims.csv  ·  datasets/params.yaml  ·  requirements.txt  ·  benchmarks/results.json
         with --summary plots/summary/claims.csv and the params file of every study
 writes  plots/<study>/report.html, or plots/summary/report.html
 """
@@ -13,13 +13,17 @@ import argparse
 import json
 from pathlib import Path
 
-from advlaw.core.command import run
-from advlaw.core.io import read_csv, read_tables, read_text, write_text
-from advlaw.core.section import read_yaml
-from advlaw.report.html import Setting, StudyPage, study_report, summary_report
-from advlaw.report.html_versions import pinned_versions
+import pandas as pd
 
-TABLES = ("claims", "claim_parts", "exponents", "logit_gaps", "models")
+from advlaw.claims.wording import displayed
+from advlaw.core.section import read_yaml
+from advlaw.core.command import run
+from advlaw.core.io import read_text, write_text
+from advlaw.core.tables import read_table, read_tables
+from advlaw.report.page import Setting, StudyPage, report
+from advlaw.report.versions import pinned_versions
+
+TABLES = ("claim_parts", "exponents", "logit_gaps", "models")
 FOLDERS = ("theory", "order_statistics", "trials", "provenance", "worst_case", "figures")
 PACKAGES = ("torch", "numpy", "scipy", "dvc")
 
@@ -28,8 +32,8 @@ def read_study(params: Path) -> StudyPage:
     """A study's committed tables and figures; raises FileNotFoundError where one of `TABLES` is missing."""
     values = read_yaml(params)
     plots = Path("plots") / values["study"]
-    tables = read_tables(plots, *FOLDERS) | {name: read_csv(plots / f"{name}.csv") for name in TABLES}
-    figures = {file.stem: file.read_text(encoding="utf-8") for file in sorted((plots / "figures").glob("*.svg"))}
+    tables = read_tables(plots, *TABLES, *(folder for folder in FOLDERS if (plots / folder).is_dir()))
+    figures = {file.stem: file.read_text(encoding="utf-8") for file in plots.glob("figures/*.svg")}
     return StudyPage(values["study"], values, read_text(params), tables, figures)
 
 
@@ -48,12 +52,13 @@ def main() -> None:
         files = (Path("params.yaml"), *sorted(Path("studies").glob("*/params.yaml")))
         judged = [file for file in files if (Path("plots") / read_yaml(file)["study"] / "claims.csv").exists()]
         studies = [read_study(file) for file in judged]
-        target = Path("plots/summary/report.html")
-        page = summary_report(read_csv(target.with_name("claims.csv")), studies, read_setting())
+        parts = pd.concat(study.tables.rows("claim_parts").assign(study=study.name) for study in studies)
     else:
-        study = read_study(arguments.params)
-        target = Path("plots") / study.name / "report.html"
-        page = study_report(study, read_setting())
+        studies = [read_study(arguments.params)]
+        parts = studies[0].tables.rows("claim_parts")
+    target = Path("plots") / ("summary" if arguments.summary else studies[0].name) / "report.html"
+    claims = displayed(read_table(target.with_name("claims.csv")), parts, read_table(Path("claims/claims.csv")))
+    page = report(claims, studies, read_setting(), arguments.summary)
     write_text(target, page)
     print(f"{target}: {len(page.encode()) / 1e6:.1f} MB")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from advlaw.core.command import run
 from advlaw.core.io import write_text
-from advlaw.report.html import stamped
+from advlaw.report.page import stamped
 
 
 def commit() -> str:

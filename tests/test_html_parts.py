@@ -1,54 +1,81 @@
 """What the report's page is put together from: figures, tables and versions."""
 
-import re
+from urllib.parse import unquote
 
 import pytest
 
-from advlaw.report.cells import table
-from advlaw.report.html_svg import inline_svg
-from advlaw.report.html_table import html_table
-from advlaw.report.html_versions import pinned_versions
+from advlaw.report.pictures import picture
+from advlaw.report.render import Grid, Marked, Right, html, markdown
+from advlaw.report.table import Table
+from advlaw.report.versions import pinned_versions
 
 SVG = """<?xml version="1.0"?><!DOCTYPE svg PUBLIC "x" "http://www.w3.org/x.dtd">
-<svg xmlns:xlink="http://www.w3.org/1999/xlink" width="9pt" viewBox="0 0 9 9" xmlns="http://www.w3.org/2000/svg">
- <metadata>made by</metadata><defs><path id="m1" d="M 0 0
-L 1 1"/><clipPath id="p1"/></defs><g id="axes_1"><use xlink:href="#m1" clip-path="url(#p1)"/><text>a &lt; b</text></g>
+<svg xmlns:xlink="http://www.w3.org/1999/xlink" width="9pt" viewBox="0 0 9 8.5" xmlns="http://www.w3.org/2000/svg">
+ <metadata>made by</metadata>
+ <defs>
+  <path id="m1" d="M 0.0412 -7.96
+L 1 1"/>
+ </defs>
+ <!-- 95 % -->
+ <g id="axes_1">
+  <use xlink:href="#m1" x="3.14159"/>
+  <text style="font-size: 8px; font-family: 'Fancy', serif; text-anchor: middle">a &lt; b, 0.123 % of ε</text>
+ </g>
+ <g transform="scale(0.01563)"/>
 </svg>"""
 
 
-def test_inlined_figures_share_no_ids_and_keep_their_text():
-    one, other = (inline_svg(SVG, name, "A & B") for name in ("one", "other"))
-    (prefix,) = set(re.findall(r'id="(f[0-9a-f]{6})-', one))
-    assert one == (
-        '<svg viewBox="0 0 9 9" role="img" aria-labelledby="one-title"><title id="one-title">A &amp; B</title>'
-        f'<defs><path id="{prefix}-m1" d="M 0 0 L 1 1" /><clipPath id="{prefix}-p1" /></defs>'
-        f'<use href="#{prefix}-m1" clip-path="url(#{prefix}-p1)" /><text>a &lt; b</text></svg>'
+def test_figures_are_rounded_and_keep_their_text_and_shape():
+    made = picture("one", SVG)
+    assert (made.width, made.height) == (9.0, 8.5)
+    assert not set(made.address) & set("<>&\"'#\n")
+    assert unquote(made.address) == (
+        'data:image/svg+xml,<svg font-family="DejaVu Sans, Verdana, sans-serif" '
+        'xmlns:xlink="http://www.w3.org/1999/xlink" width="9pt" viewBox="0 0 9 8.5" xmlns="http://www.w3.org/2000/svg">'
+        '<defs><path id="m1" d="M 0 -8 L 1 1"/></defs><g><use xlink:href="#m1" x="3.1"/>'
+        '<text style="font-size: 8px; text-anchor: middle">a &lt; b, 0.123 % of ε</text></g>'
+        '<g transform="scale(0.01563)"/></svg>'
     )
-    assert not set(re.findall(r'id="([^"]+)"', one)) & set(re.findall(r'id="([^"]+)"', other))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
+@pytest.mark.parametrize("text", [SVG.replace("viewBox", "box"), "plain", ""])
+def test_figures_without_a_shape_are_answered(text):
+    with pytest.raises(ValueError, match="figure f: not an SVG file with a viewBox; draw it again"):
+        picture("f", text)
+
+
+GRID = Grid(
+    ["net", Right("share|all")],
     [
-        (SVG.replace("#m1", "https://x.org/a.svg"), "figure f: refers to https://x.org/a.svg"),
-        (SVG.replace("viewBox", "box"), "must be an <svg> with a viewBox"),
-        ("plain", "not an SVG file"),
+        [Marked("fc", "code"), (Marked("1.09", "strong"), " [1.01, 1.17]")],
+        ["& <i>", Marked('a"b', "link", 'x"y')],
     ],
 )
-def test_figures_that_cannot_be_inlined_are_answered(text, message):
-    with pytest.raises(ValueError, match=message):
-        inline_svg(text, "f", "title")
 
 
-def test_markdown_tables_become_html():
-    html = html_table(table(["net", "share:"], [["`fc` & <i>", "**1.09 [1.01, 1.17]**"]]), "Shares")
-    assert html == (
-        '<table><caption>Shares</caption><thead><tr><th scope="col">net</th><th scope="col" class="r">share</th></tr>'
-        '</thead><tbody><tr><th scope="row"><code>fc</code> &amp; &lt;i&gt;</th>'
-        '<td class="r"><strong>1.09 [1.01, 1.17]</strong></td></tr>\n</tbody></table>'
+def test_one_table_is_written_as_markdown_and_as_html():
+    assert markdown(GRID).splitlines() == [
+        r"| net | share\|all |",
+        "| --- | ---: |",
+        "| `fc` | **1.09** [1.01, 1.17] |",
+        '| & <i> | [a"b](x"y) |',
+    ]
+    assert html(GRID, "Shares > 0") == (
+        '<table><caption>Shares &gt; 0</caption><thead><tr><th scope="col">net</th><th scope="col" class="r">share|all'
+        '</th></tr></thead><tbody><tr><th scope="row"><code>fc</code></th><td class="r"><strong>1.09</strong> '
+        '[1.01, 1.17]</td></tr>\n<tr><th scope="row">&amp; &lt;i&gt;</th><td class="r"><a href="x&#34;y">a&#34;b</a>'
+        "</td></tr>\n</tbody></table>"
     )
-    with pytest.raises(ValueError, match="must be a markdown table"):
-        html_table("no table", "Shares")
+
+
+def test_a_row_has_a_cell_for_each_head():
+    with pytest.raises(ValueError, match="longer"):
+        html(Grid(["net"], [["fc", "1.09"]]), "Shares")
+
+
+def test_a_table_of_no_chapter_is_answered():
+    with pytest.raises(ValueError, match="table mine: chapter = 'curvs': must be one of curves, shuffled, "):
+        Table("mine", "curvs", "Mine", ("models",), True, lambda tables: GRID)
 
 
 def test_versions_are_read_with_their_markers():

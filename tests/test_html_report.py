@@ -4,21 +4,27 @@ import itertools
 import re
 import runpy
 import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from browser import GET, find
 from playwright.sync_api import sync_playwright
+from repository import environment
 
-from advlaw.claims import finding
-from advlaw.claims.registry import CLAIM_COLUMNS, PART_COLUMNS
-from advlaw.claims.summary import SUMMARY_COLUMNS
+from advlaw.claims.wording import VERDICTS
 from advlaw.core.section import read_yaml
-from advlaw.core.io import read_csv, write_csv
-from advlaw.report.html import STAMP, VERDICTS, stamped
-from advlaw.report.html_sections import TABLES
-from advlaw.report.markdown import BLOCKS, shuffled_table
+from advlaw.core.tables import Tables, read_tables, records, write_table
+from advlaw.core.words import interval
+from advlaw.figures.registry import FIGURES
+from advlaw.report.chapters import CHAPTERS
+from advlaw.report.page import STAMP, stamped
+from advlaw.report.registry import TABLES
+from advlaw.report.sections import sections
 
 ROOT = Path(__file__).parents[1]
 STUDIES = ("digits", "mnist", "cifar10")
@@ -54,24 +60,24 @@ class Page(HTMLParser):
         return [attributes for name, attributes, _ in self.found if name == tag]
 
 
-def sample_claims() -> tuple[list[dict], list[dict]]:
+def sample_claims() -> dict[str, list[dict]]:
     """Two claims of every verdict, one of each paper; those that were run have two parts, one of them not judged."""
-    claims, parts = [], []
+    claims, parts, papers = [], [], []
     for paper, letter in (("cubuk2017", "C"), ("kurakin2016", "K")):
         for number, verdict in enumerate(VERDICTS, start=1):
-            row = dict.fromkeys(CLAIM_COLUMNS, "")
-            row |= {"claim": f"{letter}{number:02}", "paper": paper, "where": "Fig. 1", "verdict": verdict}
-            row |= {"statement": "error < A·ε^B & <b>so on</b>", "numbers": "B in [0.9, 1.3]", "n_parts": "2"}
-            row |= {"measured": "5 of 7 exponents", "analogue": "holds" if verdict == "scaled" else ""}
-            row |= {"least_squares": "inconclusive" if verdict == "fails" else ""}
-            if verdict == "not run":
-                row |= {"measured": "", "n_parts": "0", "reason": "no ImageNet nets in this study"}
-            else:
-                judged = ["fc/fgsm", "exponent", "1.52", "1.4", "1.64", "10000", "0.9", "1.3", "fails"]
-                shown = ["fc/fgsm", "least squares", "1.24", "", "", "", "0.9", "inf", ""]
-                parts += [dict(zip(PART_COLUMNS, [row["claim"], *part], strict=True)) for part in (judged, shown)]
-            claims.append(row)
-    return claims, parts
+            name, is_run = f"{letter}{number:02}", verdict != "not run"
+            printed = {"id": name, "paper": paper, "statement": "error < A·ε^B & <b>so on</b>", "where": "Fig. 1"}
+            papers.append({**printed, "numbers": "B in [0.9, 1.3]", "best_on": "mnist"})
+            row = {"claim": name, "verdict": verdict, "analogue": "holds" if verdict == "scaled" else ""}
+            row |= {"least_squares": "inconclusive" if verdict == "fails" else "", "n_parts": 2 if is_run else 0}
+            claims.append({**row, "reason": "" if is_run else "no ImageNet nets in this study"})
+            part = {"claim": name, "subject": "fc/fgsm", "allowed_low": 0.9, "least_squares": "", "unit": ""}
+            judged = {"quantity": "exponent", "value": 1.52, "low": 1.4, "high": 1.64, "n": 10000}
+            shown = {"quantity": "by least squares", "value": 1.24, "low": None, "high": None, "n": None}
+            if is_run:
+                parts.append({**part, **judged, "allowed_high": 1.3, "verdict": "fails"})
+                parts.append({**part, **shown, "allowed_high": None, "verdict": ""})
+    return {"claims": claims, "claim_parts": parts, "papers": papers}
 
 
 @pytest.fixture(scope="module")
@@ -80,22 +86,24 @@ def root(committed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("datasets", "benchmarks", "studies", "params.yaml", "requirements.txt"):
         (folder / name).symlink_to(committed / name)
-    claims, parts = sample_claims()
+    sample = sample_claims()
+    write_table(folder / "claims/claims.csv", sample["papers"])
     for study in STUDIES:
         plots = folder / "plots" / study
         shutil.copytree(committed / "plots" / study, plots, ignore=shutil.ignore_patterns("*.png", "*.html"))
-        write_csv(plots / "claims.csv", CLAIM_COLUMNS, claims)
-        write_csv(plots / "claim_parts.csv", PART_COLUMNS, parts)
+        for name in ("claims", "claim_parts"):
+            write_table(plots / f"{name}.csv", sample[name])
     files = [
         {"file": "a.bin", "sha256": "0a1b", "official": "true"},
         {"file": "b.bin", "sha256": "2c3d", "official": "false"},
     ]
     made_from = [{"dataset": "cifar10", "source": "downloaded", **file} for file in files]
-    write_csv(folder / "plots/cifar10/provenance/cifar10.csv", list(made_from[0]), made_from)
+    write_table(folder / "plots/cifar10/provenance/cifar10.csv", made_from)
     across = [
-        {**row, "study": "" if row["verdict"] == "not run" else "mnist", "others": "digits: fails"} for row in claims
+        {**row, "study": "" if row["verdict"] == "not run" else "mnist", "others": "digits: fails"}
+        for row in sample["claims"]
     ]
-    write_csv(folder / "plots/summary/claims.csv", SUMMARY_COLUMNS, across)
+    write_table(folder / "plots/summary/claims.csv", across)
     return folder
 
 
@@ -125,13 +133,13 @@ def page(request, root):
 
 def test_page_is_well_formed_small_and_names_every_figure_and_table(page):
     text = page.read_text(encoding="utf-8")
-    assert len(text.encode()) < (10e6 if page.parent.name == "summary" else 4e6)
+    assert len(text.encode()) < 2.5e6
     parsed = Page(text)
     ids = [attributes["id"] for _, attributes, _ in parsed.found if "id" in attributes]
     assert len(ids) == len(set(ids)), "an id is used twice"
-    for attributes in parsed.all("svg"):
-        assert attributes["role"] == "img"
-        assert re.search(rf'<title id="{attributes["aria-labelledby"]}">[^<]{{10,}}</title>', text), attributes
+    assert not any(name.endswith("-others") for name in ids), "a module draws every figure"
+    assert all(len(attributes["alt"]) > 10 for attributes in parsed.all("img"))
+    assert len(parsed.all("img")) == len(parsed.all("figure"))
     for tag in ("figure", "table"):
         caption_tag = {"figure": "figcaption", "table": "caption"}[tag]
         assert len(parsed.all(tag)) == len(parsed.all(caption_tag)) > 0
@@ -146,15 +154,18 @@ def test_page_is_well_formed_small_and_names_every_figure_and_table(page):
 
 def test_page_loads_nothing_from_elsewhere(page):
     text = page.read_text(encoding="utf-8")
-    ids = set(re.findall(r'\bid="([^"]+)"', text))
     for tag, attributes, _ in Page(text).found:
-        assert "src" not in attributes, tag
+        assert tag == "img" or "src" not in attributes, tag
         assert not (tag == "link" and attributes["href"] != "data:,")
-        link = attributes.get("href")
-        if tag in ("use", "image"):
-            assert link.startswith("data:image/png;base64,") or link[1:] in ids
-    assert set(re.findall(r"url\(#([^)]+)\)", text)) <= ids
-    assert "url(http" not in text
+    for attributes in Page(text).all("img"):
+        kind, _, content = attributes["src"].partition(",")
+        assert kind == "data:image/svg+xml"
+        svg = ET.fromstring(unquote(content))
+        links = [value for each in svg.iter() for name, value in each.attrib.items() if name.endswith("href")]
+        links += re.findall(r"url\(([^)]+)\)", unquote(content))
+        ids = {each.attrib["id"] for each in svg.iter() if "id" in each.attrib}
+        assert all(link.startswith("data:image/png;base64,") or link[1:] in ids for link in links)
+    assert set(re.findall(r"url\((.{3})", text)) <= {"%23"}
     assert "@import" not in text
     outside = {attributes["href"] for attributes in Page(text).all("a") if not attributes["href"].startswith("#")}
     assert outside
@@ -187,16 +198,11 @@ def test_contents_that_are_not_official_are_said_to_be_so(root, monkeypatch):
     assert "<td>bundled with scikit-learn</td>" in make(root, monkeypatch, *PAGES["digits"]).read_text(encoding="utf-8")
 
 
-def test_verdicts_are_those_that_claims_can_have():
-    assert tuple(VERDICTS) == finding.VERDICTS
-
-
 def test_numbers_in_captions_are_the_tables(committed, root, monkeypatch):
     text = make(root, monkeypatch, *PAGES["mnist"]).read_text(encoding="utf-8")
-    exponents = read_csv(committed / "plots/mnist/exponents.csv")
-    (row,) = (row for row in exponents if row["curve"] == "fc/step_ll" and row["is_reported"] == "true")
-    low, high = (float(row[f"exponent_{end}"]) for end in ("low", "high"))
-    assert f"step l.l. {float(row['exponent']):.2f} [{low:.2f}, {high:.2f}];" in text
+    reported = read_tables(committed / "plots/mnist", "exponents").rows("exponents", is_reported=True)
+    (row,) = records(reported[reported["curve"] == "fc/step_ll"])
+    assert f"step l.l. {interval(row)};" in text
 
 
 def test_unknown_verdict_and_missing_claims_are_answered(root, tmp_path, monkeypatch, capsys):
@@ -210,14 +216,54 @@ def test_unknown_verdict_and_missing_claims_are_answered(root, tmp_path, monkeyp
         make(tmp_path / "copy", monkeypatch, *PAGES["cifar10"])
 
 
-def test_every_table_has_a_title():
-    assert TABLES.keys() == BLOCKS.keys()
+def test_a_figure_that_no_module_draws_is_shown_last_by_its_name(committed):
+    file = (committed / "plots/cifar10/figures/figure_11.svg").read_text(encoding="utf-8")
+    tables = read_tables(committed / "plots/cifar10", "exponents", "figures")
+    *_, last = sections("x", tables, {"my_new_figure": file, "figure_11": file}, only_main=False)
+    assert (last.title, [figure.title for figure in last.figures]) == ("Other figures", ["my new figure"])
+    shown = sections("x", tables, {"my_new_figure": file, "figure_11": file}, only_main=True)
+    assert [figure.key for section in shown for figure in section.figures] == ["x-figure_11"]
 
 
-def test_tables_of_nets_that_others_trained(committed):
-    models = read_csv(committed / "plots/cifar10/models.csv")
-    assert any(not row["learning_rate"] for row in models)
-    assert len(shuffled_table([], [], models).splitlines()) == 2
+def test_tables_have_names_of_their_own_and_figures_and_they_a_chapter():
+    assert len({table.name for table in TABLES}) == len(TABLES)
+    places = [list(CHAPTERS).index(table.chapter) for table in TABLES]
+    assert places == sorted(places)
+    assert {figure.chapter for figure in FIGURES} <= CHAPTERS.keys()
+    assert not any(table.shown(Tables({})) for table in TABLES)
+
+
+NEW_TABLE = """
+from advlaw.core.tables import records
+from advlaw.report.render import Grid, Marked, Right
+from advlaw.report.table import table
+
+@table("losses", "defences", "What is lost", needs=("models",))
+def losses(tables):
+    rows = [[Marked(row["model"], "code"), f"{1 - row['test_accuracy']:.1%}"] for row in records(tables.rows("models"))]
+    return Grid(["net < all", Right("lost")], rows)
+"""
+
+
+def test_a_new_table_is_one_object_in_one_place(root, tmp_path):
+    """A README has it at its marker, and the study's report in its chapter."""
+    shutil.copytree(root, tmp_path / "copy", symlinks=True)
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "src/advlaw/report/tables/losses.py").write_text(NEW_TABLE, encoding="utf-8")
+    readme = tmp_path / "copy/README.md"
+    readme.write_text("<!-- losses cifar10 -->\n<!-- /losses cifar10 -->\n", encoding="utf-8")
+    for stage in (["readme.py"], ["report.py", *PAGES["cifar10"]]):
+        command = [sys.executable, str(ROOT / "stages" / stage[0]), *stage[1:]]
+        own = {**environment(), "PYTHONPATH": str(tmp_path / "src")}
+        subprocess.run(command, cwd=tmp_path / "copy", env=own, check=True, capture_output=True)
+    _, head, rule, row, *_ = readme.read_text(encoding="utf-8").splitlines()
+    assert (head, rule) == ("| net < all | lost |", "| --- | ---: |")
+    assert re.fullmatch(r"\| `resnet8` \| \d\d\.\d% \|", row)
+    page = (tmp_path / "copy/plots/cifar10/report.html").read_text(encoding="utf-8")
+    (chapter,) = re.findall(r'<section aria-labelledby="cifar10-defences">.*?</section>', page, re.DOTALL)
+    assert '<details id="cifar10-table-losses"><summary>What is lost</summary>' in chapter
+    assert '<th scope="col">net &lt; all</th><th scope="col" class="r">lost</th>' in chapter
+    assert '<tr><th scope="row"><code>resnet8</code></th><td class="r">' in chapter
 
 
 def test_a_copy_is_stamped_and_the_page_is_not(root, monkeypatch):
@@ -275,6 +321,7 @@ def test_page_in_a_browser(browser, page, width):
 
     named = opened.get_by_role("img", name=re.compile(".{10,}"))
     assert named.count() == opened.locator("figure").count() > 0
+    assert opened.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
     opened.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
     opened.close()

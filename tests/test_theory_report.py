@@ -1,13 +1,13 @@
-"""The tables and pages of the theory, from a net whose linear response is exact by construction."""
+"""The tables of the theory in pages, from a net whose linear response is exact by construction."""
 
 import re
 
 import numpy as np
 import pytest
 
-from advlaw.core.io import read_csv, write_csv
+from advlaw.core.tables import Tables, read_tables, write_table
 from advlaw.fitting.settings import Fit
-from advlaw.report.markdown import BLOCKS
+from advlaw.report.registry import TABLES
 from advlaw.tables.theory import TheoryTables
 from advlaw.theory.mean_field import class_thresholds, ranking
 from advlaw.theory.settings import Rays, Theory
@@ -53,19 +53,18 @@ def tables(tmp_path_factory):
         for kind in ("l2", "fgsm", "fgsm_predicted", "step_ll", "step_rnd"):
             made.add_attack(kind, attack(logits, label, order, rng), kind not in ("l2", "fgsm"))
     made.write(folder / "theory")
-    rows = [{"law": "uniform", "rank": j, "gap": g, "density": j * g, "count": 9} for j in (2, 3) for g in (0.1, 1.0)]
-    write_csv(folder / "order_statistics" / "densities.csv", list(rows[0]), rows)
     exponent = {"exponent": 0.0, "exponent_low": -0.1, "exponent_high": 0.1}
     rows = [{"law": "uniform", "rank": j, "share": s, **exponent} for s in (0.1, 0.01) for j in (2, 3, 4, 5)]
-    write_csv(folder / "order_statistics" / "exponents.csv", list(rows[0]), rows)
+    write_table(folder / "order_statistics" / "exponents.csv", rows)
     rows = [{"law": "uniform", "rank": j, "constant": 10.0 * j, "chi2_p_value": 0.1 * j} for j in (2, 3, 4, 5)]
-    write_csv(folder / "order_statistics" / "constants.csv", list(rows[0]), rows)
-    return {path.relative_to(folder).with_suffix("").as_posix(): read_csv(path) for path in folder.rglob("*.csv")}
+    write_table(folder / "order_statistics" / "constants.csv", rows)
+    return read_tables(folder, "theory", "order_statistics")
 
 
 def lines(tables, name):
     """The cells of a table, without its heads."""
-    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in BLOCKS[name](tables).splitlines()[2:]]
+    (found,) = (table for table in TABLES if table.name == name)
+    return found.make(tables).rows
 
 
 def test_predictions_show_that_the_planted_response_is_exact(tables):
@@ -118,9 +117,17 @@ def test_a_net_that_nothing_flips_is_in_the_tables(tmp_path):
     never["not_finite"] = np.zeros(50, bool)
     made.add_attack("l2", {"gamma": gamma, **never, "scale": np.array(8.0)}, False)
     made.write(tmp_path / "theory")
-    theory = {path.stem: read_csv(path) for path in (tmp_path / "theory").glob("*.csv")}
-    assert theory["predictions"][0]["n_succeeded"] == "0"
-    assert not {"takeovers", "histograms", "followed"} & theory.keys()
-    shown = {f"theory/{name}": rows for name, rows in theory.items()} | {"order_statistics/exponents": []}
+    shown = read_tables(tmp_path, "theory")
+    assert shown.rows("theory/predictions")["n_succeeded"].tolist() == [0]
+    assert not {f"theory/{name}" for name in ("takeovers", "histograms", "followed")} & shown.frames.keys()
     assert lines(shown, "predictions")[0][4:] == ["too few"] * 2 + ["nowhere"] * 4 + ["none flips"]
     assert {len(row) for row in lines(shown, "gap-exponents")} == {6}
+    made.add_attack("step_ll", {"gamma": gamma, **never, "scale": np.array(1.0)}, True)
+    made.write(tmp_path / "blind" / "theory")
+    blind = read_tables(tmp_path / "blind", "theory")
+    assert [lines(blind, name) for name in ("label-blind", "ties", "near-ties")] == [[], [], []]
+
+
+@pytest.mark.parametrize("name", [table.name for table in TABLES])
+def test_a_table_of_nothing_has_no_rows(name):
+    assert lines(Tables({}), name) == []

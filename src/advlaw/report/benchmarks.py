@@ -1,28 +1,30 @@
-"""The table of benchmarks/results.json."""
+"""The table of benchmarks/results.json, and where that was measured."""
 
 from typing import Any
 
-from advlaw.report.cells import table
+from advlaw.report.render import Cell, Grid, Marked, Right
 
 
-def benchmarks_table(results: dict[str, Any]) -> str:
-    """Where it was measured, and a line for every peer: seconds of both, and the ratio with its extremes."""
+def measured_on(results: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
-    where = (
+    return (
         f"Measured on {results['date']}: {results['processor']}, {results['threads']} thread, "
         f"{results['matmul_gflops']:g} GFLOP/s in matrix products; Python {results['python']}, torch "
         f"{results['torch']}, {versions}."
     )
-    columns = ["what", "net", "work", "advlaw:", "peer", "its time:", "peer / advlaw", "advlaw's share of matmul:"]
-    return f"{where}\n\n{table(columns, (_line(line) for line in results['lines']))}"
 
 
-def _line(line: dict[str, Any]) -> list[str]:
-    ratio, share = "–", "–"
+def times(results: dict[str, Any]) -> Grid:
+    """A line for every peer: seconds of both, and the ratio with its extremes."""
+    heads = ["what", "net", "work", Right("advlaw"), "peer", Right("its time"), "peer / advlaw"]
+    return Grid([*heads, Right("advlaw's share of matmul")], [_line(line) for line in results["lines"]])
+
+
+def _line(line: dict[str, Any]) -> list[Cell]:
+    ratio: Cell = "–"
     if line["ratio"] is not None:
-        ratio = f"**{line['ratio']:.2f}** [{line['ratio_low']:.2f}, {line['ratio_high']:.2f}]"
-    if line["matmul_share"] is not None:
-        share = f"{100 * line['matmul_share']:.0f} %"
+        ratio = Marked(f"{line['ratio']:.2f}", "strong"), f" [{line['ratio_low']:.2f}, {line['ratio_high']:.2f}]"
+    share = "–" if line["matmul_share"] is None else f"{100 * line['matmul_share']:.0f} %"
     theirs = "–" if line["peer_seconds"] is None else _seconds(line["peer_seconds"])
     return [line["what"], line["net"], line["work"], _seconds(line["our_seconds"]), line["peer"], theirs, ratio, share]
 

@@ -1,21 +1,25 @@
-"""Markdown tables and what stands in their cells."""
+"""Numbers as cells of tables."""
 
-from collections.abc import Iterable
+import math
 
-from advlaw.core.io import Row
+from advlaw.core.io import Cells
+
+ESTIMATES = {  # of an exponent: how columns are headed -> which errors are counted, and the estimator
+    "gross, ML": ("gross", "maximum_likelihood"),
+    "net, ML": ("net", "maximum_likelihood"),
+    "net, LS": ("net", "least_squares"),
+}
 
 
-def table(columns: list[str], rows: Iterable[list[str]]) -> str:
-    """A markdown table; a column whose name ends in `:` is aligned to the right."""
-    heads = [column.removesuffix(":") for column in columns]
-    rules = ["---:" if column.endswith(":") else "---" for column in columns]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rules, *rows))
+def number(value: float, form: str, missing: str = "–") -> str:
+    return missing if math.isnan(value) else format(value, form)
 
 
-def interval(row: Row, name: str = "exponent") -> str:
-    """`1.09 [1.01, 1.17]` of a column and its ends, `too few` where it is empty."""
-    if not row[name]:
-        return "too few"
-    if not row[f"{name}_low"]:
-        return f"{float(row[name]):.2f}"
-    return f"{float(row[name]):.2f} [{float(row[f'{name}_low']):.2f}, {float(row[f'{name}_high']):.2f}]"
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if 100 * share < 9.95 else f"{100 * share:.0f} %"
+
+
+def points(row: Cells, name: str) -> str:
+    """A difference of shares with its interval, in percentage points: `+1.2 [-0.3, +2.7]`."""
+    value, low, high = (100 * row[f"{name}{end}"] for end in ("", "_low", "_high"))
+    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"

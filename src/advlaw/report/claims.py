@@ -1,0 +1,58 @@
+"""The papers' claims in pages: how many have which verdict, and each with what was measured."""
+
+from collections.abc import Iterable, Mapping
+
+from advlaw.claims.wording import VERDICTS
+from advlaw.core.io import Cells
+from advlaw.report.render import Grid, Right
+
+
+def counts(studies: Mapping[str, Iterable[str]]) -> Grid:
+    """A line per study: name -> the verdicts on its claims."""
+    found = {name: list(verdicts) for name, verdicts in studies.items()}
+    rows = [[name, *(str(own.count(verdict)) for verdict in VERDICTS)] for name, own in found.items()]
+    return Grid(["study", *map(Right, VERDICTS)], rows)
+
+
+def one_by_one(claims: list[Cells]) -> Grid:
+    """A line per claim that was checked, on the study that fits it best; `not_run` lists the others."""
+    columns = ("claim", "statement", "numbers", "measured", "study")
+    rows = [[*(row[name] for name in columns), _verdict(row)] for row in claims if row["verdict"] != "not run"]
+    return Grid(["claim", "statement", "the paper", "measured", "study", "verdict"], rows)
+
+
+def not_run(claims: list[Cells]) -> str:
+    """The claims that were not checked, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for row in claims:
+        if row["verdict"] == "not run":
+            by_reason.setdefault(row["reason"], []).append(row["claim"])
+    told = "; ".join(f"{', '.join(ids)} ({reason})" for reason, ids in by_reason.items())
+    return f"Not run: {told}." if told else ""
+
+
+def least_squares(claims: list[Cells]) -> str:
+    """A sentence on the claims about exponents: what the papers' own way of fitting gives."""
+    told = [row for row in claims if row["least_squares"]]
+    same = [row["claim"] for row in told if row["least_squares"] == _found(row)]
+    other = [
+        f"{row['claim']} {row['least_squares']} instead of {_found(row)}" for row in told if row["claim"] not in same
+    ]
+    if not (same and other):
+        return ""
+    lead = "By least squares, the papers' way, in place of maximum likelihood"
+    return f"{lead}: {', '.join(other)}; the same verdict for {', '.join(same)}."
+
+
+def _found(row: Cells) -> str:
+    """The verdict on what was measured, be it an analogue or not."""
+    return row["analogue"] or row["verdict"]
+
+
+def _verdict(row: Cells) -> str:
+    """A scaled claim also says what its smaller analogue gave, and any what else was found in other studies."""
+    verdict = f"{row['verdict']}: {row['analogue']}" if row["analogue"] else row["verdict"]
+    others = [part.partition(": ") for part in row["others"].split("; ")]
+    direct = [(name, other) for name, _, other in others if other in ("holds", "fails", "masked")]
+    told = ", ".join(f"{other} on {name}" for name, other in direct if other != _found(row))
+    return f"{verdict} ({told})" if told else verdict

@@ -1,0 +1,127 @@
+"""The reports as HTML: one file that opens without a network, the same bytes for the same tables and figures."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from advlaw.claims.wording import VERDICTS
+from advlaw.core.io import Cells
+from advlaw.core.tables import Tables, records
+from advlaw.report.benchmarks import measured_on, times
+from advlaw.report.render import html
+from advlaw.report.sections import sections
+
+PAPERS = {"cubuk2017": "Cubuk et al. 2017", "kurakin2016": "Kurakin et al. 2016"}
+BENCHMARKS = "Time of advlaw and of other libraries for the same work"
+STAMP = "<!-- stamp -->"  # where a copy of a page says when and from what commit it was made
+SOURCES = {  # of a data set in datasets/params.yaml: what it is
+    "digits": "8x8 scans of handwritten digits",
+    "clusters": "synthetic 8x8 images of overlapping Gaussian classes with a known Bayes error",
+    "mnist": "MNIST, handwritten digits of 28x28 pixels",
+    "fashion_mnist": "Fashion-MNIST, clothes of 28x28 pixels",
+    "cifar10": "CIFAR-10, colour photographs of 32x32 pixels",
+    "random": "uniform pixels and labels",
+    "own": "a person's own images",
+}
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """What a report is made of, all of it committed: tables, and `figures` as SVG by name."""
+
+    name: str
+    params: dict[str, Any]
+    params_text: str
+    tables: Tables
+    figures: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all studies share: datasets/params.yaml, the pinned versions, and benchmarks/results.json."""
+
+    datasets: dict[str, Any]
+    versions: dict[str, str]
+    benchmarks: dict[str, Any]
+
+
+def report(claims: list[Cells], studies: list[StudyPage], setting: Setting, is_summary: bool) -> str:
+    """The page of one study, or with `is_summary` that about all: claims, then each study's main figures and tables.
+
+    `claims` as `advlaw.claims.wording.displayed` has them.
+    """
+    results = setting.benchmarks  # none in an audit
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(
+        title="advlaw: all studies" if is_summary else f"advlaw: {studies[0].name}",
+        is_summary=is_summary,
+        claims=claims,
+        counts=Counter(claim["verdict"] for claim in claims),
+        verdicts=VERDICTS,
+        papers=PAPERS,
+        studies={study.name: sections(study.name, study.tables, study.figures, is_summary) for study in studies},
+        stamp=Markup(STAMP),
+        setups=[_setup(study) for study in studies],
+        datasets=_datasets(studies, setting.datasets),
+        dataset_seed=setting.datasets["seed"],
+        versions=setting.versions,
+        measured_on=measured_on(results) if results else "",
+        benchmarks=html(times(results), BENCHMARKS) if results else "",
+    )
+
+
+def stamped(page: str, text: str) -> str:
+    """A copy of a page with `text` in the place for it; raises ValueError where the page has no such place."""
+    if page.count(STAMP) != 1:
+        raise ValueError(f"the report needs one {STAMP}; make it again with the report stage")
+    return page.replace(STAMP, str(escape(text)))
+
+
+def _setup(study: StudyPage) -> dict[str, Any]:
+    """What a reader needs to repeat a study: its settings as lines, and its whole params file."""
+    params, grid, models = study.params, study.params["attack"], study.tables.rows("models")
+    lines = {
+        "seed": params["seed"],
+        "threads": params["threads"],
+        "device asked for": params["device"],
+        "ε": f"{grid['count']} values from {grid['eps_min']:g} to {grid['eps_max']:g}, log-spaced",
+        "nets": ", ".join(models["model"]),
+        "trained on": ", ".join(dict.fromkeys(filter(None, models["device"][models["epochs"].notna()]))),
+    }
+    nets = params["pretrained_models"].items()
+    weights = {name: net["weights"] for name, net in nets if isinstance(net.get("weights"), dict)}  # published ones
+    return {"name": study.name, "lines": lines, "weights": weights, "text": study.params_text}
+
+
+def _datasets(studies: list[StudyPage], known: dict[str, Any]) -> list[dict[str, Any]]:
+    """A line for every data set of these studies, with the files it was made from."""
+    made_from = {
+        name: records(study.tables.rows(f"provenance/{name}")) for study in studies for name in study.params["datasets"]
+    }
+    rows = []
+    for name, files in made_from.items():
+        entry = known["datasets"].get(name, {})
+        sizes = {split: entry.get(split) for split in ("train", "validation", "test")}
+        what = SOURCES.get(entry.get("source", ""), "–")
+        rows.append({"name": name, "what": what, **sizes, "contents": _contents(files), "files": files})
+    return rows
+
+
+def _contents(files: list[Cells]) -> str:
+    """Whether a data set is the one that its makers published, as far as checksums can tell."""
+    unofficial = sum(row["official"] == "false" for row in files)
+    if unofficial:
+        return f"{unofficial} of {len(files)} files are not the official ones: a mirror's, by its own checksums"
+    if any(row["official"] == "true" for row in files):
+        return f"the official contents of {len(files)} files"
+    return str(files[0]["source"])

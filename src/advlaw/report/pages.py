@@ -1,0 +1,47 @@
+"""The README and the pages of docs/: what stands between their markers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from advlaw.core.tables import Tables
+from advlaw.report.registry import TABLES
+from advlaw.report.render import Cell, Grid, Marked, Right, markdown
+
+
+def studies_grid(studies: Mapping[str, tuple[str, Tables | None]]) -> Grid:
+    """A line per study: name -> the command that runs it and its tables, or None where it was not run here.
+
+    A file studies/<name>/DUE says why what is committed lags behind the code.
+    """
+    rows: list[list[Cell]] = []
+    for name, (command, tables) in studies.items():
+        cells: list[Cell] = ["–", "–", "–", "not run here"]
+        if tables is not None:
+            curves = tables.rows("exponents", is_reported=True)
+            folder, due = f"plots/{name}", f"studies/{name}/DUE"
+            lags = (", ", Marked("rerun due", "link", due)) if Path(due).is_file() else ()
+            cells = [", ".join(curves["dataset"].unique()), str(curves["model"].nunique()), str(len(curves))]
+            cells.append((Marked(folder, "link", folder), *lags))
+        rows.append([name, Marked(command, "code"), *cells])
+    return Grid(["study", "run it", "data", Right("nets attacked"), Right("curves"), "results"], rows)
+
+
+def filled(text: str, studies: Mapping[str, Tables], shared: Mapping[str, str]) -> str:
+    """A page made anew: `shared` by the names of its markers, and `<!-- NAME STUDY -->` by that table of that study."""
+    for name, content in shared.items():
+        if f"<!-- {name} -->" in text:
+            text = replace_block(text, name, content)
+    for study, tables in studies.items():
+        for table in TABLES:
+            if f"<!-- {table.name} {study} -->" in text:
+                text = replace_block(text, f"{table.name} {study}", markdown(table.make(tables)))
+    return text
+
+
+def replace_block(text: str, name: str, content: str) -> str:
+    """`text` with the lines between `<!-- name -->` and `<!-- /name -->` replaced; raises ValueError without them."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"the page needs one {begin} and one {end}")
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n{content}\n{end}{rest.split(end)[1]}"

@@ -1,0 +1,38 @@
+"""Figures inside a page: an SVG file as an image whose address holds all of it."""
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote
+
+OPEN = re.compile(r'<svg [^>]*?viewBox="\S+ \S+ (\S+) (\S+)"')
+DROPPED = re.compile(r'<metadata>.*?</metadata>|<!--.*?-->|(?<=<g) id="[^"]*"| font-family: [^;"]*;?', re.DOTALL)
+FONTS = '<svg font-family="DejaVu Sans, Verdana, sans-serif" '  # matplotlib's, and one whose letters are as wide
+PLACED = re.compile(r' (?:d|x|y|transform)="(?![^"]*scale)[^"]*"')  # in 1/72 inch, rounded to a tenth of that
+LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}")
+PLAIN = " !$()*+,/:;=?@[]^{|}~"  # needs no escaping in such an address, nor in HTML
+
+
+class Picture(NamedTuple):
+    """An image's address, and its width and height in 1/72 inch."""
+
+    address: str
+    width: float
+    height: float
+
+
+def picture(name: str, svg: str) -> Picture:
+    """An SVG document as an image, its coordinates rounded and without metadata, since a page holds many.
+
+    Raises ValueError where the text is no SVG with a viewBox.
+    """
+    found = OPEN.search(svg)
+    if not found:
+        raise ValueError(f"figure {name}: not an SVG file with a viewBox; draw it again with the figures stage")
+    text = DROPPED.sub("", svg[found.start() :]).replace("<svg ", FONTS, 1)
+    text = PLACED.sub(lambda place: LONG_NUMBER.sub(_rounded, place[0]), text)
+    text = " ".join(text.split()).replace("> <", "><")
+    return Picture(f"data:image/svg+xml,{quote(text, PLAIN)}", float(found[1]), float(found[2]))
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.1f}".removesuffix(".0")
