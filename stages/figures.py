@@ -9,13 +9,13 @@ writes  plots/<study>/figures/NAME.svg  ·  .png  ·  .csv (the plotted numbers)
 
 from pathlib import Path
 
-from advlaw.core.section import read_section
 from advlaw.core.command import run, stage_arguments
+from advlaw.core.section import read_section
 from advlaw.core.tables import read_tables
 from advlaw.figures.registry import draw_all
 
 TABLES = ("error_curves", "exponents", "logit_gap_distribution", "models")
-FOLDERS = ("theory", "order_statistics", "trials", "worst_case")
+FOLDERS = ("theory/", "order_statistics/", "trials/", "worst_case/")
 
 
 def main() -> None:

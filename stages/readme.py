@@ -12,15 +12,15 @@ from pathlib import Path
 import pandas as pd
 
 from advlaw.claims.wording import displayed
-from advlaw.core.section import read_section
 from advlaw.core.command import run
 from advlaw.core.io import write_text
+from advlaw.core.section import read_section
 from advlaw.core.tables import Tables, read_table, read_tables
 from advlaw.report import benchmarks, claims
 from advlaw.report.pages import filled, studies_grid
 from advlaw.report.render import markdown
 
-FOLDERS = (".", "theory", "order_statistics", "trials", "worst_case")
+FOLDERS = ("./", "theory/", "order_statistics/", "trials/", "worst_case/")
 
 
 def commands() -> dict[str, str]:
@@ -33,11 +33,7 @@ def commands() -> dict[str, str]:
 def study_tables() -> dict[str, Tables]:
     """The committed tables of every study that was run."""
     folders = {name: Path("plots") / name for name in commands()}
-    return {
-        name: read_tables(plots, *(folder for folder in FOLDERS if (plots / folder).is_dir()))
-        for name, plots in folders.items()
-        if (plots / "exponents.csv").exists()
-    }
+    return {name: read_tables(plots, *FOLDERS) for name, plots in folders.items() if (plots / "exponents.csv").exists()}
 
 
 def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:

@@ -16,15 +16,15 @@ from pathlib import Path
 import pandas as pd
 
 from advlaw.claims.wording import displayed
-from advlaw.core.section import read_yaml
 from advlaw.core.command import run
 from advlaw.core.io import read_text, write_text
+from advlaw.core.section import read_yaml
 from advlaw.core.tables import read_table, read_tables
 from advlaw.report.page import Setting, StudyPage, report
 from advlaw.report.versions import pinned_versions
 
 TABLES = ("claim_parts", "exponents", "logit_gaps", "models")
-FOLDERS = ("theory", "order_statistics", "trials", "provenance", "worst_case", "figures")
+FOLDERS = ("theory/", "order_statistics/", "trials/", "provenance/", "worst_case/", "figures/")
 PACKAGES = ("torch", "numpy", "scipy", "dvc")
 
 
@@ -32,7 +32,7 @@ def read_study(params: Path) -> StudyPage:
     """A study's committed tables and figures; raises FileNotFoundError where one of `TABLES` is missing."""
     values = read_yaml(params)
     plots = Path("plots") / values["study"]
-    tables = read_tables(plots, *TABLES, *(folder for folder in FOLDERS if (plots / folder).is_dir()))
+    tables = read_tables(plots, *TABLES, *FOLDERS)
     figures = {file.stem: file.read_text(encoding="utf-8") for file in plots.glob("figures/*.svg")}
     return StudyPage(values["study"], values, read_text(params), tables, figures)
 

@@ -55,7 +55,7 @@ def write_curve_tables(folder: Path) -> None:
     made = CurveTables([row], FIT)
     for name, attack, b in (("fgsm", one_step(), 1.0), ("step_ll", one_step(target="least_likely"), 2.0)):
         sample = outcomes(planted(np.random.default_rng(1), 5000, 0.02, b, repaired=0.0 if b == 1.0 else 0.3))
-        sweep = Sweep(model="net", dataset="x", family="one_step", attacks=[name])
+        sweep = Sweep(model="net", family="one_step", attacks=[name])
         made.add(
             SweptCurve("net", name, None, sweep, attack, {"n_zero_gradient": 0, "n_not_finite": 0}),
             Fitted(sample, FIT, np.random.default_rng(0)),
@@ -89,7 +89,7 @@ def write_theory_tables(folder: Path) -> None:
         logits = rng.normal(size=(3000, 10)) * 3
         order = ranking(logits)
         label = np.where(rng.uniform(size=3000) < 0.9, order[:, 0], order[:, 1])
-        made.add_net(name, "x", {"logits": logits, "label": label}, {2: 0.5 * logits})
+        made.add_net(name, {"logits": logits, "label": label, "dataset": np.array("x")}, {2: 0.5 * logits})
         eps, gamma = np.concatenate([[0.0], np.geomspace(0.25, 64, 8)]), rng.normal(size=(2, 10))
         residual_eps = np.geomspace(1e-3, 64, 30)
         straight = logits[:2] + eps[:, None, None] * gamma
@@ -100,6 +100,11 @@ def write_theory_tables(folder: Path) -> None:
     made.write(folder / "theory")
     rows = [{"law": "uniform", "rank": j, "gap": g, "density": j * g, "count": 9} for j in (2, 3) for g in (0.1, 1.0)]
     write_table(folder / "order_statistics" / "densities.csv", rows)
+    exponent = {"exponent": 0.0, "exponent_low": -0.1, "exponent_high": 0.1}
+    rows = [{"law": "uniform", "rank": j, "share": s, **exponent} for s in (0.1, 0.01) for j in (2, 3, 4, 5)]
+    write_table(folder / "order_statistics" / "exponents.csv", rows)
+    rows = [{"law": "uniform", "rank": j, "constant": 10.0 * j, "chi2_p_value": 0.1 * j} for j in (2, 3, 4, 5)]
+    write_table(folder / "order_statistics" / "constants.csv", rows)
 
 
 def write_firm_tables(folder: Path) -> None:
@@ -108,7 +113,7 @@ def write_firm_tables(folder: Path) -> None:
     logits = np.random.default_rng(0).normal(size=(50, 3))
     order = ranking(logits)
     gamma = np.where(order[:, :1] == np.arange(3), 1.0, 0.0)
-    made.add_net("firm", "x", {"logits": logits, "label": order[:, 0]}, {})
+    made.add_net("firm", {"logits": logits, "label": order[:, 0], "dataset": np.array("x")}, {})
     nothing = np.zeros((9, 0, 3))
     rays = {"eps": np.arange(9.0), "image": np.zeros(0, int), "logits": nothing, "gamma": nothing[0]}
     made.add_rays({**rays, "residual_eps": np.geomspace(1e-3, 64, 9), "residual": np.zeros((9, 50))})

@@ -12,7 +12,7 @@ from advlaw import figures
 from advlaw.core.code import closure, imported, module_file
 from advlaw.core.tables import Tables, framed, read_tables
 from advlaw.figures import registry
-from advlaw.figures.figure import CHAPTERS, Caption, Drawing, Figure
+from advlaw.figures.figure import Caption, Drawing, Figure
 from advlaw.figures.registry import FIGURES, collected, draw_all, figure_of
 from advlaw.figures.style import save
 
@@ -37,7 +37,6 @@ def test_the_papers_figures_come_first_by_their_numbers():
     numbers = ("2a", "2b", "2c", "3", "4", "5", "6", "10", "11", "12", "13")
     assert names[: len(numbers)] == [f"figure_{number}" for number in numbers]
     assert "figure_2b_gaps" in names[len(numbers) :]
-    assert {figure.chapter for figure in FIGURES} <= set(CHAPTERS)
     for figure in FIGURES:
         assert len(figure.title) > 10
         assert figure.paper.endswith(".")
@@ -45,7 +44,7 @@ def test_the_papers_figures_come_first_by_their_numbers():
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_committed_figure_is_of_one_object_and_its_caption_is_made_of_the_study_s_tables(committed, study):
-    tables = read_tables(committed / "plots" / study, "exponents", "theory", "trials", "worst_case")
+    tables = read_tables(committed / "plots" / study, "exponents", "theory/", "trials/", "worst_case/")
     files = committed_files(f"plots/{study}/figures/*.svg")
     assert files
     for file in files:

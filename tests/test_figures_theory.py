@@ -14,7 +14,7 @@ from advlaw.figures.theory import draw_logits
 def tables(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plots")
     write_theory_tables(folder)
-    return read_tables(folder, "theory", "order_statistics")
+    return read_tables(folder, "theory/", "order_statistics/")
 
 
 def test_figures_are_drawn_from_the_tables_and_are_the_same_bytes_again(tables, tmp_path):
@@ -46,7 +46,7 @@ def test_captions_say_that_the_planted_response_is_exact(tables):
 
 def test_a_net_that_nothing_flips_breaks_no_figure(tmp_path):
     write_firm_tables(tmp_path)
-    tables = read_tables(tmp_path, "theory")
+    tables = read_tables(tmp_path, "theory/")
     assert not {"theory/takeovers", "theory/histograms", "theory/followed"} & tables.frames.keys()
     assert draw_all(tables, [], tmp_path / "drawn") == ["figure_13", "label_blind_firm", "error_predictions"]
     for name in ("label_blind_firm", "error_predictions"):

@@ -8,24 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import one_step
 from repository import committed_files
-from test_fitting import planted
+from small_tables import write_curve_tables
 
 from advlaw.claims.finding import verdict
 from advlaw.core.io import write_csv, write_json, write_text
 from advlaw.core.tables import Tables, framed, read_tables, records, write_table
-from advlaw.evaluation.settings import Sweep
-from advlaw.fitting.fit import Fitted
-from advlaw.fitting.outcomes import outcomes
-from advlaw.fitting.settings import Fit
 from advlaw.papers.ranges import PAPER_RANGES
 from advlaw.report import claims
 from advlaw.report.benchmarks import measured_on, times
 from advlaw.report.pages import filled, replace_block, studies_grid
 from advlaw.report.registry import TABLES
 from advlaw.report.render import Marked, markdown
-from advlaw.tables.curves import CurveTables, SweptCurve
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,44 +33,14 @@ def grid(name, tables):
 @pytest.fixture(scope="module")
 def plots(tmp_path_factory):
     """The tables of a study with two curves whose laws are known."""
-    settings = Fit(min_errors=10, max_error=0.1, bootstrap=200, confidence=0.95, headline=["net/fgsm"])
-    row = {
-        "model": "net",
-        "arch": "fc",
-        "labels": "original",
-        "optimizer": "adam",
-        "learning_rate": 0.1,
-        "schedule": "constant",
-        "snapshots": [],
-        "dataset": "x",
-        "n_pixels": 64,
-        "n_parameters": 10,
-        "epochs": 1,
-        "defence": None,
-        "entropy_weight": 0.0,
-        "adversarial_images": 0.0,
-        "overfitted_at": None,
-        "device": "cpu",
-        "train_accuracy": 1.0,
-        "validation_accuracy": 0.95,
-        "test_accuracy": 0.95,
-    }
-    made = CurveTables([row], settings)
-    for name, attack, b in (("fgsm", one_step(), 1.0), ("step_ll", one_step(target="least_likely"), 2.0)):
-        sample = outcomes(planted(np.random.default_rng(1), 5000, 0.02, b, repaired=0.0 if b == 1.0 else 0.3))
-        sweep = Sweep(model="net", dataset="x", family="one_step", attacks=[name])
-        made.add(
-            SweptCurve("net", name, None, sweep, attack, {"n_zero_gradient": 0, "n_not_finite": 0}),
-            Fitted(sample, settings, np.random.default_rng(0)),
-        )
     folder = tmp_path_factory.mktemp("plots")
-    made.write(folder)
+    write_curve_tables(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def tables(plots):
-    return read_tables(plots, ".")
+    return read_tables(plots, "./")
 
 
 def test_no_table_holds_a_nan_or_more_digits_than_it_means(plots, committed):
@@ -242,7 +206,7 @@ def test_sets_are_told_apart_and_a_removed_one_is_not_told(tmp_path):
         rows = [{**row, "difference_high": 0.2 if name == "one" else 0.3}]
         write_table(tmp_path / "trials" / name / "differences.csv", rows)
     write_table(tmp_path / "trials" / "sets.csv", [{"set": name, "kind": "varied"} for name in ("two", "one")])
-    tables = read_tables(tmp_path, "trials")
+    tables = read_tables(tmp_path, "trials/")
     assert set(tables.frames) == {"trials/sets", "trials/one/differences", "trials/two/differences"}
     lines = markdown(grid("differences", tables)).splitlines()
     assert lines[2:] == [

@@ -100,7 +100,7 @@ def test_what_a_row_is_of_is_said_once_and_joined(plots):
 
 
 def test_the_tables_of_a_study_are_those_named_and_those_in_folders(plots):
-    tables = read_tables(plots, "error_curves", "theory", "trials")
+    tables = read_tables(plots, "error_curves", "theory/", "trials/")
     assert set(tables.frames) == {
         "error_curves",
         "theory/residuals",

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_images, make_net, one_step, pgd_attack
-from raw_csv import read_csv, write_csv
 from scipy.stats import norm
 
 from advlaw.attacks import iterative

@@ -152,21 +152,20 @@ def records(frame: pd.DataFrame) -> list[Cells]:
 
 
 def read_tables(plots: Path, *names: str) -> Tables:
-    """The tables of a study: those named, and all in the folders named (`.` is the study's own).
+    """The tables of a study: those named, and all in the folders named, `theory/` (`./` is the study's own).
 
-    Each row has the cells that say what it is of (`LABELLED_BY`); of `trials` there are the sets that the params have.
-    Raises FileNotFoundError for a table that is named and not there.
+    Each row has the cells that say what it is of (`LABELLED_BY`); of `trials/` there are the sets that the params have.
+    A folder may be missing, where a study has no such part. Raises FileNotFoundError for a table that is.
     """
     wanted = list(names)
     sets = plots / "trials" / "sets.csv"
-    if "trials" in wanted and sets.exists():  # what a removed set has left behind is none of them
-        wanted += [f"trials/{name}" for name in read_table(sets)["set"]]
-    files: dict[str, Path] = {}
+    if "trials/" in wanted and sets.exists():  # what a removed set has left behind is none of them
+        wanted += [f"trials/{name}/" for name in read_table(sets)["set"]]
+    found: dict[str, None] = {}
     for name in wanted:
-        folder = plots / name
-        found = sorted(folder.glob("*.csv")) if folder.is_dir() else [folder.with_name(f"{folder.name}.csv")]
-        files |= {file.relative_to(plots).with_suffix("").as_posix(): file for file in found}
-    return Tables({name: read_labelled(plots, name) for name in files})
+        files = sorted((plots / name).glob("*.csv")) if name.endswith("/") else [plots / f"{name}.csv"]
+        found |= dict.fromkeys(file.relative_to(plots).with_suffix("").as_posix() for file in files)
+    return Tables({name: read_labelled(plots, name) for name in found})
 
 
 def read_labelled(plots: Path, name: str) -> pd.DataFrame:

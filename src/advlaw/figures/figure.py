@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure as Sheet
 
 from advlaw.core.tables import Tables
+from advlaw.papers.chapters import CHAPTERS
 
-CHAPTERS = ("curves", "shuffled", "theory", "blind", "defences", "population", "variants")  # of a study's report
 OURS = "No figure of the papers."
 Sentence = str | Callable[[Tables, str], str]  # words, or how they follow from tables and from what a file is drawn of
 

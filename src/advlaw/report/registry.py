@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 
+from advlaw.papers.chapters import CHAPTERS
 from advlaw.report import tables
-from advlaw.report.chapters import CHAPTERS
 from advlaw.report.table import Table
 
 

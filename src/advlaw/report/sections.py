@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from advlaw.core.tables import Tables
 from advlaw.figures.registry import FIGURES, figure_of
-from advlaw.report.chapters import CHAPTERS
+from advlaw.papers.chapters import CHAPTERS
 from advlaw.report.pictures import Picture, picture
 from advlaw.report.registry import TABLES
 from advlaw.report.render import html

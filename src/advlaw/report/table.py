@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 from functools import partial
 
 from advlaw.core.tables import Tables
-from advlaw.report.chapters import CHAPTERS
+from advlaw.papers.chapters import CHAPTERS
 from advlaw.report.render import Grid
 
 
