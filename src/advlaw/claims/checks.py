@@ -117,7 +117,7 @@ class Check(Section):
         return Part(self.subject.format_map(row), self.quantity.format_map(row), found, allowed, *judged)
 
     def _estimate(self, row: Cells, suffix: str) -> Estimate:
-        n = None if not self.n or pd.isna(row[self.n]) else int(row[self.n])
+        n = None if not self.n or math.isnan(row[self.n]) else int(row[self.n])
         found = [float(row[f"{column}{suffix}"]) for column in self._numbers]
         value, low, high = (*found, math.nan, math.nan)[:3]
         return proportion(value, n) if n and self.ends == "share" else Estimate(value, low, high, n)

@@ -70,7 +70,8 @@ def trial_quantiles(study: Evidence) -> pd.DataFrame:
             row = {**records(nets_of_set)[0], "attack": attack, "share": share}
             for column in ("gross_exponent", "net_ls_exponent"):
                 one = quantile(accurate[column], share)
-                row |= {column: one.value, f"{column}_low": one.low, f"{column}_high": one.high, f"{column}_n": one.n}
+                row |= {column: one.value, f"{column}_low": one.low, f"{column}_high": one.high}
+                row |= {f"{column}_n": one.n or math.nan}
             found.append(row)
     return pd.DataFrame(found)
 

@@ -46,11 +46,9 @@ def judge(study: Evidence, judges: dict[str, Judge], printed: dict[str, list[Par
 
 def _cells(claim: str, part: Part) -> Cells:
     low, high = (end if math.isfinite(end) else None for end in part.allowed)
-    return {
-        **{"claim": claim, "subject": part.subject, "quantity": part.quantity, **asdict(part.estimate)},
-        **{"allowed_low": low, "allowed_high": high},
-        **{"verdict": part.verdict, "least_squares": part.least_squares, "unit": part.unit},
-    }
+    cells = {"claim": claim, "subject": part.subject, "quantity": part.quantity, **asdict(part.estimate)}
+    cells |= {"allowed_low": low, "allowed_high": high, "verdict": part.verdict}
+    return cells | {"least_squares": part.least_squares, "unit": part.unit}
 
 
 def counts(rows: list[Cells]) -> dict[str, int]:

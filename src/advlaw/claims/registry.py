@@ -5,6 +5,7 @@ its function. An odd claim is one whose verdict is more than a rule on a number:
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import pandas as pd
 
@@ -18,9 +19,10 @@ ODD: dict[str, Judge] = {}
 
 
 def view(*tables: str) -> Callable[[View], View]:
-    """Register a view that has no rows where a study has none of one of these tables."""
+    """Register a view, made once for a study; it has no rows where one of these tables has none."""
 
     def registered(make: View) -> View:
+        @cache
         def made(study: Evidence) -> pd.DataFrame:
             return pd.DataFrame() if any(study.rows(table).empty for table in tables) else make(study)
 

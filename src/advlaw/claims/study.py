@@ -19,7 +19,7 @@ TABLES = ("error_curves", "exponents", "models")
 FOLDERS = ("order_statistics", "theory", "trials", "worst_case")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """A study: what its params say of attacks and nets, and its tables by name, like `theory/predictions`."""
 
