@@ -8,20 +8,22 @@ writes  plots/<study>/:  claims.csv  ·  claim_parts.csv
 
 from pathlib import Path
 
-from advlaw.claims.registry import CLAIM_COLUMNS, PART_COLUMNS, judge, summary
+from advlaw.claims.judge import judge, read_judges, summary
+from advlaw.claims.printed import printed_parts
 from advlaw.claims.study import read_evidence
 from advlaw.core.command import run, stage_arguments
-from advlaw.core.io import read_csv, write_csv, write_json
+from advlaw.core.io import write_json
+from advlaw.core.tables import write_table
 
 CLAIMS, PLOTS, METRICS = Path("claims"), Path("plots"), Path("metrics")
 
 
 def main() -> None:
-    study = read_evidence(stage_arguments(__doc__).params, PLOTS, CLAIMS)
-    rows, parts = judge(study, read_csv(CLAIMS / "claims.csv"))
+    study = read_evidence(stage_arguments(__doc__).params, PLOTS)
+    rows, parts = judge(study, read_judges(CLAIMS), printed_parts(CLAIMS))
     found = summary(study, rows)
-    write_csv(PLOTS / study.name / "claims.csv", CLAIM_COLUMNS, rows)
-    write_csv(PLOTS / study.name / "claim_parts.csv", PART_COLUMNS, parts)
+    write_table(PLOTS / study.name / "claims.csv", rows)
+    write_table(PLOTS / study.name / "claim_parts.csv", parts)
     write_json(METRICS / study.name / "summary.json", found)
     print(f"plots/{study.name}/claims.csv: " + ", ".join(f"{count} {name}" for name, count in found["claims"].items()))
 

@@ -7,11 +7,12 @@ writes  plots/summary/claims.csv  ·  metrics/summary/summary.json
 
 from pathlib import Path
 
-from advlaw.claims.registry import counts
-from advlaw.claims.summary import SUMMARY_COLUMNS, summarise
-from advlaw.core.command import run, stage_arguments
-from advlaw.core.io import read_csv, write_csv, write_json
+from advlaw.claims.judge import counts
+from advlaw.claims.summary import summarise
 from advlaw.core.section import read_section
+from advlaw.core.command import run, stage_arguments
+from advlaw.core.io import write_json
+from advlaw.core.tables import read_table, write_table
 
 
 def study_names(default: Path) -> list[str]:
@@ -21,11 +22,11 @@ def study_names(default: Path) -> list[str]:
 
 def main() -> None:
     files = {name: Path("plots") / name / "claims.csv" for name in study_names(stage_arguments(__doc__).params)}
-    studies = {name: read_csv(file) for name, file in files.items() if file.exists()}
+    studies = {name: read_table(file) for name, file in files.items() if file.exists()}
     if not studies:
         raise ValueError("plots/: no study has a claims.csv; run the claims stage of one first")
-    rows = summarise(studies, read_csv(Path("claims/claims.csv")))
-    write_csv(Path("plots/summary/claims.csv"), SUMMARY_COLUMNS, rows)
+    rows = summarise(studies, read_table(Path("claims/claims.csv")))
+    write_table(Path("plots/summary/claims.csv"), rows)
     write_json(Path("metrics/summary/summary.json"), {"claims": counts(rows)})
     print(f"plots/summary/claims.csv: {len(rows)} claims, from {', '.join(studies)}")
 

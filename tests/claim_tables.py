@@ -1,40 +1,65 @@
-"""Small tables for the checks of claims: rows as a study's csv files hold them, and those of each verdict."""
+"""Small tables for the checks of claims: rows as a study's tables hold them, and those of each verdict."""
 
 from pathlib import Path
 
+import pandas as pd
+
 from advlaw.attacks.settings import Attacks
 from advlaw.claims.finding import proportion
+from advlaw.claims.judge import read_judges
 from advlaw.claims.study import Evidence
-from advlaw.core.io import read_csv
 from advlaw.core.section import read_section
+from advlaw.core.tables import FLAGS, TEXT, Tables, read_table
 from advlaw.training.settings import RobustNet
 
 ROOT = Path(__file__).parents[1]
-CLAIMS = read_csv(ROOT / "claims" / "claims.csv")
+CLAIMS = read_table(ROOT / "claims" / "claims.csv")
+JUDGES = read_judges(ROOT / "claims")
 STUDIES = {"digits": "params.yaml", "mnist": "studies/mnist/params.yaml", "cifar10": "studies/cifar10/params.yaml"}
 
 
 def a_study(tables=None, dataset="mnist", robust=None, attacks=None, **more) -> Evidence:
-    """A study with these tables; its attacks and robust nets are those of the default study unless given."""
-    params = ROOT / "params.yaml"
+    """A study with these tables; its attacks and robust nets are those of the default study unless given.
+
+    Nets that its curves name are in its `models`, too.
+    """
+    params, tables = ROOT / "params.yaml", dict(tables or {})
+    swept = [row["model"] for name in ("exponents", "error_curves") for row in tables.get(name, [])]
+    tables.setdefault("models", [model(name) for name in dict.fromkeys(swept)])
+    tables.setdefault("trials/sets", [{"set": "sampled", "kind": "drawn", "dataset": dataset, "n_nets": 100}])
+    robust = read_section(params, "robust_models", dict[str, RobustNet]) if robust is None else robust
     return Evidence(
         name="small",
         attacks=attacks or read_section(params, "attacks", Attacks),
-        models=more.get("models", {}),
-        robust_models=read_section(params, "robust_models", dict[str, RobustNet]) if robust is None else robust,
-        pretrained_models={},
+        nets=more.get("nets", {}),
+        robust_nets=robust,
         baselines=more.get("baselines", {"net": "base"}),
-        drawn_set="sampled",
-        drawn_dataset=dataset,
         sources=more.get("sources", {}),
         headline=more.get("headline", []),
-        tables=tables or {},
-        paper={row["id"]: float(row["value"]) for row in read_csv(ROOT / "claims" / "kurakin_tables.csv")},
+        tables=Tables({name: frame(rows) for name, rows in tables.items()}),
     )
 
 
-def texts(**cells):
-    return {name: "" if value is None else str(value) for name, value in cells.items()}
+def frame(rows):
+    """Rows as `read_table` gives them: of every column's type, whatever is missing."""
+    table = pd.DataFrame(rows)
+    for name in table.columns:
+        if name in TEXT:
+            table[name] = table[name].fillna("").astype(object)
+        elif name not in FLAGS:
+            table[name] = pd.to_numeric(table[name])
+    return table
+
+
+def verdict(claim, study):
+    return JUDGES[claim](study).concluded["verdict"]
+
+
+def analogue(claim, study):
+    """The verdict on a smaller analogue, and that it is one."""
+    found = JUDGES[claim](study).concluded
+    assert found["verdict"] == "scaled"
+    return found["analogue"]
 
 
 def around(name, value, half):
@@ -52,23 +77,29 @@ def exponent(attack, value, half=0.05, sweep="fc", **more):
         "split": "test",
         "arch": "fc",
     }
-    row |= {"defence": "", "labels": "original", "kind": "net" if blind else "gross", "attack": attack, "snapshot": ""}
-    row |= {"estimator": "maximum_likelihood", "is_reported": "true", "n_images": 10000, "clean_accuracy": 0.926}
-    return texts(**row | around("exponent", value, half) | more)
+    row |= {"defence": "", "labels": "original", "kind": "net" if blind else "gross", "attack": attack}
+    row |= {"estimator": "maximum_likelihood", "is_reported": True, "n_images": 10000, "clean_accuracy": 0.926}
+    return row | {"train_accuracy": 1.0} | around("exponent", value, half) | more
+
+
+def straight(attack, value, half=0.05, **more):
+    """The least-squares row of a curve."""
+    line = {"kind": "net", "estimator": "least_squares", "is_reported": False}
+    return exponent(attack, value, half) | line | more
 
 
 def model(name, test_accuracy=0.98, **more):
     row = {"model": name, "dataset": "mnist", "arch": "fc", "labels": "original", "n_parameters": 100, "epochs": 30}
     row |= {"defence": "", "entropy_weight": 0, "adversarial_images": 0, "test_accuracy": test_accuracy}
-    return texts(**row | more)
+    return row | more
 
 
 def point(curve, eps, accuracy, net_error=None, half=0.005, **more):
     sweep, _, attack = curve.partition("/")
     net_error = 0.98 - accuracy if net_error is None else net_error
-    row = {"curve": curve, "model": sweep, "dataset": "mnist", "attack": attack, "defence": "", "eps": eps}
-    row |= {"grid_eps": eps, "accuracy": accuracy, "net_error": net_error}
-    return texts(**row | {"net_low": net_error - half, "net_high": net_error + half} | more)
+    row = {"curve": curve, "model": sweep, "dataset": "mnist", "split": "test", "arch": "fc", "labels": "original"}
+    row |= {"attack": attack, "defence": "", "n_images": 10000, "eps": eps, "grid_eps": eps, "accuracy": accuracy}
+    return row | {"net_error": net_error, "net_low": net_error - half, "net_high": net_error + half} | more
 
 
 def worst_case(clean, weak, gains, transferred=(0.0,), pgd=None, n=10000):
@@ -83,10 +114,10 @@ def worst_case(clean, weak, gains, transferred=(0.0,), pgd=None, n=10000):
     for net, attack, role, eps, value in rows:
         found = proportion(value, n)
         cells = {"net": net, "attack": attack, "role": role, "eps": eps, "n_images": n}
-        accuracy.append(texts(**cells, accuracy=value, low=found.low, high=found.high))
+        accuracy.append(cells | {"accuracy": value, "low": found.low, "high": found.high})
     weak_gain, worst_gain, verdict = gains
-    cells = {"net": "net", "baseline": "base", "eps": 16.0, "n_images": n, "verdict": verdict}
-    row = texts(**cells | around("weak_gain", weak_gain, 0.01) | around("worst_gain", worst_gain, 0.01))
+    row = {"net": "net", "baseline": "base", "eps": 16.0, "n_images": n, "verdict": verdict}
+    row |= around("weak_gain", weak_gain, 0.01) | around("worst_gain", worst_gain, 0.01)
     return {"worst_case/accuracy": accuracy, "worst_case/gains": [row]}
 
 
@@ -96,21 +127,25 @@ def defended(gains, verdicts, **more):
     return {**worst_case(0.98, 0.5, (*gains, verdicts), **more), "models": models}
 
 
-def trained(name="net", family="one_step", **more):
+def trained(name="net", family="one_step"):
     """A robust net of the default study under the name that the tables use."""
     nets = read_section(ROOT / "params.yaml", "robust_models", dict[str, RobustNet])
     return {name: nets["fc_adversarial" if family == "one_step" else "fc_pgd"]}
 
 
 def prediction(attack, column, value, half=0.01, net="fc"):
-    return texts(net=net, dataset="mnist", attack=attack, n_images=10000, n_below_50=900, n_succeeded=900) | texts(
-        **around(column, value, half)
+    row = {"net": net, "dataset": "mnist", "attack": attack, "n_images": 10000, "n_below_50": 900, "n_succeeded": 900}
+    return (
+        row
+        | around("second_first", 0.97, 0.01)
+        | around("spearman_mean_field", 0.8, 0.01)
+        | around(column, value, half)
     )
 
 
 def gap(rank, value, half=0.05, share=0.1, epoch=None, net="fc", n_gaps=1000, largest=2.0):
     row = {"net": net, "dataset": "mnist", "epoch": epoch, "images": "all", "rank": rank, "share": share}
-    return texts(**row | {"n_gaps": n_gaps, "largest_gap": largest} | around("exponent", value, half))
+    return row | {"n_gaps": n_gaps, "largest_gap": largest} | around("exponent", value, half)
 
 
 def tails(second, third=1.0, half=0.05, **more):
@@ -121,7 +156,8 @@ def tails(second, third=1.0, half=0.05, **more):
 def penalty_on_gaps(ratio, shift, half=0.05):
     rows = [*tails(0.0, half=half, net="base"), *tails(shift, half=half, net="net", largest=2.0 * ratio)]
     models = [model("base"), model("net", entropy_weight=4.5, defence="entropy")]
-    return {"theory/gap_exponents": rows, "models": models}
+    speeds = [prediction("fgsm", "second_first", 0.9, net=net) | {"closing_speed": 2.0} for net in ("base", "net")]
+    return {"theory/gap_exponents": rows, "models": models, "theory/predictions": speeds}
 
 
 def curves(small_gain, large_gain, half=0.004):
@@ -143,24 +179,21 @@ def penalty_cost(change):
 
 
 def deciles(smallest, first, n_images=98):
-    rows = [(0, smallest, n_images), (1, first, 980)]
-    return {
-        "theory/deciles": [
-            texts(net="fc", dataset="mnist", attack="l2", prediction="linear", decile=d, median_error=e, n_images=n)
-            for d, e, n in rows
-        ]
-    }
+    row = {"net": "fc", "dataset": "mnist", "attack": "l2", "prediction": "linear"}
+    bins = [{"decile": 0, "median_error": smallest, "n_images": n_images}]
+    bins += [{"decile": 1, "median_error": first, "n_images": 980}]
+    return {"theory/deciles": [row | cells for cells in bins]}
 
 
 def mean_field(ratio, n=10000):
-    measured = proportion(0.02, n)
-    row = texts(net="fc", attack="l2", eps=1.0, mean_field=0.02 * ratio, measured=0.02)
-    row |= texts(measured_low=measured.low, measured_high=measured.high)
-    return {"theory/curves": [row], "theory/predictions": [texts(net="fc", attack="l2", n_images=n)]}
+    measured, of = proportion(0.02, n), {"net": "fc", "attack": "l2"}
+    row = {**of, "eps": 1.0, "mean_field": 0.02 * ratio, "measured": 0.02}
+    row |= {"measured_low": measured.low, "measured_high": measured.high}
+    return {"theory/curves": [row], "theory/predictions": [{**of, "n_images": n}]}
 
 
-def residuals(slope):
-    return {"theory/residuals": [texts(net="fc", slope=slope, residual=1e-3)]}
+def residuals(*slopes, residual=1e-3):
+    return {"theory/residuals": [{"net": "fc", "slope": slope, "residual": residual} for slope in slopes]}
 
 
 def exponents(*rows):
@@ -173,38 +206,32 @@ def by_attack(fgsm, half=0.02):
 
 
 def shuffled(value, half=0.05, **more):
-    row = exponent("fgsm", value, half, sweep="fc_shuffled", labels="shuffled", split="train", train_accuracy=1)
-    return exponents(row | texts(**more))
+    return exponents(exponent("fgsm", value, half, sweep="fc_shuffled", labels="shuffled", split="train", **more))
 
 
 def population(low, high, half=0.05, n=100):
-    rows = [
-        texts(attack="fgsm", test_accuracy=0.9, gross_exponent=low + (high - low) * i / n, net_ls_exponent=1.0)
-        for i in range(n)
-    ]
-    rows.append(texts(attack="fgsm", test_accuracy=0.5, gross_exponent=9.0, net_ls_exponent=9.0))  # does not count
+    row = {"attack": "fgsm", "test_accuracy": 0.9, "net_ls_exponent": 1.0}
+    rows = [row | {"gross_exponent": low + (high - low) * i / n} for i in range(n)]
+    rows.append(
+        {"attack": "fgsm", "test_accuracy": 0.5, "gross_exponent": 9.0, "net_ls_exponent": 9.0}
+    )  # no part of it
     return {"trials/sampled/nets": rows, "exponents": [exponent("fgsm", 1.1, half)]}
 
 
 def share(value, half=0.05):
-    row = {"attack": "fgsm", "nets": "all", "estimate": "gross", "n_nets": 100}
-    return {"trials/sampled/exponents": [texts(**row | around("share", value, half))]}
+    row = {"attack": "fgsm", "nets": "all", "estimate": "gross", "n_nets": 100, "band_low": 0.9, "band_high": 1.2}
+    return {"trials/sampled/exponents": [row | around("share", value, half)]}
 
 
 def slope(value, accuracy=0.4):
     """Two errors at the end of a curve, of an exponent of 1.2 before."""
-    row = texts(labels="original")
-    rows = [point("fc/fgsm", eps, accuracy, 0.5 * (eps / 32.0) ** value, half=0.002) | row for eps in (40.0, 32.0)]
+    rows = [point("fc/fgsm", eps, accuracy, 0.5 * (eps / 32.0) ** value, half=0.002) for eps in (40.0, 32.0)]
     return {"exponents": [exponent("fgsm", 1.2)], "error_curves": rows}
 
 
 def imagenet_curve(error):
-    accuracy = 0.76 - error
-    row = point("net/fgsm", 0.2, accuracy, error, dataset="imagenet")
-    return {
-        "error_curves": [row, row | texts(eps=8.0, grid_eps=8.0)],
-        "exponents": [exponent("fgsm", 1.0, sweep="net")],
-    }
+    row = point("net/fgsm", 0.2, 0.76 - error, error, dataset="imagenet")
+    return {"error_curves": [row, row | {"eps": 8.0, "grid_eps": 8.0}]}
 
 
 # claim: tables that make it hold, fail and stay open

@@ -1,33 +1,51 @@
 """The claims of the committed studies, the two stages that judge them, and the summary over studies."""
 
 import json
+import math
 import runpy
 import sys
 
 import pytest
-from claim_tables import CASES, CLAIMS, ROOT, STUDIES, a_study
+from claim_tables import CLAIMS, JUDGES, ROOT, STUDIES, a_study, exponent, exponents, frame, model
 
 from advlaw.claims.finding import VERDICTS
-from advlaw.claims.registry import CLAIM_COLUMNS, PART_COLUMNS, judge, summary
+from advlaw.claims.judge import judge, summary
+from advlaw.claims.printed import printed_parts
 from advlaw.claims.study import read_evidence
 from advlaw.claims.summary import summarise
-from advlaw.core.io import read_csv, write_csv
+from advlaw.claims.wording import displayed
+from advlaw.core.tables import read_table, records
+
+CLAIM_COLUMNS = ["claim", "verdict", "analogue", "least_squares", "n_parts", "reason"]
+PART_COLUMNS = ["claim", "subject", "quantity", "value", "low", "high", "n"]
+PART_COLUMNS += ["allowed_low", "allowed_high", "verdict", "least_squares", "unit"]
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_committed_studies_have_a_verdict_for_every_claim(committed, name):
-    study = read_evidence(committed / STUDIES[name], committed / "plots", ROOT / "claims")
-    rows, parts = judge(study, CLAIMS)
-    assert [row["claim"] for row in rows] == [claim["id"] for claim in CLAIMS]
-    for row in rows:
-        assert row["verdict"] in VERDICTS
+    study = read_evidence(committed / STUDIES[name], committed / "plots")
+    rows, parts = judge(study, JUDGES, printed_parts(ROOT / "claims"))
+    assert [row["claim"] for row in rows] == list(CLAIMS["id"])
+    for row in displayed(frame(rows), frame(parts), CLAIMS):
         assert bool(row["analogue"]) == (row["verdict"] == "scaled")
         assert row["reason"] or row["verdict"] not in ("scaled", "not run")
         assert row["measured"] or row["verdict"] == "not run"
-    assert {part["claim"] for part in parts} <= {row["claim"] for row in rows}
+        assert len([part for part in row["parts"] if part["verdict"]]) == row["n_parts"]
     numbers = summary(study, rows)
     assert sum(numbers["claims"].values()) == len(CLAIMS)
     assert numbers["exponent"].keys() == set(study.headline)
+
+
+def test_a_studys_few_numbers_are_its_verdicts_its_headline_exponents_and_their_nets_accuracies():
+    curves = [exponent("fgsm", 1.26505), exponent("l2", math.nan, sweep="cnn"), exponent("l2", 1.0, sweep="linear")]
+    models = [model("fc", 0.9685185), model("cnn"), model("linear")]
+    study = a_study(exponents(*curves) | {"models": models}, headline=["cnn/l2", "fc/fgsm", "fc/pgd"])
+    rows, _ = judge(study, {"C01": JUDGES["C01"]}, {})
+    assert summary(study, rows) == {
+        "claims": dict.fromkeys(VERDICTS, 0) | {"inconclusive": 1},
+        "exponent": {"fc/fgsm": 1.2651, "cnn/l2": None},
+        "test_accuracy": {"fc": 0.968519, "cnn": 0.98},  # rounded half up, as more digits would say
+    }
 
 
 def run_stage(monkeypatch, folder, stage, *arguments):
@@ -68,14 +86,15 @@ def test_the_stages_write_the_same_bytes_again(committed, repository_of_tables, 
         written.append([(folder / file).read_bytes() for file in files])
     assert written[0] == written[1]
     assert "66 claims, from digits, cifar10" in capsys.readouterr().out
-    rows = read_csv(folder / "plots" / "digits" / "claims.csv")
-    assert tuple(rows[0]) == CLAIM_COLUMNS
-    assert tuple(read_csv(folder / "plots" / "digits" / "claim_parts.csv")[0]) == PART_COLUMNS
+    rows = read_table(folder / "plots" / "digits" / "claims.csv")
+    assert list(rows) == CLAIM_COLUMNS
+    assert list(read_table(folder / "plots" / "digits" / "claim_parts.csv")) == PART_COLUMNS
+    assert list(read_table(folder / "plots" / "summary" / "claims.csv")) == [*CLAIM_COLUMNS, "study", "others"]
     found = json.loads((folder / "metrics" / "digits" / "summary.json").read_text())
-    assert found["claims"] == {name: sum(row["verdict"] == name for row in rows) for name in VERDICTS}
-    models = read_csv(committed / "plots/digits/models.csv")
-    accuracies = {row["model"]: float(row["test_accuracy"]) for row in models}
-    assert found["test_accuracy"] == pytest.approx(accuracies, abs=1e-6)
+    assert found["claims"] == {name: sum(rows["verdict"] == name) for name in VERDICTS}
+    models = {row["model"]: row["test_accuracy"] for row in records(read_table(committed / "plots/digits/models.csv"))}
+    assert found["test_accuracy"] == {name: pytest.approx(models[name], abs=1e-6) for name in found["test_accuracy"]}
+    assert sum(len(part) for part in found.values()) <= 20
 
 
 def test_a_missing_table_is_named(repository_of_tables, monkeypatch):
@@ -90,24 +109,15 @@ def test_a_summary_of_nothing_says_what_to_do(repository_of_tables, monkeypatch)
 
 
 def verdict_rows(verdict, analogue=""):
-    row = dict.fromkeys(CLAIM_COLUMNS, "") | {"claim": "C12", "verdict": verdict, "analogue": analogue}
-    return [row]
+    return frame([dict.fromkeys(CLAIM_COLUMNS, "") | {"claim": "C12", "verdict": verdict, "analogue": analogue}])
 
 
 def test_the_summary_takes_the_direct_verdict_then_the_best_study():
-    claims = [{"id": "C12", "best_on": "cifar10"}]
+    claims = frame([{"id": "C12", "best_on": "cifar10"}])
     tables = {"digits": verdict_rows("not run"), "mnist": verdict_rows("scaled", "fails"), "zoo": verdict_rows("holds")}
     (row,) = summarise(tables, claims)
     assert (row["study"], row["verdict"], row["others"]) == ("zoo", "holds", "mnist: scaled (fails); digits: not run")
     (row,) = summarise({**tables, "mnist": verdict_rows("fails"), "cifar10": verdict_rows("inconclusive")}, claims)
     assert (row["study"], row["others"]) == ("cifar10", "mnist: fails; zoo: holds; digits: not run")
-    with pytest.raises(ValueError, match="C12 is missing"):
-        summarise({"mnist": []}, claims)
-
-
-def test_tables_of_claims_can_be_written_and_read(tmp_path):
-    rows, parts = judge(a_study(CASES["C01"][0]), CLAIMS[:1])
-    write_csv(tmp_path / "parts.csv", PART_COLUMNS, parts)
-    back = read_csv(tmp_path / "parts.csv")
-    assert [row["allowed_high"] for row in back] == ["1.3", "1.3"]
-    assert rows[0]["n_parts"] == len(back) == 2
+    with pytest.raises(ValueError, match=r"plots/mnist/claims.csv: C12 is missing; run the study's claims stage"):
+        summarise({"mnist": verdict_rows("holds").assign(claim="C11")}, claims)

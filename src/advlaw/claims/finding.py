@@ -1,21 +1,26 @@
-"""What a check of a claim returns: parts, each with its numbers and its verdict, and the rules that judge them.
+"""What is found of a claim: numbers with their intervals, the rules that judge them, the verdict of several.
 
-A part's verdict is `holds`, `fails`, `inconclusive` or `masked`, or empty where the number is only shown. A claim fails
-if a part fails, and holds if all hold; else it is masked if a part is, else inconclusive. Judged on a smaller analogue
-it is `scaled`; without a judged part it is `not run`. See docs/claims.md.
+A claim fails if a part fails, and holds if all hold; else it is masked if a part is, else inconclusive. Judged on a
+smaller analogue it is `scaled`; without a judged part it is `not run`. See docs/claims.md.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from advlaw.claims.verdict import verdict
+from advlaw.core.io import Cells
 
-VERDICTS = ("holds", "fails", "inconclusive", "masked", "scaled", "not run")
-MARGIN = 0.02  # two accuracies that differ by less are no different
+VERDICTS = {  # name -> its symbol and what it means, in the order of all tables
+    "holds": ("✓", "the measured value agrees with the paper"),
+    "fails": ("✗", "the interval excludes what the paper says"),
+    "inconclusive": ("?", "the interval is too wide or the value near the edge"),
+    "masked": ("◐", "a weak attack agrees with the paper, the strong ones do not"),
+    "scaled": ("≈", "checked on a smaller analogue, whose verdict is given"),
+    "not run": ("–", "nothing here tests it"),
+}
 NORMAL = 1.959964  # the two-sided 95 % point of the normal distribution
-
-PERCENT, POINTS = "%", "points"
+SLACK, MAX_HALF_WIDTH = 0.05, 0.15  # of an exponent that holds
+SMALLER = "on other data, or with smaller nets or fewer samples, than the paper's"
 
 Range = tuple[float, float]
 OPEN: Range = (-math.inf, math.inf)
@@ -37,20 +42,20 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Part:
-    """One number of a claim: of what, which quantity, its estimate, what the claim allows, and the verdict on it."""
+    """One number of a claim: of what, which quantity, what the claim allows, and the verdict; none if only shown."""
 
     subject: str
     quantity: str
     estimate: Estimate
     allowed: Range = OPEN
     verdict: str = ""
-    unit: str = ""  # of what `sentence` says; tables keep shares
-    papers_way: str = ""  # the verdict on a number got by least squares, which is shown beside the judged one
+    unit: str = ""  # `percent` or `points`: how a share is told; tables keep shares
+    least_squares: str = ""  # the verdict on a number by the papers' own estimator, which is told apart
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The parts of a claim. `missing`: what a study would need to judge it; `remark`: what the reader should know."""
+    """The parts of a claim. `missing`: what a study needs to judge it; `remark`: what to know of the judgement."""
 
     parts: tuple[Part, ...]
     missing: str
@@ -58,88 +63,63 @@ class Finding:
     remark: str = ""
 
     @property
-    def found(self) -> str:
-        """The verdict on what was measured, be it an analogue or not."""
-        return composite([part.verdict for part in self.parts if part.verdict])
-
-    @property
-    def least_squares(self) -> str:
-        """What the papers' own way of fitting gives, empty where the claim is not about exponents."""
-        found = [part.papers_way for part in self.parts if part.papers_way]
-        return composite(found) if found else ""
-
-    @property
-    def verdict(self) -> str:
-        return "scaled" if self.is_analogue and self.found != "not run" else self.found
-
-    @property
-    def analogue(self) -> str:
-        """The verdict on the analogue, empty where the claim itself was judged."""
-        return self.found if self.verdict == "scaled" else ""
-
-    @property
-    def reason(self) -> str:
-        if self.verdict == "not run":
-            return self.missing
-        is_unexplained = self.verdict == "scaled" and not self.remark
-        return (
-            "on other data, or with smaller nets or fewer samples, than the paper's" if is_unexplained else self.remark
-        )
+    def concluded(self) -> Cells:
+        """The cells of claims.csv. `analogue`: the verdict on what was measured, where that is not what was claimed."""
+        judged = [part.verdict for part in self.parts if part.verdict]
+        apart = [part.least_squares for part in self.parts if part.least_squares]
+        verdict, analogue, reason = composite(judged), "", self.remark
+        if not judged:
+            reason = self.missing
+        elif self.is_analogue:
+            verdict, analogue, reason = "scaled", verdict, self.remark or SMALLER
+        verdicts = {"verdict": verdict, "analogue": analogue, "least_squares": composite(apart) if apart else ""}
+        return {**verdicts, "n_parts": len(judged), "reason": reason}
 
 
 def composite(verdicts: Sequence[str]) -> str:
     """The verdict on a claim of several parts."""
-    if not verdicts:
-        return "not run"
     for found in ("fails", "masked"):
         if found in verdicts:
             return found
-    return "holds" if set(verdicts) == {"holds"} else "inconclusive"
+    return "not run" if not verdicts else "holds" if set(verdicts) == {"holds"} else "inconclusive"
 
 
-def shown(subject: str, quantity: str, estimate: Estimate, unit: str = "") -> Part:
-    """A number that is not judged."""
-    return Part(subject, quantity, estimate, unit=unit)
+def verdict(estimate: float, low: float, high: float, paper: Range) -> str:
+    """What a measured exponent says about the paper's: `holds`, `fails` or `inconclusive`.
+
+    Holds: the estimate lies in the paper's range widened by 0.05 and the interval's half-width is at most 0.15.
+    Fails: the interval and the range have no point in common.
+    """
+    if high < paper[0] or low > paper[1]:
+        return "fails"
+    is_inside = paper[0] - SLACK <= estimate <= paper[1] + SLACK
+    return "holds" if is_inside and (high - low) / 2 <= MAX_HALF_WIDTH else "inconclusive"
 
 
-def papers_way(part: Part) -> Part:
-    """A number by least squares, the papers' estimator: shown, with a verdict that is told apart."""
-    return replace(part, verdict="", papers_way=part.verdict)
+def exponent(found: Estimate, allowed: Range) -> str:
+    """A curve of too few errors has no exponent, which leaves it open."""
+    return verdict(found.value, found.low, found.high, allowed) if found.is_complete else "inconclusive"
 
 
-def exponent_in(subject: str, quantity: str, estimate: Estimate, allowed: Range) -> Part:
-    """An exponent against the paper's range: `advlaw.claims.verdict`."""
-    found = "inconclusive"
-    if estimate.is_complete:
-        found = verdict(estimate.value, estimate.low, estimate.high, allowed)
-    return Part(subject, quantity, estimate, allowed, found)
-
-
-def inside(subject: str, quantity: str, estimate: Estimate, allowed: Range, unit: str = "") -> Part:
+def inside(found: Estimate, allowed: Range) -> str:
     """Holds if the whole interval lies in `allowed`, ends included; fails if none of it does."""
-    found = "inconclusive"
-    if estimate.low >= allowed[0] and estimate.high <= allowed[1]:
-        found = "holds"
-    elif estimate.high < allowed[0] or estimate.low > allowed[1]:
-        found = "fails"
-    return Part(subject, quantity, estimate, allowed, found, unit)
+    if found.low >= allowed[0] and found.high <= allowed[1]:
+        return "holds"
+    return "fails" if found.high < allowed[0] or found.low > allowed[1] else "inconclusive"
 
 
-def above(subject: str, quantity: str, estimate: Estimate, bound: float = 0.0, unit: str = "") -> Part:
-    """Holds if the whole interval lies above `bound`, fails if it lies below."""
-    found = "holds" if estimate.low > bound else "fails" if estimate.high < bound else "inconclusive"
-    return Part(subject, quantity, estimate, (bound, math.inf), found, unit)
+def above(found: Estimate, allowed: Range) -> str:
+    """Holds if the whole interval lies above the lower end, fails if it lies below."""
+    return "holds" if found.low > allowed[0] else "fails" if found.high < allowed[0] else "inconclusive"
 
 
-def no_gain(subject: str, quantity: str, estimate: Estimate) -> Part:
-    """A gain is none if the interval lies below 2 points: a loss is none either."""
-    return inside(subject, quantity, estimate, (-math.inf, MARGIN), unit=POINTS)
-
-
-def equal(subject: str, quantity: str, value: float, wanted: float, tolerance: float = 1e-6) -> Part:
-    """A setting or an arithmetic result, which has no interval."""
-    found = "holds" if abs(value - wanted) <= tolerance else "fails"
-    return Part(subject, quantity, Estimate(value, value, value), (wanted - tolerance, wanted + tolerance), found)
+RULES: dict[str, Callable[[Estimate, Range], str]] = {
+    "exponent": exponent,
+    "inside": inside,
+    "above": above,
+    "equal": inside,  # a setting or an arithmetic result, which is its own interval
+    "shown": lambda found, allowed: "",
+}
 
 
 def difference(first: Estimate, second: Estimate) -> Estimate:

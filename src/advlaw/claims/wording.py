@@ -1,75 +1,103 @@
-"""What was measured, in words: the `measured` column of the tables of claims."""
+"""What was found of each claim in words, made from its typed parts when it is displayed."""
 
 import math
 from collections.abc import Iterable
+from decimal import Decimal
 
-from advlaw.claims.finding import VERDICTS, Part
+import pandas as pd
+
+from advlaw.claims.finding import VERDICTS
+from advlaw.core.io import Cells
+from advlaw.core.tables import groups, records
+
+PLURAL = {"holds": "hold", "fails": "fail"}
+UNITS = {"": "", "percent": " %", "points": " points"}
 
 
-def sentence(parts: Iterable[Part]) -> str:
+def displayed(judged: pd.DataFrame, parts: pd.DataFrame, papers: pd.DataFrame) -> list[Cells]:
+    """A study's claims.csv or the summary's with the papers' words, the sentence `measured`, and each claim's parts.
+
+    `parts`: its claim_parts.csv, or for the summary those of all studies, with their `study`; `papers`:
+    claims/claims.csv. Raises ValueError for a verdict that is none.
+    """
+    said = {row["id"]: row for row in records(papers)}
+    own = dict(groups(parts if "study" in parts else parts.assign(study=""), "study", "claim"))
+    rows = []
+    for row in ({"study": "", "others": "", **row} for row in records(judged)):
+        if row["verdict"] not in VERDICTS:
+            problem = f"verdict = {row['verdict']!r}: must be one of {', '.join(VERDICTS)}"
+            raise ValueError(f"claims.csv: {row['claim']}: {problem}")
+        found = records(own.get((row["study"], row["claim"]), pd.DataFrame()))
+        words = {column: said[row["claim"]][column] for column in ("paper", "where", "statement", "numbers")}
+        rows.append({**row, **words, "measured": sentence(found), "parts": [_cells(part) for part in found]})
+    return rows
+
+
+def _cells(part: Cells) -> Cells:
+    """A part in a table: its number with the interval, what is allowed, and of how many it is."""
+    value, low, high, n = (part[name] for name in ("value", "low", "high", "n"))
+    shown = "–" if math.isnan(value) else f"{value:.3g}"
+    shown += "" if math.isnan(low) or math.isnan(high) else f" [{low:.3g}, {high:.3g}]"
+    told = {"shown": shown, "allowed": _range(part["allowed_low"], part["allowed_high"])}
+    told["n_shown"] = "–" if math.isnan(n) else f"{int(n):,}"
+    return {**{name: part[name] for name in ("subject", "quantity", "verdict")}, **told}
+
+
+def _range(*ends: float) -> str:
+    low, high = ("" if math.isnan(end) else f"{end:.3g}" for end in ends)
+    if low and high:
+        return low if low == high else f"{low} to {high}"
+    return f"≥ {low}" if low else f"≤ {high}" if high else "–"
+
+
+def sentence(parts: Iterable[Cells]) -> str:
     """A clause for each quantity and what it is held against; several nets by counts of verdicts and extremes."""
-    groups: dict[tuple[str, object], list[Part]] = {}
+    clauses: dict[tuple[str, str], list[Cells]] = {}
     for part in parts:
-        groups.setdefault((part.quantity, part.allowed if part.verdict else None), []).append(part)
-    return "; ".join(_single(group[0]) if len(group) == 1 else _several(group) for group in groups.values())
+        clauses.setdefault((part["quantity"], _allowed(part)), []).append(part)
+    return "; ".join(
+        _single(group[0], *about) if len(group) == 1 else _several(group, *about) for about, group in clauses.items()
+    )
 
 
-def _single(part: Part) -> str:
-    return f"{part.subject}, {part.quantity}{_allowed(part)}: {_number(part, with_interval=True)}"
+def _single(part: Cells, quantity: str, allowed: str) -> str:
+    ends = ", ".join(_decimal(part[end], part["unit"]) for end in ("low", "high") if part["low"] < part["high"])
+    number = _with_unit(part["value"], part["unit"]) + (f" [{ends}]" if ends else "")
+    return f"{part['subject']}, {quantity}{allowed}: {number}"
 
 
-def _several(group: list[Part]) -> str:
-    first = group[0]
-    text = f"{first.quantity}{_allowed(first)}:"
-    if first.verdict:
-        counts = {found: sum(part.verdict == found for part in group) for found in VERDICTS}
-        text += " " + ", ".join(f"{count} {_agreeing(found, count)}" for found, count in counts.items() if count) + ";"
-    known = sorted((part for part in group if not math.isnan(part.estimate.value)), key=lambda p: p.estimate.value)
-    if not known:
-        return text + " too few errors"
-    lowest, highest = known[0], known[-1]
-    if _number(lowest) == _number(highest):
-        return f"{text} {_number(lowest)}"
-    return f"{text} from {_number(lowest)} ({lowest.subject}) to {_number(highest)} ({highest.subject})"
+def _several(parts: list[Cells], quantity: str, allowed: str) -> str:
+    counts = {verdict: sum(part["verdict"] == verdict for part in parts) for verdict in VERDICTS}
+    verdicts = ", ".join(f"{n} {PLURAL.get(name, name) if n > 1 else name}" for name, n in counts.items() if n)
+    text = f"{quantity}{allowed}:" + (f" {verdicts};" if verdicts else "")
+    known = sorted((part for part in parts if not math.isnan(part["value"])), key=lambda part: part["value"]) or parts
+    lowest, highest = (_with_unit(part["value"], part["unit"]) for part in (known[0], known[-1]))
+    if lowest == highest:
+        return f"{text} {lowest}"
+    return f"{text} from {lowest} ({known[0]['subject']}) to {highest} ({known[-1]['subject']})"
 
 
-def _agreeing(verdict: str, count: int) -> str:
-    """`2 hold`, `1 holds`."""
-    return {"holds": "hold", "fails": "fail"}.get(verdict, verdict) if count > 1 else verdict
-
-
-def _number(part: Part, with_interval: bool = False) -> str:
-    estimate = part.estimate
-    if math.isnan(estimate.value):
-        return "too few errors"
-    text = _with_unit(estimate.value, part.unit)
-    if with_interval and estimate.is_complete and estimate.low < estimate.high:
-        return f"{text} [{_decimal(estimate.low, part.unit)}, {_decimal(estimate.high, part.unit)}]"
-    return text
-
-
-def _allowed(part: Part) -> str:
+def _allowed(part: Cells) -> str:
     """What a judged part is held against, in brackets: the paper's number or, where it has none, a convention."""
-    if not part.verdict:
+    low, high, unit = part["allowed_low"], part["allowed_high"], part["unit"]
+    if not part["verdict"]:
         return ""
-    low, high = part.allowed
-    if math.isinf(high):
-        return f" (allowed: above {_with_unit(low, part.unit)})"
-    if math.isinf(low):
-        return f" (allowed: at most {_with_unit(high, part.unit)})"
-    shown = _decimal(low, part.unit), _decimal(high, part.unit)
-    if high - low < 0.003:  # a setting, not a range
-        return f" (allowed: {_with_unit((low + high) / 2, part.unit)})"
-    return f" (allowed: {shown[0]} to {_with_unit(high, part.unit)})"
+    if math.isnan(high):
+        return f" (allowed: above {_with_unit(low, unit)})"
+    if math.isnan(low):
+        return f" (allowed: at most {_with_unit(high, unit)})"
+    is_setting = high - low < 0.003  # and no range
+    text = _with_unit((low + high) / 2, unit) if is_setting else f"{_decimal(low, unit)} to {_with_unit(high, unit)}"
+    return f" (allowed: {text})"
 
 
 def _with_unit(value: float, unit: str) -> str:
-    return f"{_decimal(value, unit)} {unit}".rstrip()
+    return "too few errors" if math.isnan(value) else _decimal(value, unit) + UNITS[unit]
 
 
 def _decimal(value: float, unit: str) -> str:
     if unit:
-        text = f"{100 * value:.1f}"
+        text = f"{100 * Decimal(str(value)):.1f}"  # 0.0015 of a table is 0.15 %, and no less
     elif abs(value - round(value)) < 1e-5 and abs(value) >= 1:
         text = f"{value:.0f}"
     else:

@@ -1,0 +1,154 @@
+"""claims/checks.csv: a row a number that is judged or shown.
+
+Of a row: `view` is one of `registry.VIEWS` or a table of the study; `rows` says which of its rows (`DataFrame.query`),
+and `at` (`eps=16`) takes of each curve the row nearest to that. `subject` and `quantity` are filled from a row's cells.
+`value`, `ends` and `n` name columns; `ends` is empty for `<value>_low <value>_high`, `share` where the value is a share
+of `n`, or `none`; of all is subtracted what the columns `..._<minus>` hold. `rule` is one of `finding.RULES`, or `told`
+where the view's column `verdict` has it; `low` and `high` are the paper's, widened by `tolerance`. `by`: whose
+estimator it is, if not ours; the verdict on it is told apart.
+Of a claim, in its first row: `missing`, what a study needs to judge it; `about`, which rows of its views the claim is
+about (they alone are judged where there are some, else the others as an analogue); `remark` and, on an analogue,
+`analogue`: what to know of the judgement. A row without a view is of a claim that no study can be asked about yet.
+"""
+
+import math
+from itertools import groupby
+from pathlib import Path
+from string import Formatter
+from typing import Annotated, Literal
+
+import pandas as pd
+from pydantic import ConfigDict, Field, model_validator
+
+from advlaw.claims.finding import RULES, Estimate, Finding, Part, difference, proportion
+from advlaw.claims.printed import texts
+from advlaw.claims.registry import VIEWS
+from advlaw.claims.study import FOLDERS, TABLES, Evidence, nearest
+from advlaw.core.section import Section, validate
+from advlaw.core.io import Cells
+from advlaw.core.tables import records
+
+CHECKS = Path("claims/checks.csv")
+OF_A_CLAIM = ("missing", "about", "remark", "analogue")
+MISTAKES = (NameError, SyntaxError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError)
+
+
+class Check(Section):
+    """A row of checks.csv."""
+
+    model_config = ConfigDict(strict=False)  # its cells are text
+
+    claim: str
+    view: str = ""
+    rows: str = ""
+    at: Annotated[str, Field(pattern=r"^(\w+=[0-9.]+)?$")] = ""
+    subject: str = ""
+    quantity: str = ""
+    value: str = ""
+    ends: Annotated[str, Field(pattern=r"^(share|none|\w+ \w+)?$")] = ""
+    minus: str = ""
+    n: str = ""
+    rule: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    tolerance: float = 0.0
+    unit: Literal["percent", "points", ""] = ""
+    by: Literal["least squares", ""] = ""
+    missing: str = ""
+    about: str = ""
+    remark: str = ""
+    analogue: str = ""
+
+    @model_validator(mode="after")
+    def _has_what_its_view_and_rule_take(self) -> "Check":
+        if self.view not in ("", *VIEWS, *TABLES) and self.view.split("/")[0] not in FOLDERS:
+            allowed = f"{', '.join(sorted(VIEWS))}, or a table: {', '.join(TABLES)}, {'/..., '.join(FOLDERS)}/..."
+            raise ValueError(f"view = {self.view!r}: must be one of {allowed}")
+        if self.rule not in ("", "told", *RULES):
+            raise ValueError(f"rule = {self.rule!r}: must be one of {', '.join(RULES)} or told")
+        if any(bool(cell) != bool(self.view) for cell in (self.value, self.subject, self.quantity, self.rule)):
+            raise ValueError("a row has a view, a value, a subject, a quantity and a rule, or none of them")
+        has_low, has_high = math.isfinite(self.low), math.isfinite(self.high)
+        fits = {"above": has_low and not has_high, "shown": not (has_low or has_high), "": True}
+        if not fits.get(self.rule, has_low or has_high):
+            raise ValueError(f"rule = {self.rule!r}: above takes low alone, shown none, the others low, high or both")
+        return self
+
+    @property
+    def _numbers(self) -> list[str]:
+        """The columns of the value and of the ends of its interval, where it has one."""
+        if self.ends in ("share", "none"):
+            return [self.value]
+        ends = f"{self.value} {self.value}" if self.rule == "equal" else f"{self.value}_low {self.value}_high"
+        return [self.value, *(self.ends or ends).split()]
+
+    def rows_of(self, study: Evidence) -> pd.DataFrame:
+        """The rows of the view that this check is of."""
+        whole = VIEWS[self.view](study) if self.view in VIEWS else study.rows(self.view)
+        frame = self.asked(whole.reset_index(drop=True), "rows", self.rows)
+        at, _, value = self.at.partition("=")
+        named = [name for text in (self.subject, self.quantity) for _, name, _, _ in Formatter().parse(text)]
+        named += [*self._numbers, self.n, at, "verdict" if self.rule == "told" else ""]
+        named += [f"{name}_{self.minus}" for name in self._numbers if self.minus]
+        for missed in (name for name in named if name and name not in frame and not frame.empty):
+            raise self._mistake(f"no column {missed!r}", frame)
+        return nearest(frame, at, float(value)) if at else frame
+
+    def asked(self, frame: pd.DataFrame, cell: str, expression: str) -> pd.DataFrame:
+        """The rows of which an expression is true, which stands in `cell`."""
+        if frame.empty or not expression:
+            return frame
+        try:
+            return frame.query(expression, engine="python")
+        except MISTAKES as error:
+            raise self._mistake(f"{cell} = {expression!r}: {error}", frame) from None
+
+    def _mistake(self, problem: str, frame: pd.DataFrame) -> ValueError:
+        return ValueError(f"{CHECKS}: {self.claim}: {problem}; {self.view} has {', '.join(frame.columns)}")
+
+    def part(self, row: Cells) -> Part:
+        """What a row of the view says."""
+        found = self._estimate(row, "")
+        if self.minus:
+            found = difference(found, self._estimate(row, f"_{self.minus}"))
+        allowed = self.low - self.tolerance, self.high + self.tolerance
+        verdict = row["verdict"] if self.rule == "told" else RULES[self.rule](found, allowed)
+        judged = ("", self.unit, verdict) if self.by else (verdict, self.unit)
+        return Part(self.subject.format_map(row), self.quantity.format_map(row), found, allowed, *judged)
+
+    def _estimate(self, row: Cells, suffix: str) -> Estimate:
+        n = None if not self.n or math.isnan(row[self.n]) else int(row[self.n])
+        found = [float(row[f"{column}{suffix}"]) for column in self._numbers]
+        value, low, high = (*found, math.nan, math.nan)[:3]
+        return proportion(value, n) if n and self.ends == "share" else Estimate(value, low, high, n)
+
+
+def judged(rows: list[Check], study: Evidence) -> Finding:
+    """What the rows of a claim find. Those of one view that follow one another go through it together."""
+    claim, checks, parts = rows[0], [row for row in rows if row.view], list[Part]()
+    frames = [check.rows_of(study) for check in checks]
+    meant = [check.asked(frame, "about", claim.about) for check, frame in zip(checks, frames, strict=True)]
+    is_analogue = all(frame.empty for frame in meant) and not all(frame.empty for frame in frames)
+    pairs = zip(checks, frames if is_analogue else meant, strict=True)
+    for _, same in groupby(pairs, key=lambda pair: pair[0].view):
+        found = [
+            (at, check.part(row)) for check, frame in same for at, row in zip(frame.index, records(frame), strict=True)
+        ]
+        parts += [part for _, part in sorted(found, key=lambda item: item[0])]
+    missing = (claim.remark if parts else "") or claim.missing  # a remark also says why what is shown is not judged
+    return Finding(tuple(parts), missing, is_analogue, (claim.analogue if is_analogue else "") or claim.remark)
+
+
+def read_rows(folder: Path) -> dict[str, list[Check]]:
+    """The rows of checks.csv by claim. Raises ValueError for one that makes no sense."""
+    claims: dict[str, list[Check]] = {}
+    for cells in texts(folder / "checks.csv"):
+        given = {column: cell for column, cell in cells.items() if cell}
+        check = validate(given, Check, CHECKS, given.get("claim", ""))
+        rows = claims.setdefault(check.claim, [])
+        if not rows and not check.missing:
+            raise ValueError(f"{CHECKS}: {check.claim}: its first row must say in `missing` what a study needs")
+        if rows and any(cell in given for cell in OF_A_CLAIM):
+            raise ValueError(f"{CHECKS}: {check.claim}: {', '.join(OF_A_CLAIM)} are said in a claim's first row alone")
+        rows.append(check)
+    return claims
