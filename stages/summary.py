@@ -9,9 +9,9 @@ from pathlib import Path
 
 from advlaw.claims.judge import counts
 from advlaw.claims.summary import summarise
-from advlaw.core.section import read_section
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_json
+from advlaw.core.section import read_section
 from advlaw.core.tables import read_table, write_table
 
 

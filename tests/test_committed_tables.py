@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 from pathlib import Path
+from urllib.parse import unquote
 
 import matplotlib.image
 import numpy as np
@@ -16,9 +17,8 @@ from repository import clone_committed, committed_files, environment, ran
 TOLD = ("claims", "figures", "report")
 STUDIES = [".", *(lock.removesuffix("/dvc.lock") for lock in committed_files("studies/*/dvc.lock"))]
 NUMBER = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?!\w)")
-OF_CONTENTS = [  # names made of the contents' hash: of what is drawn, of a figure in a page, of a file in a dvc.lock
+OF_CONTENTS = [  # names made of the contents' hash: of what is drawn, of a file in a dvc.lock
     (re.compile(r"\b([a-z]|C\w+_)[0-9a-f]{10}\b"), r"\1"),
-    (re.compile(r"\bf[0-9a-f]{6}-"), ""),
     (re.compile(r"^ +(?:md5: [0-9a-f]+(?:\.dir)?|size: \d+)$", re.MULTILINE), ""),
 ]
 
@@ -28,7 +28,7 @@ def same_but_for_rounding(before: bytes, after: bytes) -> bool:
     if before.startswith(b"\x89PNG"):
         one, other = (matplotlib.image.imread(io.BytesIO(content)) for content in (before, after))
         return one.shape == other.shape and bool(np.abs(one - other).max() < 2.5 / 255)
-    texts = [before.decode("utf-8"), after.decode("utf-8")]
+    texts = [unquote(content.decode("utf-8")) for content in (before, after)]  # figures in a page are addresses
     for pattern, kept in OF_CONTENTS:
         texts = [pattern.sub(kept, text) for text in texts]
     one, other = (NUMBER.split(text) for text in texts)  # every second is a number

@@ -110,7 +110,7 @@ def test_an_empty_section_switches_its_stages_off(repository):
     text = repository.text("params.yaml")
     start, end = text.index("sweeps:\n"), text.index("fit:\n")
     (repository.folder / "params.yaml").write_text(text[:start] + "sweeps: {}\n" + text[end:], encoding="utf-8")
-    repository.change("  headline:\n  - fc/fgsm", "  headline: []")
+    repository.change("  headline:\n  - fc/fgsm\n  - linear/fgsm", "  headline: []")
     repository.change("  compared:\n  - fc", "  compared: []")
     text = repository.text("params.yaml")
     start, end = text.index("  nets:\n"), text.index("theory:\n")
@@ -146,7 +146,7 @@ def test_metrics_of_two_branches_are_compared(repository):
     repository.commit("longer training")
     table = json.loads(repository.dvc("metrics", "diff", "main", "longer", "--json"))
     (found,) = table.values()
-    assert set(found) == {"test_accuracy.linear"}
+    assert set(found) - {f"exponent.linear/fgsm.{end}" for end in ("B", "low", "high")} == {"test_accuracy.linear"}
     before, after = found["test_accuracy.linear"]["old"], found["test_accuracy.linear"]["new"]
     assert found["test_accuracy.linear"]["diff"] == pytest.approx(after - before)
     assert after != before

@@ -28,6 +28,7 @@ from advlaw.core.code import sha256
 from advlaw.core.dataset import Dataset, write_dataset
 from advlaw.core.io import write_json, write_text
 from advlaw.core.section import validate
+from advlaw.core.tables import write_table
 from advlaw.foreign.settings import Normalised
 
 IMAGENET = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
@@ -165,14 +166,11 @@ def _write_placeholders(folder: Path, name: str, n_images: int) -> list[Path]:
     write_text(folder / "datasets/params.yaml", _yaml({"seed": 0, "datasets": {DATASET: entry}}))
     write_text(folder / "requirements.txt", (ROOT / "requirements.txt").read_text(encoding="utf-8"))
     write_json(folder / "benchmarks/results.json", {})
-    tables = {
-        "claims": "claim,paper,where,statement,numbers,verdict,analogue,least_squares,measured,n_parts,reason\n",
-        "claim_parts": "claim,subject,quantity,estimate,low,high,n,allowed_low,allowed_high,verdict\n",
-    }
-    files = {folder / "plots" / name / f"{table}.csv": columns for table, columns in tables.items()}
-    for file, columns in files.items():
-        write_text(file, columns)
-    return list(files)
+    write_table(folder / "claims/claims.csv", [], ["id"])
+    files = [folder / "plots" / name / f"{table}.csv" for table in ("claims", "claim_parts")]
+    for file in files:
+        write_table(file, [], ["claim", "verdict"])
+    return files
 
 
 def _write_images(folder: Path, source: str, dataset: Dataset) -> None:
@@ -203,7 +201,7 @@ def _run_stages(settings: Audit, folder: Path, state: str, n_images: int, n_clas
     row = json.loads((taken / "row.json").read_text(encoding="utf-8"))
     _check_accuracy(settings, row["test_accuracy"], n_images, n_classes)
     sweeps = [["sweep", attack] for attack in ("fgsm", "l2", "step_ll", *(("pgd",) if settings.steps else ()))]
-    others = ("theory", "order_statistics", "worst_case_tables", "fit", "figures")
+    others = ("theory", "order_statistics", "fit", "figures")
     plan = [["provenance", DATASET], *sweeps, ["response", name], *([stage] for stage in (*others, "report"))]
     for stage in plan:
         if is_done(folder, stage, state):

@@ -24,8 +24,8 @@ from advlaw.claims.finding import RULES, Estimate, Finding, Part, difference, pr
 from advlaw.claims.printed import texts
 from advlaw.claims.registry import VIEWS
 from advlaw.claims.study import FOLDERS, TABLES, Evidence, nearest
-from advlaw.core.section import Section, validate
 from advlaw.core.io import Cells
+from advlaw.core.section import Section, validate
 from advlaw.core.tables import records
 
 CHECKS = Path("claims/checks.csv")

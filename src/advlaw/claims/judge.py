@@ -63,9 +63,15 @@ def summary(study: Evidence, rows: list[Cells]) -> Cells:
     models = study.rows("models", model=tuple(curves["model"]))
     return {
         "claims": counts(rows),
-        "exponent": {row["curve"]: _rounded(row["exponent"], 4) for row in records(curves)},
+        "exponent": {row["curve"]: _with_ends(row) for row in records(curves)},
         "test_accuracy": {row["model"]: _rounded(row["test_accuracy"], 6) for row in records(models)},
     }
+
+
+def _with_ends(row: Cells) -> Cells:
+    """A curve's judged exponent with the ends of its interval; null where there is none."""
+    columns = (("B", "exponent"), ("low", "exponent_low"), ("high", "exponent_high"))
+    return {name: _rounded(row[column], 4) for name, column in columns}
 
 
 def _rounded(number: float, digits: int) -> float | None:

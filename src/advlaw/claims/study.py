@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from advlaw.attacks.settings import Attacks
-from advlaw.core.section import read_section, read_sections
 from advlaw.core.io import Cells
+from advlaw.core.section import read_section, read_sections
 from advlaw.core.tables import Tables, read_tables
 from advlaw.training.settings import RobustNet
 
@@ -60,7 +60,7 @@ def read_evidence(params: Path, plots: Path) -> Evidence:
         baselines=baselines,
         sources={net: str(entry.get("source", "")) for net, entry in attacked.items()},
         headline=read_section(params, "fit.headline", list[str]),
-        tables=read_tables(plots / name, *TABLES, *FOLDERS),
+        tables=read_tables(plots / name, *TABLES, *(f"{folder}/" for folder in FOLDERS)),
     )
 
 
