@@ -12,7 +12,7 @@ from repository import committed_files
 from small_tables import write_curve_tables
 
 from advlaw.claims.finding import verdict
-from advlaw.core.io import write_csv, write_json, write_text
+from advlaw.core.io import write_json, write_text
 from advlaw.core.tables import Tables, framed, read_tables, records, write_table
 from advlaw.papers.ranges import PAPER_RANGES
 from advlaw.report import claims
@@ -78,12 +78,10 @@ def test_verdicts(numbers, expected):
     assert verdict(*numbers, PAPER_RANGES["fgsm"]) == expected
 
 
-def test_tables_write_missing_numbers_as_empty_cells(tmp_path):
-    write_csv(tmp_path / "x.csv", ["a", "b", "c"], [{"a": float("nan"), "b": None, "c": 1 / 3}])
-    assert (tmp_path / "x.csv").read_text(encoding="utf-8") == "a,b,c\n,,0.3333333\n"
+def test_what_is_no_number_is_not_written_as_json(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "x.json", {"a": float("nan")})
-    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+    assert list(tmp_path.iterdir()) == []
 
 
 PAGES = committed_files("README.md", "docs/*.md")

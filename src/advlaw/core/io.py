@@ -1,13 +1,12 @@
 """Files written whole or not at all, the same bytes for the same values."""
 
 import codecs
-import csv
 import itertools
 import json
 import math
 import struct
 import zipfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
@@ -16,9 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-Row = dict[str, str]  # of a table that was read, cells by column
-Cells = dict[str, Any]  # of a row that is to be written
-Tables = dict[str, list[Row]]  # of a study, by name, like `theory/predictions`
+Cells = dict[str, Any]  # of a row of a table, by column: text, a flag, a number, or nothing (None, NaN)
 Arrays = dict[str, np.ndarray]  # in an npz file
 LOCAL_HEADER = struct.Struct("<26xHH")  # before a member's bytes in a zip file: the lengths of its name and its extras
 
@@ -140,33 +137,3 @@ def rows_on_disk(path: Path, name: str) -> Rows | None:
         raw.seek(member.header_offset)
         before = LOCAL_HEADER.size + sum(LOCAL_HEADER.unpack(raw.read(LOCAL_HEADER.size)))
     return None if is_fortran else Rows(path, member.header_offset + before + header, shape, dtype)
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table; floats with 7 significant digits, a missing or not-a-number value as an empty cell."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_cell(row[column]) for column in columns] for row in rows)
-
-
-def read_csv(path: Path) -> list[Row]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def read_tables(plots: Path, *folders: str) -> Tables:
-    """The tables of a study in these folders of its plots, by name; in `trials` of the sets that its params have."""
-    wanted = list(folders)
-    sets = plots / "trials" / "sets.csv"
-    if "trials" in wanted and sets.exists():  # what a removed set has left behind is none of them
-        wanted += [f"trials/{row['set']}" for row in read_csv(sets)]
-    files = [file for folder in wanted for file in sorted((plots / folder).glob("*.csv"))]
-    return {file.relative_to(plots).with_suffix("").as_posix(): read_csv(file) for file in files}
-
-
-def _cell(value: Any) -> str:
-    assert not isinstance(value, np.ndarray), "a cell holds one value"
-    if value is None or (isinstance(value, float | np.floating) and math.isnan(value)):
-        return ""
-    return f"{value:.7g}" if isinstance(value, float | np.floating) else str(value)
