@@ -167,10 +167,17 @@ def test_the_clean_margin_is_the_gap_of_the_label():
     np.testing.assert_allclose(arrays["clean_margin"], (own - others).numpy(), rtol=1e-6)
 
 
+def test_attacks_are_on_the_true_label_unless_they_say_otherwise():
+    attacks = {"one_step": {"fgsm": {"direction": "sign", "clip": False}}, "apgd": {}, "query": {}}
+    attacks["iterative"] = {"pgd": {"steps": 3, "step_size": {"relative": 0.5}, "clip": False}}
+    found = validate(attacks, Attacks, Path("params.yaml"), "attacks")
+    assert found.one_step["fgsm"].target == found.iterative["pgd"].target == "true_label"
+    assert found.iterative["pgd"].norm == "linf"
+
+
 @pytest.mark.parametrize(
     ("attack", "message"),
     [
-        ({"direction": "sign", "clip": False}, "direction = 'sign' needs a target: true_label, predicted_label"),
         (
             {"direction": "random_sign", "target": "true_label", "clip": False},
             "direction = 'random_sign' is noise: leave out target and gradient",

@@ -266,7 +266,7 @@ def test_the_stages_take_and_attack_it(folder, monkeypatch):
     study = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text("utf-8"))
     study |= {"device": "cpu", "attack": {"eps_min": 0.5, "eps_max": 32.0, "count": 4}}
     study["pretrained_models"] = {"net": module("net").model_dump()}
-    study["sweeps"] = {"net": {"model": "net", "dataset": "mine", "family": "one_step", "attacks": ["fgsm", "l2"]}}
+    study["sweeps"] = {"net": {"model": "net", "family": "one_step", "attacks": ["fgsm", "l2"]}}
     write_json(folder / "params.yaml", study)  # JSON is YAML
     for stage, key in (("pretrained", "net"), ("sweep", "net")):
         monkeypatch.setattr(sys, "argv", [f"{stage}.py", key])
