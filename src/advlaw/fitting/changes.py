@@ -1,0 +1,103 @@
+"""First changes of images under one attack, from first-flip thresholds or from a curve's counts, and their ranges.
+
+A range ends at an eps e0 that the data choose: at a share of the images right when clean. Sizes are eps / e0.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from advlaw.fitting.small_eps import Sizes, exact_sizes
+from advlaw.fitting.thresholds import Thresholds
+
+SMALLEST_SIZE = 1e-6  # of e0: smaller ones are ties that rounding breaks, and count as this
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Of N images, which become wrong and which right; all changes up to `eps_last` are known.
+
+    wrong, right: rising eps (n,) of each change; or, with a `grid` of eps (E,), how many there are between the point
+    before and this one (E,).
+    """
+
+    n_images: int
+    n_right: int
+    eps_last: float
+    wrong: np.ndarray
+    right: np.ndarray
+    grid: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Range:
+    """The changes up to e0: their sizes, and of all of them how many, in each cell or one by one, make an image wrong.
+
+    `sizes` are of changes to wrong alone, `all_sizes` of both kinds; `middle` (c,) are typical sizes of cells, or each
+    one's own, and wrong, right (c,) how many there are of each kind.
+    """
+
+    e0: float
+    sizes: Sizes
+    all_sizes: Sizes
+    middle: np.ndarray
+    wrong: np.ndarray
+    right: np.ndarray
+
+    @property
+    def n_net(self) -> int:
+        return int(self.wrong.sum() - self.right.sum())
+
+
+def of_thresholds(found: Thresholds) -> Changes:
+    """Of the committed first changes of a curve."""
+    eps, change = found.eps.astype(float), found.change
+    counts = found.n_images, found.n_right, found.eps_last
+    if not found.is_on_grid:
+        return Changes(*counts, eps[change > 0], eps[change < 0])
+    grid, place = np.unique(eps, return_inverse=True)
+    wrong, right = (np.bincount(place, np.maximum(sign * change, 0)) for sign in (1, -1))
+    return Changes(*counts, wrong, right, grid)
+
+
+def of_curve(n_images: int, n_right: int, eps: np.ndarray, gross: np.ndarray, net: np.ndarray) -> Changes:
+    """Of counts (E,) of gross and net errors at a grid of eps: what is not broken of the former counts as repaired."""
+    broken, repaired = np.maximum.accumulate(gross), np.maximum.accumulate(gross - net)
+    wrong, right = (np.diff(total, prepend=0.0) for total in (broken, repaired))
+    return Changes(n_images, n_right, float(eps[-1]), wrong, right, eps)
+
+
+def up_to(changes: Changes, share: float, of_net: bool) -> Range | None:
+    """The changes up to where this share of the images right when clean are wrong: ever, or of net errors in balance.
+
+    Up to `eps_last` where the curve does not get so far; None where the first cell of a grid is beyond it.
+    """
+    limit = share * changes.n_right
+    return _on_grid(changes, limit, of_net) if changes.grid is not None else _exact(changes, limit, of_net)
+
+
+def _exact(changes: Changes, limit: float, of_net: bool) -> Range:
+    wrong, right = changes.wrong, changes.right
+    eps = np.concatenate([wrong, right])
+    order = np.argsort(eps, kind="stable")
+    steps = np.concatenate([np.ones(len(wrong)), (-1.0 if of_net else 0.0) * np.ones(len(right))])[order]
+    beyond = np.flatnonzero(np.cumsum(steps) > limit)
+    e0 = float(eps[order[beyond[0]]]) if len(beyond) else changes.eps_last
+    is_wrong = np.concatenate([np.ones(len(wrong), bool), np.zeros(len(right), bool)])
+    inside = eps < e0 if len(beyond) else eps <= e0
+    u, kind = np.clip(eps[inside] / e0, SMALLEST_SIZE, 1.0), is_wrong[inside]
+    return Range(e0, exact_sizes(u[kind]), exact_sizes(u), u, kind.astype(float), (~kind).astype(float))
+
+
+def _on_grid(changes: Changes, limit: float, of_net: bool) -> Range | None:
+    assert changes.grid is not None
+    errors = np.cumsum(changes.wrong - changes.right if of_net else changes.wrong)
+    beyond = np.flatnonzero(errors > limit)
+    n_cells = int(beyond[0]) if len(beyond) else len(changes.grid)
+    if n_cells == 0:
+        return None
+    e0 = float(changes.grid[n_cells - 1])
+    edges = np.concatenate([[0.0], changes.grid[:n_cells] / e0])
+    wrong, right = changes.wrong[:n_cells], changes.right[:n_cells]
+    middle = np.sqrt(np.maximum(edges[:-1], edges[1:] / 4.0) * edges[1:])
+    return Range(e0, Sizes(edges, wrong), Sizes(edges, wrong + right), middle, wrong, right)
