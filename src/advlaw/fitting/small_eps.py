@@ -18,7 +18,9 @@ from scipy.optimize import brentq
 from scipy.stats import chi2
 
 N_TERMS = 4
-PRIOR = 0.8  # the scale of a_j is PRIOR / j^2 for j >= 2: frozen before it was tried on other data than it was chosen on
+PRIOR = (
+    0.8  # the scale of a_j is PRIOR / j^2 for j >= 2: frozen before it was tried on other data than it was chosen on
+)
 SMALLEST, LARGEST = 0.02, 60.0  # B is looked for in between
 NODES = 48  # of the quadrature over (0, 1], for sizes known exactly
 NODES_IN_CELL = 12
@@ -235,7 +237,7 @@ def fit(sizes: Sizes, confidence: float = 0.95, prior: float = PRIOR) -> Law | N
     """The law of these errors; None of fewer than FEWEST, or in fewer than FEWEST_CELLS cells."""
     if sizes.n < FEWEST or sizes.n_filled < FEWEST_CELLS:
         return None
-    best = maximised(sizes, _start(sizes), prior, ALL)
+    best = maximised(sizes, straight_start(sizes), prior, ALL)
     limit = float(chi2.ppf(confidence, 1)) / 2.0
 
     def drop(b: float) -> float:
@@ -246,7 +248,7 @@ def fit(sizes: Sizes, confidence: float = 0.95, prior: float = PRIOR) -> Law | N
     return Law(sizes, prior, best, low, high, p_one, goodness_of_fit(sizes, best.parameters))
 
 
-def _start(sizes: Sizes) -> Parameters:
+def straight_start(sizes: Sizes) -> Parameters:
     """A power law without a factor."""
     if sizes.sums is not None:
         mean_log = sizes.sums[0] / sizes.n
@@ -274,7 +276,13 @@ def _end(drop, best: float, way: int) -> float:  # type: ignore[no-untyped-def]
 
 
 def goodness_of_fit(sizes: Sizes, parameters: Parameters) -> float:
-    """Pearson's p value over cells of EXPECTED errors and more; NaN where there are too few of them."""
+    """Pearson's p value; NaN where there are too few cells of EXPECTED errors."""
+    statistic, n_cells = pearson(sizes, parameters)
+    return float(chi2.sf(statistic, n_cells - ESTIMATED)) if n_cells > ESTIMATED + 0.5 else math.nan
+
+
+def pearson(sizes: Sizes, parameters: Parameters) -> tuple[float, int]:
+    """Pearson's statistic over cells of EXPECTED errors and more, and how many cells."""
     if sizes.known is not None:
         edges = _equal_cells(parameters, min(MOST_CELLS, int(sizes.n / EXPECTED)))
         counts = np.histogram(sizes.known, edges)[0].astype(float)
@@ -283,9 +291,7 @@ def goodness_of_fit(sizes: Sizes, parameters: Parameters) -> float:
     log_mass = cell_moments(parameters, edges).log_mass
     expected = sizes.n * np.exp(log_mass - np.logaddexp.reduce(log_mass))
     observed, expected = _merged(counts, expected)
-    if len(expected) <= ESTIMATED + 0.5:
-        return math.nan
-    return float(chi2.sf(((observed - expected) ** 2 / expected).sum(), len(expected) - ESTIMATED))
+    return float(((observed - expected) ** 2 / expected).sum()), len(expected)
 
 
 def _equal_cells(parameters: Parameters, n_cells: int) -> np.ndarray:
