@@ -78,7 +78,7 @@ def exponent(attack, value, half=0.05, sweep="fc", **more):
         "arch": "fc",
     }
     row |= {"defence": "", "labels": "original", "kind": "net" if blind else "gross", "attack": attack}
-    row |= {"estimator": "maximum_likelihood", "is_reported": True, "n_images": 10000, "clean_accuracy": 0.926}
+    row |= {"estimator": "mean_slope", "is_reported": True, "n_images": 10000, "clean_accuracy": 0.926}
     return row | {"train_accuracy": 1.0} | around("exponent", value, half) | more
 
 

@@ -87,7 +87,7 @@ def test_numbers_agree_if_each_lies_in_the_others_interval(tree, capsys, exponen
     write(tree, "exponents", new, {**CURVE, "curve": "fc/l2"})
     assert compare(tree, "HEAD", "", False) is not agrees
     output = capsys.readouterr().out
-    line = f"small  exponents  fc/fgsm gross maximum_likelihood  exponent: 1.2 [1, 1.5] -> {exponent} [{low}, {high}]"
+    line = f"small  exponents  fc/fgsm gross mean_slope  exponent: 1.2 [1, 1.5] -> {exponent} [{low}, {high}]"
     assert (line in output) is not agrees
     assert f"{int(agrees)} within its interval, {int(not agrees)} beyond, 0 not judged" in output
 
@@ -139,8 +139,8 @@ def test_rows_that_are_gone_or_new_are_differences(tree, capsys):
     write(tree, "exponents", CURVE, {**CURVE, "curve": "fc/pgd"})
     assert compare(tree, "HEAD", "", False) is True
     output = capsys.readouterr().out
-    assert "small  exponents  fc/l2 gross maximum_likelihood  1 row: there -> gone" in output
-    assert "small  exponents  fc/pgd gross maximum_likelihood  1 row: none -> new" in output
+    assert "small  exponents  fc/l2 gross mean_slope  1 row: there -> gone" in output
+    assert "small  exponents  fc/pgd gross mean_slope  1 row: none -> new" in output
 
 
 def test_a_table_and_a_column_that_are_gone_are_differences(tree, capsys):

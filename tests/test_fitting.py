@@ -9,7 +9,7 @@ from advlaw.fitting.fit import Fitted
 from advlaw.fitting.gaps import density_near_zero, gap_distribution, gap_row, tail_exponent
 from advlaw.fitting.moments import bootstrap_moments, sample_moments
 from advlaw.fitting.outcomes import outcomes
-from advlaw.fitting.power_law import choose_range, least_squares, local_slope, maximum_likelihood
+from advlaw.fitting.power_law import choose_range, least_squares, local_slope, mean_slope
 from advlaw.fitting.settings import Fit
 
 EPS = np.geomspace(0.01, 64.0, 40)
@@ -62,7 +62,7 @@ def test_range_is_from_ten_net_errors_to_a_tenth_of_clean_accuracy():
     assert net[last] <= 0.1 * sample.was_right.sum() < net[last + 1]
 
 
-def test_maximum_likelihood_on_thresholds_maximises_the_likelihood():
+def test_mean_slope_on_thresholds_maximises_the_likelihood():
     sample = a_sample()
     moments = sample_moments(sample)
     chosen = choose_range(moments, 10, 0.1)
@@ -73,12 +73,12 @@ def test_maximum_likelihood_on_thresholds_maximises_the_likelihood():
         return -np.sum(np.log(b) + (b - 1) * np.log(thresholds) - b * np.log(e0))
 
     best = minimize_scalar(minus_log_likelihood, bounds=(0.1, 5), method="bounded", options={"xatol": 1e-10}).x
-    fit = maximum_likelihood(moments, "gross", chosen)
+    fit = mean_slope(moments, "gross", chosen)
     np.testing.assert_allclose(fit.b[0], best, rtol=1e-6)
     np.testing.assert_allclose(fit.a[0] * e0 ** fit.b[0], len(thresholds) / sample.n_images)
 
 
-def test_maximum_likelihood_on_brackets_maximises_the_grouped_likelihood():
+def test_mean_slope_on_brackets_maximises_the_grouped_likelihood():
     sample = a_sample(family="iterative")
     moments = sample_moments(sample)
     chosen = choose_range(moments, 10, 0.1)
@@ -90,7 +90,7 @@ def test_maximum_likelihood_on_brackets_maximises_the_grouped_likelihood():
         return -np.sum(counts * np.log(np.diff(edges, prepend=0.0)))
 
     best = minimize_scalar(minus_log_likelihood, bounds=(0.1, 5), method="bounded", options={"xatol": 1e-10}).x
-    np.testing.assert_allclose(maximum_likelihood(moments, "gross", chosen).b[0], best, rtol=1e-6)
+    np.testing.assert_allclose(mean_slope(moments, "gross", chosen).b[0], best, rtol=1e-6)
 
 
 def test_least_squares_is_a_straight_line_through_the_logarithms():
@@ -162,11 +162,11 @@ def test_a_grid_that_is_not_geometric_is_refused():
 @pytest.mark.parametrize(
     ("family", "kind", "estimator", "b", "repaired"),
     [
-        ("one_step", "gross", "maximum_likelihood", 1.1, 0.0),
-        ("one_step", "net", "maximum_likelihood", 1.1, 0.3),
+        ("one_step", "gross", "mean_slope", 1.1, 0.0),
+        ("one_step", "net", "mean_slope", 1.1, 0.3),
         ("one_step", "net", "least_squares", 1.1, 0.0),
         ("one_step", "net", "least_squares", 2.0, 0.0),
-        ("iterative", "gross", "maximum_likelihood", 1.1, 0.0),
+        ("iterative", "gross", "mean_slope", 1.1, 0.0),
     ],
 )
 def test_intervals_cover_planted_values_at_the_stated_rate(family, kind, estimator, b, repaired):

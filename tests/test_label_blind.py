@@ -58,7 +58,7 @@ def test_planted_exponents_are_found():
     for seed in range(10):
         case, recovery = planted(40_000, seed)
         rows = label_blind.exponents(case, recovery, grid, SETTINGS, np.random.default_rng(0), ("measured",))
-        found.append([row["exponent"] for row in rows if row["estimator"] == "maximum_likelihood"])
+        found.append([row["exponent"] for row in rows if row["estimator"] == "mean_slope"])
     gross, net = np.mean(found, axis=0)
     assert gross == pytest.approx(1.05, abs=0.05)  # the share that is right rises with the gap
     assert net == pytest.approx(2.0, abs=4 * 0.25 / np.sqrt(10))

@@ -8,7 +8,7 @@ from test_fitting import EPS, SETTINGS, planted
 
 from advlaw.fitting.fit import KINDS, Fitted
 from advlaw.fitting.outcomes import outcomes
-from advlaw.fitting.power_law import choose_range, least_squares, maximum_likelihood
+from advlaw.fitting.power_law import choose_range, least_squares, mean_slope
 from advlaw.fitting.thresholds import KEPT, thresholds
 from advlaw.tables.thresholds import read_moments, read_thresholds, write_thresholds
 
@@ -61,7 +61,7 @@ def test_an_exponent_is_that_of_the_sweep_s_own_file(tmp_path, family, kind):
         again = choose_range(moments, 10, max_error)
         assert (again.first, again.last) == (own.first, own.last)
         assert sample.gross[0, own.last[0]] < KEPT * N
-        for fit in (maximum_likelihood, least_squares):
+        for fit in (mean_slope, least_squares):
             expected, found = fit(sample, kind, own), fit(moments, kind, again)
             assert np.isfinite(expected.b[0])
             np.testing.assert_allclose(found.b, expected.b, rtol=1e-6)
@@ -72,8 +72,8 @@ def test_beyond_a_fifth_of_errors_no_exponent_is_made_up(tmp_path):
     curve = written(tmp_path, fitted_to(a_sweep("one_step")))
     moments = read_moments(tmp_path)[curve]
     beyond = choose_range(moments, 10, 0.5)
-    assert np.isnan(maximum_likelihood(moments, "gross", beyond).b[0])
-    assert np.isnan(maximum_likelihood(moments, "net", beyond).b[0])
+    assert np.isnan(mean_slope(moments, "gross", beyond).b[0])
+    assert np.isnan(mean_slope(moments, "net", beyond).b[0])
 
 
 def test_images_are_kept_up_to_a_fifth_of_errors():

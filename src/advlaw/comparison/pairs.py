@@ -16,7 +16,7 @@ from advlaw.core.io import Arrays
 from advlaw.core.rng import generator
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
-from advlaw.fitting.power_law import maximum_likelihood
+from advlaw.fitting.power_law import mean_slope
 from advlaw.fitting.proportions import paired_difference
 from advlaw.fitting.settings import Fit
 
@@ -122,8 +122,8 @@ def _exponents(pair: Pair, settings: Fit, seed: int) -> tuple[float, float, floa
     for arrays in (pair.old, pair.new):  # one generator each, at the same start: the same images are drawn
         both = {**arrays, "not_finite": ~(_judged(pair.old) & _judged(pair.new))}
         fitted = Fitted(outcomes(both), settings, generator(seed, "bootstrap", pair.sweep, pair.file))
-        points.append(float(maximum_likelihood(fitted.sample, pair.kind, fitted.range).b[0]))
-        replicates.append(maximum_likelihood(fitted.replicates, pair.kind, fitted.replicate_range).b)
+        points.append(float(mean_slope(fitted.sample, pair.kind, fitted.range).b[0]))
+        replicates.append(mean_slope(fitted.replicates, pair.kind, fitted.replicate_range).b)
     differences = replicates[1] - replicates[0]
     known = ~np.isnan(differences)
     if np.isnan(points).any() or known.mean() <= 0.5:

@@ -67,7 +67,7 @@ def draw_errors(ax: Axes, rows: pd.DataFrame) -> None:
 
 
 def _exponents(tables: Tables, net: str) -> str:
-    measured = {"speeds": "measured", "kind": "net", "estimator": "maximum_likelihood"}
+    measured = {"speeds": "measured", "kind": "net", "estimator": "mean_slope"}
     found = (
         f"{ATTACK_NAMES[row['attack']]} {interval(row)}"
         for row in records(tables.rows("theory/label_blind", net=net, **measured))

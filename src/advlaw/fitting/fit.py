@@ -66,7 +66,7 @@ class Fitted:
         has_range = bool(self.range.has_points[0])
         first, last = int(self.range.first[0]), int(self.range.last[0])
         counts = getattr(self.sample, kind)[0]
-        p_value = self._chi2_p_value(kind, float(point.b[0])) if estimator == "maximum_likelihood" else None
+        p_value = self._chi2_p_value(kind, float(point.b[0])) if estimator == "mean_slope" else None
         return {
             "kind": kind,
             "estimator": estimator,

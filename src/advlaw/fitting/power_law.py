@@ -72,7 +72,7 @@ def least_squares(moments: Moments, kind: str, chosen: Range) -> PowerLaw:
     return PowerLaw(np.exp(mean_y - slope * mean_x), slope, _divide(sxy**2, sxx * syy, fits))
 
 
-def maximum_likelihood(moments: Moments, kind: str, chosen: Range) -> PowerLaw:
+def mean_slope(moments: Moments, kind: str, chosen: Range) -> PowerLaw:
     """The most likely exponent of the errors up to the last point of the range, e0.
 
     With thresholds (one-step attacks) B = n / sum of ln(e0 / threshold) over the n thresholds up to e0, Hill's
@@ -102,7 +102,7 @@ def maximum_likelihood(moments: Moments, kind: str, chosen: Range) -> PowerLaw:
         return PowerLaw(n / moments.n_images / e0**exponent, exponent, nothing)
 
 
-ESTIMATORS = {"maximum_likelihood": maximum_likelihood, "least_squares": least_squares}
+ESTIMATORS = {"mean_slope": mean_slope, "least_squares": least_squares}
 
 
 def n_nonpositive(moments: Moments, kind: str, chosen: Range) -> np.ndarray:

@@ -5,8 +5,8 @@ Errors up to an eps e0 have sizes u = eps / e0 in (0, 1], of density
     f(u) = u^(B-1) exp(sum_j a_j P_j(2u - 1)) / Z(B, a),        P_j the Legendre polynomials, j = 1 to 4.
 
 The factor lets the curve bend; B is what is left of it at 0. B and a_1 are free, a_2 to a_4 have normal priors of scale
-0.8 / j^2. Given e0 the sizes below it are independent, so that the likelihood needs no bootstrap. Sizes are known exactly
-(thresholds) or up to the cell of a grid of eps (counts). See docs/exponent.md.
+0.8 / j^2. Given e0 the sizes below it are independent, so that the likelihood needs no bootstrap. Sizes are known
+exactly (thresholds) or up to the cell of a grid of eps (counts). See docs/exponent.md.
 """
 
 import math
@@ -74,7 +74,7 @@ def statistics(u: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Moments:
-    """Of every cell under some parameters: ln of its mass before it is divided by Z, mean (c, 5), covariance (c, 5, 5)."""
+    """Of every cell under some parameters: ln of its mass, not over Z (c,), mean (c, 5), covariance (c, 5, 5)."""
 
     log_mass: np.ndarray
     mean: np.ndarray

@@ -5,8 +5,8 @@ import math
 from advlaw.core.io import Cells
 
 ESTIMATES = {  # of an exponent: how columns are headed -> which errors are counted, and the estimator
-    "gross, ML": ("gross", "maximum_likelihood"),
-    "net, ML": ("net", "maximum_likelihood"),
+    "gross, ML": ("gross", "mean_slope"),
+    "net, ML": ("net", "mean_slope"),
     "net, LS": ("net", "least_squares"),
 }
 

@@ -153,7 +153,7 @@ class CurveTables:
             self.gap_points += [{**key, **row} for row in gap_distribution(fitted.gaps)]
         self.thresholds[curve.key] = fitted.thresholds
         for row in exponents:
-            is_reported = (row["kind"], row["estimator"]) == (curve.kind_of_error, "maximum_likelihood")
+            is_reported = (row["kind"], row["estimator"]) == (curve.kind_of_error, "mean_slope")
             self.exponents.append({"curve": curve.key, **row, "is_reported": is_reported})
         for table, rows in ((self.points, fitted.curve()), (self.slopes, fitted.slopes())):
             table += [{"curve": curve.key, "grid_eps": row["eps"] / scale, **row} for row in rows]

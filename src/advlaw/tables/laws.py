@@ -18,7 +18,7 @@ from advlaw.fitting import signs, small_eps
 from advlaw.fitting.changes import Changes, Range, of_curve, of_thresholds, up_to
 from advlaw.fitting.pooled import pool
 from advlaw.fitting.signs import Odds
-from advlaw.fitting.small_eps import N_TERMS, PRIOR, Law, Sizes
+from advlaw.fitting.small_eps import PRIOR, Law, Sizes
 from advlaw.tables.thresholds import read_thresholds
 
 GROSS_SHARES, NET_SHARES = (0.1, 0.05, 0.02, 0.01), (0.05, 0.02, 0.01)  # of the images right when clean
@@ -201,7 +201,7 @@ def counted(points: pd.DataFrame, clean_accuracy: float) -> Changes:
 def pooled_rows(name: str, nets: pd.DataFrame, curves: pd.DataFrame, confidence: float) -> list[Cells]:
     """The nets of a set together, and of each architecture, under every attack on the true label."""
     accurate = nets[(nets["test_accuracy"] > 0.8) & (nets["target"] == "true_label")]
-    points = {key: frame for key, frame in groups(curves, "net", "attack")}
+    points = dict(groups(curves, "net", "attack"))
     rows = []
     for attack, own in groups(accurate, "attack"):
         kinds = {"all": own, **dict(groups(own, "arch"))}

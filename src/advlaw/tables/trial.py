@@ -17,8 +17,8 @@ from advlaw.fitting.settings import Fit
 
 GAP_QUANTILES = (0.01, 0.1, 0.5, 0.9)
 ESTIMATES = {  # column -> error and estimator
-    "gross": ("gross", "maximum_likelihood"),
-    "net": ("net", "maximum_likelihood"),
+    "gross": ("gross", "mean_slope"),
+    "net": ("net", "mean_slope"),
     "net_ls": ("net", "least_squares"),
 }
 ENDS = ("", "_low", "_high")
