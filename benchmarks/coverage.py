@@ -55,9 +55,9 @@ def by_small_eps(found: Changes, of_net: bool, prior: float = PRIOR) -> Estimate
     return None
 
 
-def by_old(found: Changes, kind: str, rng: np.random.Generator) -> Sample:
+def by_old(found: Outcomes, kind: str, rng: np.random.Generator) -> Sample:
     """The mean slope up to 10 % and least squares, with the bootstrap over images that they have always had."""
-    fitted = Fitted(as_outcomes(found), OLD_SETTINGS, rng)
+    fitted = Fitted(found, OLD_SETTINGS, rng)
     rows = {row["estimator"]: row for row in fitted.exponents() if row["kind"] == kind}
     values = {name: [rows[key][f"exponent{end}"] for end in ("", "_low", "_high")] for name, key in OLD.items()}
     return {name: None if math.isnan(sum(ends)) else (*ends, math.nan) for name, ends in values.items()}
@@ -82,7 +82,7 @@ def of_factor(
     def sample(rng: np.random.Generator) -> Sample:
         found = changes(thresholds(factor, exponent, n_images, rng), n_images)
         if estimators == "old":
-            return by_old(found, "gross", rng)
+            return by_old(as_outcomes(found), "gross", rng)
         priors = PRIORS if estimators == "priors" else {"small_eps": PRIOR}
         return {name: by_small_eps(found, False, prior) for name, prior in priors.items()}
 
@@ -92,7 +92,7 @@ def of_factor(
 def of_net_errors(n_images: int, is_old: bool) -> Callable[[np.random.Generator], Sample]:
     def sample(rng: np.random.Generator) -> Sample:
         found = label_blind(n_images, rng)
-        return by_old(found, "net", rng) if is_old else {"small_eps": by_small_eps(found, True)}
+        return by_old(as_outcomes(found), "net", rng) if is_old else {"small_eps": by_small_eps(found, True)}
 
     return sample
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advlaw.fitting.sizes import Counted, Exact, Sizes, middles
+from advlaw.fitting.sizes import SMALLEST_SIZE, Counted, Exact, Sizes, middles
 from advlaw.fitting.thresholds import Thresholds
-
-SMALLEST_SIZE = 1e-6  # of e0: smaller ones are ties that rounding breaks, and are left out
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,16 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import chi2
 
-from advlaw.fitting.sizes import EXPECTED, N_TERMS, Parameters, Sizes, cell_moments, moments, statistics
+from advlaw.fitting.sizes import (
+    EXPECTED,
+    N_TERMS,
+    SMALLEST_SIZE,
+    Parameters,
+    Sizes,
+    cell_moments,
+    moments,
+    statistics,
+)
 
 PRIOR = 0.8  # the scale of a_j is PRIOR / j^2 for j >= 2: frozen before it was tried on data that had no part in it
 WEAK_PRIOR = 10.0  # the scale of a_1: far above what bends a curve, so that a cliff has an answer as well
@@ -126,9 +135,9 @@ class Law:
 
         `edges` where sizes are known up to a cell alone.
         """
-        inside = u <= 1.0
+        inside = (u > SMALLEST_SIZE) & (u <= 1.0)
         if edges is None:
-            kept = np.where(inside, np.maximum(u, 1e-300), 1.0)
+            kept = np.where(inside, u, 1.0)
             t = statistics(kept, np.log(kept))
         else:
             cells = cell_moments(self.best.parameters, edges)
