@@ -3,9 +3,8 @@
     python stages/fit.py --params params.yaml
 reads   data/<study>/sweeps/<sweep>/<attack>[@<accuracy>].npz of every sweep in the params
         ·  models/<study>/<model>/row.json
-writes  plots/<study>/:  exponents.csv  ·  error_curves.csv  ·  error_curves_positive.csv (for log axes)
-        ·  local_slopes.csv  ·  models.csv  ·  logit_gaps.csv  ·  logit_gap_distribution.csv
-        ·  threshold_curves.csv  ·  thresholds/<sweep>/<attack>[@<accuracy>].csv
+writes  plots/<study>/:  curves.csv  ·  exponents.csv  ·  error_curves.csv  ·  local_slopes.csv  ·  models.csv
+        ·  logit_gaps.csv  ·  logit_gap_distribution.csv  ·  threshold_curves.csv  ·  thresholds/<sweep>/<attack>[@<accuracy>].csv
 """
 
 import json
