@@ -7,7 +7,7 @@ difference little is chance, though each exponent is uncertain.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import t
 
 from advlaw.fitting.changes import SMALLEST_SIZE
 from advlaw.fitting.outcomes import Outcomes
@@ -48,7 +48,11 @@ def first_changes(outcomes: Outcomes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def difference(one: Moved, other: Moved, confidence: float) -> tuple[float, float, float]:
-    """one - other with its interval."""
+    """one - other with its interval: Student's, with as many degrees of freedom as images make the difference."""
     value = one.exponent - other.exponent
-    half = float(norm.ppf(0.5 + confidence / 2)) * float(np.sqrt(((one.by_image - other.by_image) ** 2).sum()))
+    squares = (one.by_image - other.by_image) ** 2
+    if not squares.any():
+        return value, value, value
+    n_images = squares.sum() ** 2 / (squares**2).sum()
+    half = float(t.ppf(0.5 + confidence / 2, n_images) * np.sqrt(squares.sum()))
     return value, value - half, value + half
