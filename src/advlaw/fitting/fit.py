@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from advlaw.core.io import Cells
-from advlaw.fitting.moments import Moments, bootstrap_moments, sample_moments
+from advlaw.fitting.moments import Moments, patterns
 from advlaw.fitting.outcomes import Outcomes
 from advlaw.fitting.power_law import ESTIMATORS, Range, choose_range, local_slope, n_nonpositive
 from advlaw.fitting.settings import Fit
@@ -21,9 +21,10 @@ class Fitted:
 
     def __init__(self, outcomes: Outcomes, settings: Fit, rng: np.random.Generator) -> None:
         self.settings = settings
-        self.sample = sample_moments(outcomes)
+        images = patterns(outcomes)
+        self.sample = images.sample()
         self.top5, self.gaps, self.thresholds = outcomes.top5, outcomes.gaps, thresholds(outcomes)
-        self.replicates = bootstrap_moments(outcomes, settings.bootstrap, rng)
+        self.replicates = images.bootstrap(settings.bootstrap, rng)
         self.range = self._choose(self.sample)
         self.replicate_range = self._choose(self.replicates)
 
