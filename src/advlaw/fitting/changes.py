@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advlaw.fitting.outcomes import Outcomes
 from advlaw.fitting.small_eps import Sizes, exact_sizes
-from advlaw.fitting.thresholds import Thresholds
+from advlaw.fitting.thresholds import Thresholds, thresholds
 
+GROSS_SHARES = (0.1, 0.05, 0.02, 0.01)  # where ranges end, of the images right when clean
 SMALLEST_SIZE = 1e-6  # of e0: smaller ones are ties that rounding breaks, and count as this
 
 
@@ -58,6 +60,11 @@ def of_thresholds(found: Thresholds) -> Changes:
     grid, place = np.unique(eps, return_inverse=True)
     wrong, right = (np.bincount(place, np.maximum(sign * change, 0)) for sign in (1, -1))
     return Changes(*counts, wrong, right, grid)
+
+
+def of_outcomes(found: Outcomes) -> Changes:
+    """Of every image's outcomes."""
+    return of_thresholds(thresholds(found))
 
 
 def of_curve(n_images: int, n_right: int, eps: np.ndarray, gross: np.ndarray, net: np.ndarray) -> Changes:
