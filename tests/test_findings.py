@@ -79,9 +79,9 @@ HOLDING, FAILING, RANGE = Estimate(1.1, 1.0, 1.2), Estimate(1.7, 1.6, 1.8), (0.9
     [
         (Fit(), "holds", "fails", ""),
         (Fit(n_errors=200), "holds", "fails", ""),
-        (Fit(n_errors=199), "inconclusive", "fails", "fewer than 200 errors"),
-        (Fit(n_errors=39), "inconclusive", "inconclusive", "fewer than 40 errors"),
-        (Fit(n_errors=math.nan), "inconclusive", "inconclusive", "fewer than 40 errors"),
+        (Fit(n_errors=199), "inconclusive", "fails", "fewer than 200 events"),
+        (Fit(n_errors=39), "inconclusive", "inconclusive", "fewer than 40 events"),
+        (Fit(n_errors=math.nan), "inconclusive", "inconclusive", "fewer than 40 events"),
         (Fit(remark=UNFIT), "inconclusive", "fails", UNFIT),
         (Fit(remark=REPAIRS), "inconclusive", "inconclusive", REPAIRS),
         (Fit(remark=BREAKS), "inconclusive", "inconclusive", BREAKS),
@@ -206,6 +206,8 @@ def test_the_sentence_says_how_many_images_would_settle_what_is_open_and_how_str
     assert told(*bends) == "gain: from 1 (a) to 2 (b), p ≥ 6e-06"
     assert told(bends[0]) == "a, gain: 1 [0.90, 1.10], p = 0.2"
     assert told(part("a", math.nan, 0.1, p_value=3e-15)) == "a, gain: p = 3e-15"
+    assert told(part("a", 1, 0.1, remark=UNFIT)) == "a, gain: 1 [0.90, 1.10], no such law fits"
+    assert told(part("a", math.nan, 0.1, remark=FEW)) == "a, gain: too few errors"
 
 
 def judged(**cells):

@@ -18,12 +18,8 @@ FLAT = (-0.1, 0.1)  # the slope of a plateau
 
 @view("laws/exponents", "models")
 def as_a_law(study: Evidence) -> pd.DataFrame:
-    """The exponent of every curve as eps -> 0, of net errors where the attack knows no label; how much it bends.
-
-    Where the lower end of its interval was not found it is none, as the upper one is.
-    """
-    rows = study.rows("laws/exponents")
-    return of_nets(study, rows.assign(exponent_low=rows["exponent_low"].where(rows["exponent_low"] > 0)), "model")
+    """The exponent of every curve as eps -> 0, of net errors where the attack knows no label; how much it bends."""
+    return of_nets(study, _without_bound(study.rows("laws/exponents")), "model")
 
 
 @view("exponents", "models")
@@ -35,7 +31,12 @@ def as_printed(study: Evidence) -> pd.DataFrame:
     rows = study.rows("exponents", kind="net", estimator="least_squares").drop(columns="chi2_p_value")
     fits = study.rows("exponents", kind="gross", estimator="mean_slope")[["curve", "chi2_p_value"]]
     tested = rows.merge(fits.rename(columns={"chi2_p_value": "p_straight"}), on="curve", how="left")
-    return of_nets(study, tested.assign(bend=math.nan), "model")
+    return of_nets(study, _without_bound(tested).assign(bend=math.nan), "model")
+
+
+def _without_bound(rows: pd.DataFrame) -> pd.DataFrame:
+    """A lower end that was not found is written as 0, the least that it may be: it is none, as an upper one is."""
+    return rows.assign(exponent_low=rows["exponent_low"].where(rows["exponent_low"] > 0))
 
 
 @view("error_curves", "models")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from advlaw.claims.finding import Estimate, Range
 from advlaw.core.io import Cells
 
-FEWEST, ENOUGH = 40, 200  # errors: of fewer an exponent has no verdict, and does not hold
+FEWEST, ENOUGH = 40, 200  # errors, or gaps: of fewer an exponent has no verdict, and does not hold
 UNFIT = "no such law fits"  # the remark on an exponent whose fit is rejected in every range
 BENT, UNBENT = 0.001, 0.05  # p values of a straight line: it is rejected below the first, and not above the second
 RATE = 0.35  # an interval's half-width falls with the number of images to this power: see docs/exponent.md
@@ -73,12 +73,12 @@ def exponent(found: Estimate, allowed: Range, n_together: int = 1, fit: Fit = Fi
     if not found.is_complete:
         return "inconclusive", "no end of its interval"
     if not fit.n_errors >= FEWEST:
-        return "inconclusive", f"fewer than {FEWEST} errors"
+        return "inconclusive", f"fewer than {FEWEST} events"
     verdicts = {inside(one, allowed, n_together) for one in (found, *fit.others)}
     if len(verdicts) > 1:
         return "inconclusive", "another prior says otherwise"
     (verdict,) = verdicts
-    remark = fit.remark or (f"fewer than {ENOUGH} errors" if fit.n_errors < ENOUGH else "")
+    remark = fit.remark or (f"fewer than {ENOUGH} events" if fit.n_errors < ENOUGH else "")
     return "inconclusive" if remark and verdict == "holds" else verdict, remark
 
 

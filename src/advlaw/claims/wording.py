@@ -80,8 +80,9 @@ def _single(part: Cells, quantity: str, allowed: str) -> str:
     ends = ", ".join(_decimal(part[end], part["unit"]) for end in ("low", "high") if part["low"] < part["high"])
     number = _with_unit(part["value"], part["unit"]) + (f" [{ends}]" if ends else "")
     tested = _p_value([part])
-    is_told = not (tested and math.isnan(part["value"]))
-    told = _listed(number if is_told else "", tested, _settled([part], "which"))
+    told = _listed(number, tested, part["remark"], _settled([part], "which"))
+    if math.isnan(part["value"]):
+        told = tested or number
     return f"{part['subject']}, {quantity}{allowed}: {told}"
 
 
