@@ -106,6 +106,11 @@ def test_sampled_nets_are_judged_by_one_likelihood_and_by_whether_they_share_an_
     assert [found_of("C11", tables)[:3] for tables in (pooled(1.0), pooled(1.0, p_equal=0.001), share(0.8))] == [
         ("holds", "holds", ""), ("fails", "fails", ""), ("not run", "", "holds"),
     ]  # fmt: skip
+    seeds = pooled(1.0, set="seeds") | {"trials/sets": [{"set": "seeds", "kind": "varied", "dataset": "mnist"}]}
+    assert ("100 seeds of one net", "holds") in [
+        (one.subject, one.verdict) for one in JUDGES["C01"](a_study(seeds)).parts
+    ]
+    assert verdict("C11", a_study(seeds)) == "not run"  # not drawn at random
     for part in ({"share": 0.05}, {"nets": "fc"}, {"attack": "l2"}, {"set": "none"}):
         assert verdict("C11", a_study(pooled(1.0, **part))) == "not run"
 
