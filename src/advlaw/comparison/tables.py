@@ -60,8 +60,8 @@ LOW_HIGH = Ends("low", "high")
 ERRORS = {"gross_error": Ends("gross_low", "gross_high"), "net_error": Ends("net_low", "net_high")}
 
 TABLES = {
-    "claims": Table(("claim",), verdicts=("verdict", "analogue", "least_squares")),
-    "claim_parts": Table(("claim", "subject", "quantity"), {"value": LOW_HIGH}, verdicts=("verdict", "least_squares")),
+    "claims": Table(("claim",), verdicts=("verdict", "analogue", "as_a_law", "as_printed", "straight")),
+    "claim_parts": Table(("claim", "subject", "quantity"), {"value": LOW_HIGH}, verdicts=("verdict",)),
     "summary/claims": Table(("verdict",)),
     "summary/exponent": Table(("curve",), {"B": LOW_HIGH}),
     "summary/test_accuracy": Table(("model",), shares={"test_accuracy": "test"}),
