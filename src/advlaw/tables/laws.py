@@ -221,6 +221,7 @@ def _pooled(
     if found is None:
         return []
     about = {"set": name, "nets": kind, "attack": attack, "share": share}
-    numbers = {"exponent": found.b, "exponent_low": found.low, "exponent_high": _finite(found.high)}
-    tests = {"p_one": found.p_one, "p_equal": found.p_equal, "tau": found.tau}
-    return [{**about, "n_nets": found.n_nets, "n_errors": found.n, **numbers, **tests}]
+    law = found.law
+    numbers = {"exponent": law.b, "exponent_low": law.low, "exponent_high": _finite(law.high)}
+    tests = {"p_one": law.p_one, "p_equal": found.p_equal, "tau": found.tau}
+    return [{**about, "n_nets": found.n_nets, "n_errors": law.n, **numbers, **tests}]
