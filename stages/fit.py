@@ -4,7 +4,8 @@
 reads   data/<study>/sweeps/<sweep>/<attack>[@<accuracy>].npz of every sweep in the params
         ·  models/<study>/<model>/row.json
 writes  plots/<study>/:  curves.csv  ·  exponents.csv  ·  error_curves.csv  ·  local_slopes.csv  ·  models.csv
-        ·  logit_gaps.csv  ·  logit_gap_distribution.csv  ·  threshold_curves.csv  ·  thresholds/<sweep>/<attack>[@<accuracy>].csv
+        ·  logit_gaps.csv  ·  logit_gap_distribution.csv  ·  threshold_curves.csv
+        ·  thresholds/<sweep>/<attack>[@<accuracy>].csv
 """
 
 import json
