@@ -85,7 +85,7 @@ def test_a_new_model_needs_no_code(repository):
     entry = (
         "  wide:\n    dataset: digits\n    arch: fc\n    widths:\n    - 32\n    epochs: 2\n    learning_rate: 0.003\n"
     )
-    sweep = "  wide:\n    model: wide\n    dataset: digits\n    family: one_step\n    attacks:\n    - fgsm\n"
+    sweep = "  wide:\n    model: wide\n    family: one_step\n    attacks:\n    - fgsm\n"
     repository.change("robust_models:\n", entry + "robust_models:\n")
     repository.change("fit:\n", sweep + "fit:\n")
     assert ran(repository.dvc("repro")) == {"train@wide", "sweep@wide"} | REST
