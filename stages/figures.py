@@ -14,8 +14,8 @@ from advlaw.core.section import read_section
 from advlaw.core.tables import read_tables
 from advlaw.figures.registry import draw_all
 
-TABLES = ("error_curves", "exponents", "logit_gap_distribution", "models")
-FOLDERS = ("theory/", "order_statistics/", "trials/", "worst_case/")
+TABLES = ("claim_parts", "claims", "error_curves", "exponents", "logit_gap_distribution", "models")
+FOLDERS = ("laws/", "theory/", "order_statistics/", "trials/", "worst_case/")
 
 
 def main() -> None:
