@@ -33,7 +33,11 @@ def row(n_right: int = 900, n_images: int = 1000, zero: int = 0, **more: str) ->
 @pytest.mark.parametrize(
     ("errors", "changes", "message"),
     [
-        ([200, 400, 600, 900], {}, "200 of 900 images are wrong at the first eps of the grid, 0.5; .*: lower --eps-min"),
+        (
+            [200, 400, 600, 900],
+            {},
+            "200 of 900 images are wrong at the first eps of the grid, 0.5; .*: lower --eps-min",
+        ),
         ([0] * 4, {}, "no image becomes wrong up to eps = 4: raise --eps-max"),
         ([0] * 4, {"zero": 750}, "no image becomes wrong: the gradient of 750 of 1000 images is zero"),
         ([0] * 4, {"zero": 20}, "no image becomes wrong up to eps = 4: raise --eps-max"),  # they are wrong when clean

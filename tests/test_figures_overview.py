@@ -64,7 +64,7 @@ def test_every_curve_has_a_row_of_its_family_and_sets_of_nets_come_last(tmp_path
 def test_a_study_without_laws_or_without_nets_together_is_drawn_without_them(tmp_path):
     alone = as_read(tmp_path, [law("fc/fgsm", 1.04, 0.76, 1.37)])
     assert draw_all(Tables({"laws/exponents": alone}), [], tmp_path) == ["forest_exponents"]
-    assert not any("sampled nets" in word for word in shown(tmp_path, "forest_exponents"))
+    assert not any("sets of nets" in word for word in shown(tmp_path, "forest_exponents"))
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,7 @@ PARTS = [
     part("C02", "net", 0.02, 0.01, 0.04, "fails", unit="points", allowed_low=None, allowed_high=0.005),
     part("C02", "net", 0.5, 0.4, 0.6, "", unit="points"),  # shown and not judged
     part("C03", "net", 8, 8, 8, "holds", allowed_low=7.999, allowed_high=8.001),
+    part("C03", "fc/fgsm", 1.1, 1.0, 1.2, "holds", question="as printed"),  # beside it, and not the claim
 ]
 CLAIMS = [
     {"claim": "C01", "verdict": "inconclusive", "n_parts": 3},
@@ -127,17 +128,17 @@ def test_claims_are_drawn_with_their_worst_part_s_numbers(judged, tmp_path):
     assert draw_all(judged, [], tmp_path) == ["forest_claims"]
     words = shown(tmp_path, "forest_claims")
     assert [word for word in words if re.fullmatch(r"C\d\d( ≈)?", word)] == ["C01", "C02 ≈"]
-    assert "1.20 [0.80, 1.60]; allowed 0.90 to 1.30" in words
+    assert "1.20 [0.80, 1.60]; allowed 0.9 to 1.3" in words
     assert "2.0 [1.0, 4.0] points; allowed at most 0.5" in words
-    assert "5.00 [4.90, 5.10]; allowed 0.90 to 1.30" not in words
+    assert "5.00 [4.90, 5.10]; allowed 0.9 to 1.3" not in words
     seen = figure_of("forest_claims").caption("forest_claims", judged).seen
     assert seen.endswith("Judged without an interval, and not here: C03 holds.")
 
 
 def test_numbers_of_bounds_and_shares():
     share = part("C", "net", -0.00001, -0.5, 0.25, "holds", unit="percent", allowed_low=-1, allowed_high=math.nan)
-    assert numbers(share) == "0.0 [-50.0, 25.0] %; allowed above -100.0"
-    assert numbers(part("C", "net", -0.001, -0.5, 0.25, "holds")) == "0.00 [-0.50, 0.25]; allowed 0.90 to 1.30"
+    assert numbers(share) == "0.0 [-50.0, 25.0] %; allowed above -100"
+    assert numbers(part("C", "net", -0.001, -0.5, 0.25, "holds")) == "0.00 [-0.50, 0.25]; allowed 0.9 to 1.3"
 
 
 def test_without_an_interval_no_figure_of_claims_is_drawn(judged, tmp_path):

@@ -48,7 +48,7 @@ def test_no_table_holds_a_nan_or_more_digits_than_it_means(plots, committed):
     for path in [*plots.glob("*.csv"), *(committed / "plots/digits").rglob("*.csv")]:
         text = path.read_text(encoding="utf-8")
         assert "nan" not in text, path
-        assert not re.search(r"\d\.\d{12,}", text), path
+        assert not re.search(r"\d\.0*[1-9]\d{11,}", text), path
 
 
 def test_net_errors_decide_for_attacks_that_do_not_use_the_label(tables):
@@ -233,10 +233,7 @@ def test_questions_about_curves_have_their_verdicts_side_by_side():
     none = {"answers": "", "as_a_law": "", "as_printed": "", "others": "digits: not run; zoo: fails"}
     told = [row, row | none | {"claim": "C15", "verdict": "holds", "analogue": ""}]
     lines = claims.one_by_one(told).rows
-    assert [line[5:] for line in lines] == [
-        ["scaled: fails (holds on cifar10)", "fails", "holds", "–"],
-        ["holds (fails on zoo)", "–", "–", "–"],
-    ]
+    assert [line[-1] for line in lines] == ["scaled: fails (holds on cifar10)", "holds (fails on zoo)"]
     assert claims.questions(told).rows == [["C01", "s", "n", "mnist", "fails", "holds", "–"]]
     assert claims.questions(told).heads[4:] == ["as a law", "as printed", "straight"]
 

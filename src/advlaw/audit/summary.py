@@ -72,8 +72,8 @@ def why_none(row: Cells, curve: pd.DataFrame) -> str:
         return f"at most {most} errors up to eps = {eps[-1]:g}, a law needs {FEWEST}: raise --eps-max"
     if gross[0] > WIDEST * n_right:
         return (
-            f"{gross[0]} of {n_right} images are wrong at the first eps of the grid, {eps[0]:g}; a law is looked for up "
-            f"to {WIDEST:.0%}: lower --eps-min"
+            f"{gross[0]} of {n_right} images are wrong at the first eps of the grid, {eps[0]:g}; a law is looked for "
+            f"up to {WIDEST:.0%}: lower --eps-min"
         )
     counted = net if row["kind"] == "net" else gross
     inside = sum(errors <= WIDEST * n_right for errors in counted)

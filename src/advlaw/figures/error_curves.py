@@ -1,8 +1,8 @@
 """Cubuk Fig. 2 and 11, and others like them: adversarial error against eps, with the fitted laws.
 
-Points are the net error (clean minus adversarial accuracy) with pointwise intervals; solid lines are the fitted law with
-the smooth factor that lets it bend, over its range; dashed ones are its tangents as eps -> 0, of slope B. One panel for
-each data set or net.
+Points are the net error (clean minus adversarial accuracy) with pointwise intervals. Solid lines are the fitted law,
+with the smooth factor that lets it bend, over its range; dashed ones are its tangents as eps -> 0, of slope B. One
+panel for each data set or net.
 """
 
 import math
@@ -74,20 +74,20 @@ class Curves:
             split, n_images = curves.iloc[0][["split", "n_images"]]
             title = f"{panel}: {self.what} ({n_images:,} {'training' if split == 'train' else split} images)"
             panels[title] = partial(draw_error_curves, rows=curves)
-        for drawing in in_panels(panels, 3.8, "adversarial error", sharey=True):
+        for drawing in in_panels(panels, 3.8, "adversarial error", in_a_row=2, sharey=True):
             yield replace(drawing, numbers=rows[["dataset", "curve", "label", *POINTS[1:], *LINES[2:]]])
 
     def exponents(self, tables: Tables, of: str) -> str:
         """The exponent of every curve as eps -> 0, and its mean slope."""
         laws = self.laws(tables)
-        slopes = tables.rows("exponents", estimator="mean_slope").set_index(["curve", "kind"])
+        slopes = {(row["curve"], row["kind"]): row for row in records(tables.rows("exponents", estimator="mean_slope"))}
         is_ambiguous = laws["label"].duplicated().any()
         named = [
             ((f"{row['sweep']} on {row['dataset']}, " if is_ambiguous else "") + row["label"], row)
             for row in records(laws)
         ]
         exponents = listed("Exponents as ε → 0, with 95 % intervals", (f"{name} {law(row)}" for name, row in named))
-        means = (f"{name} {interval(slopes.loc[row['curve'], row['kind']].to_dict())}" for name, row in named)
+        means = (f"{name} {interval(slopes[row['curve'], row['kind']])}" for name, row in named)
         return f"{exponents} {listed(MEAN, means)}"
 
 

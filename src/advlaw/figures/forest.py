@@ -1,8 +1,9 @@
-"""All exponents of a study as eps -> 0 at a glance: a forest plot, a row for each curve, sets of nets together below."""
+"""All exponents of a study as eps -> 0 at a glance: a forest plot, a row for each curve, sets of nets below."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -12,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from advlaw.core.io import Cells
-from advlaw.core.tables import Tables, chosen, groups, records
+from advlaw.core.tables import Tables, chosen, records
 from advlaw.core.words import interval
 from advlaw.figures.figure import Drawing, Figure
 from advlaw.figures.population import KINDS
@@ -76,7 +77,7 @@ def _of_sets(pooled: pd.DataFrame) -> Iterator[Line]:
     """Sets of nets together, under every attack: all, and those of one kind."""
     rows = pooled if pooled.empty else chosen(pooled, share=WIDEST)
     if not rows.empty:
-        yield Line("sampled nets with one exponent for all")
+        yield Line("sets of nets, with one exponent for all")
     for row in records(rows):
         kind = KINDS[row["nets"]][0] if row["nets"] in KINDS else "nets"
         name = f"{row['set']}: {row['n_nets']} {kind}, {ATTACK_NAMES.get(row['attack'], row['attack'])}"
@@ -107,8 +108,8 @@ def draw_lines(ax: Axes, lines: list[Line]) -> None:
 
 def _write(ax: Axes, y: float, number: str, n_errors: str, is_law: bool = True) -> None:
     """A line of the columns on the right."""
-    place = {"xy": (1.0, y), "xycoords": ("axes fraction", "data"), "textcoords": "offset points", "fontsize": 7}
-    place |= {"va": "center_baseline"}
+    place: dict[str, Any] = {"xy": (1.0, y), "xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    place |= {"va": "center_baseline", "fontsize": 7}
     ax.annotate(number, xytext=(NUMBERS, 0), color="black" if is_law else QUIET, **place)
     ax.annotate(n_errors, xytext=(ERRORS, 0), ha="right", **place)
 
@@ -119,7 +120,7 @@ def draw_interval(ax: Axes, y: int, line: Line, row: Cells) -> None:
     if math.isnan(value) or row["remark"]:
         return
     high = math.inf if math.isnan(high) else high
-    look = {"color": line.colour, "clip_on": False, "linewidth": 1.0}
+    look: dict[str, Any] = {"color": line.colour, "clip_on": False, "linewidth": 1.0}
     if low < RIGHT and high > LEFT:
         ax.plot([max(low, LEFT), min(high, RIGHT)], [y, y], **look)
     for is_beyond, edge, arrow in ((low < LEFT, LEFT, "<"), (high > RIGHT, RIGHT, ">")):

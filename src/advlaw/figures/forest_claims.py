@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterator
 from textwrap import fill
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from advlaw.core.io import Cells
@@ -30,23 +32,23 @@ def draw_forest(tables: Tables) -> Iterator[Drawing]:
     claims = list(groups(with_intervals(tables), "claim"))
     if not claims:
         return
-    sheet, ax = plt.subplots(figsize=(TEXT_WIDTH_INCHES, AROUND + ROW * len(claims)))
+    layout = ConstrainedLayoutEngine(w_pad=0.1)  # letters in a PNG may be wider than the layout takes them for
+    sheet, ax = plt.subplots(figsize=(TEXT_WIDTH_INCHES, AROUND + ROW * len(claims)), layout=layout)
     scaled = set(tables.rows("claims", verdict="scaled")["claim"])
     draw_claims(ax, {f"{claim} ≈" if claim in scaled else claim: parts for claim, parts in claims})
-    look = {"color": QUIET, "linestyle": "none"}
+    look: dict[str, Any] = {"color": QUIET, "linestyle": "none"}
     handles = [
         Line2D([], [], marker="o", markersize=5, markeredgecolor="black", label="worst part", **look),
         Line2D([], [], marker="o", markersize=3, alpha=0.4, label="other parts", **look),
     ]
     for question, marker in MARKERS.items():
         handles.append(Line2D([], [], marker=marker, markersize=4, markerfacecolor="white", label=question, **look))
-    sheet.get_layout_engine().set(w_pad=0.1)  # letters in a PNG may be wider than the layout takes them for
     sheet.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     yield Drawing(sheet)
 
 
 def with_intervals(tables: Tables) -> pd.DataFrame:
-    """The judged parts that have one, with their `distance`.
+    """The judged parts that have one, with their `distance`, of every claim that is judged by some.
 
     `is_own`: the claim stands or falls by it, because it is about no curve, or answers what is asked first of curves.
     """
@@ -56,6 +58,7 @@ def with_intervals(tables: Tables) -> pd.DataFrame:
     has_interval = (parts["low"] < parts["high"]) & parts["value"].between(parts["low"], parts["high"])
     has_range = parts["allowed_low"].notna() | parts["allowed_high"].notna()
     parts = parts[(parts["verdict"] != "") & has_interval & has_range]
+    parts = parts[parts.groupby("claim")["is_own"].transform("any")]
     return parts.assign(distance=[distance(part) for part in records(parts)])
 
 
@@ -97,23 +100,22 @@ def draw_claims(ax: Axes, claims: dict[str, pd.DataFrame]) -> None:
             draw_part(ax, y, part, markersize=3, alpha=0.35, markeredgewidth=0)
         for _, others in groups(parts[~parts["is_own"]], "question"):
             draw_part(ax, y, worst(others), markersize=4, markerfacecolor="white")
-        if len(own):
-            part = worst(own)
-            draw_part(ax, y, part, markersize=5, markeredgecolor="black")
-            subject = part["subject"] if len(part["subject"]) <= LONGEST else f"{part['subject'][: LONGEST - 1]}…"
-            _write(ax, y, (str(len(own)), fill(part["quantity"], 32), f"{subject}\n{numbers(part)}"), "black")
+        part = worst(own)
+        draw_part(ax, y, part, markersize=5, markeredgecolor="black")
+        subject = part["subject"] if len(part["subject"]) <= LONGEST else f"{part['subject'][: LONGEST - 1]}…"
+        _write(ax, y, (str(len(own)), fill(part["quantity"], 32), f"{subject}\n{numbers(part)}"), "black")
 
 
 def _write(ax: Axes, y: float, texts: tuple[str, str, str], colour: str) -> None:
     """The columns beside the axes: how many parts, of which quantity, and the worst one's numbers."""
-    look = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "color": colour}
+    look: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "color": colour}
     look |= {"fontsize": 6, "va": "center", "linespacing": 1.1}
     places = ((0.0, QUANTITIES - 6, "right"), (0.0, QUANTITIES, "left"), (1.0, WORST, "left"))
     for text, (at, offset, side) in zip(texts, places, strict=True):
         ax.annotate(text, (at, y), (offset, 0), ha=side, **look)
 
 
-def draw_part(ax: Axes, y: int, part: Cells, **look: float | str) -> None:
+def draw_part(ax: Axes, y: int, part: Cells, **look: Any) -> None:
     """A marker at a part's distance, or a triangle at the end of the axis."""
     at, colour = part["distance"], COLOURS[part["verdict"]]
     marker = "<" if at < -FARTHEST else ">" if at > FARTHEST else MARKERS.get(part["question"], "o")
@@ -121,10 +123,10 @@ def draw_part(ax: Axes, y: int, part: Cells, **look: float | str) -> None:
 
 
 def numbers(part: Cells) -> str:
-    """`1.69 [1.56, 1.84]; allowed 0.90 to 1.30`, shares in percent."""
+    """`1.69 [1.56, 1.84]; allowed 0.9 to 1.3`, shares in percent."""
     factor, digits = (100.0, 1) if part["unit"] else (1.0, 2)
-    names = ("value", "low", "high", "allowed_low", "allowed_high")
-    value, low, high, least, most = (f"{factor * part[name]:z.{digits}f}" for name in names)
+    value, low, high = (f"{factor * part[name]:z.{digits}f}" for name in ("value", "low", "high"))
+    least, most = (f"{factor * part[name]:.3g}" for name in ("allowed_low", "allowed_high"))
     allowed = f"above {least}" if most == "nan" else f"at most {most}" if least == "nan" else f"{least} to {most}"
     return f"{value} [{low}, {high}]{UNITS[part['unit']]}; allowed {allowed}"
 
@@ -147,9 +149,9 @@ FIGURES = (
         (
             "A row for each claim, a dot for each of its parts: how far it is from the nearer end of what the claim "
             "allows, in half-widths of its interval. From 1 on the whole interval is inside, below −1 all of it is "
-            "outside. The large dot is the part by which the claim stands or falls, with its numbers on the right; open "
-            "marks are the worst on other questions about the same curves. Colours are verdicts, and a rule may leave "
-            "open what one interval would not: where many are judged together, or a fit is poor. ≈: on a smaller "
+            "outside. The large dot is the part by which the claim stands or falls, with its numbers on the right; "
+            "open marks are the worst on other questions about the same curves. Colours are verdicts, and a rule may "
+            "leave open what one interval would not: where many are judged together, or a fit is poor. ≈: on a smaller "
             "analogue. Triangles lie beyond the axis.",
             _others,
         ),

@@ -78,13 +78,13 @@ def draw_error_curves(ax: Axes, nets: pd.DataFrame, curves: pd.DataFrame) -> Non
 
 
 def draw_exponents(tables: Tables) -> Iterator[Drawing]:
-    """A histogram for every attack and estimator; the paper's band is shaded, and the law of all nets together drawn."""
+    """A histogram for every attack and estimator; the paper's band is shaded, all nets' law drawn."""
     for of, name, nets in _sets(tables):
         panels, pooled = {}, {row["attack"]: row for row in laws_of_all(tables, set=name)}
         for (attack, rows), (estimate, what) in itertools.product(groups(nets, "attack"), ESTIMATES.items()):
             summary = tables.rows(f"trials/{name}/exponents", attack=attack, estimate=estimate, nets="all")
-            found = {"column": f"{estimate}_exponent", "summary": records(summary)[0], "law": pooled.get(attack)}
-            draw = partial(draw_histogram, rows=rows, **found)
+            of_one, of_all = records(summary)[0], pooled.get(attack)
+            draw = partial(draw_histogram, rows=rows, column=f"{estimate}_exponent", summary=of_one, law=of_all)
             panels[f"{ATTACK_NAMES.get(attack, attack)}, {what}"] = draw
         yield from in_panels(panels, 2.3 + 0.6 / len(panels), "nets", in_a_row=len(ESTIMATES), of=of)
 

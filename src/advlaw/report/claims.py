@@ -18,19 +18,16 @@ def one_by_one(claims: list[Cells]) -> Grid:
     """A line per claim that was checked, on the study that fits it best; `not_run` lists the others."""
     columns = ("claim", "statement", "numbers", "measured", "study")
     run = (row for row in claims if row["verdict"] != "not run")
-    rows = [[*(row[name] for name in columns), _verdict(row), *_answers(row)] for row in run]
-    return Grid(["claim", "statement", "the paper", "measured", "study", "verdict", *QUESTIONS], rows)
+    rows = [[*(row[name] for name in columns), _verdict(row)] for row in run]
+    return Grid(["claim", "statement", "the paper", "measured", "study", "verdict"], rows)
 
 
 def questions(claims: list[Cells]) -> Grid:
     """A line per claim about curves: the verdict on each question about them, side by side."""
-    about = [row for row in claims if row["answers"]]
-    rows = [[row["claim"], row["statement"], row["numbers"], row["study"], *_answers(row)] for row in about]
+    columns = ("claim", "statement", "numbers", "study")
+    about = (row for row in claims if row["answers"])
+    rows = [[*(row[name] for name in columns), *(row[column(name)] or "–" for name in QUESTIONS)] for row in about]
     return Grid(["claim", "statement", "the paper", "study", *QUESTIONS], rows)
-
-
-def _answers(row: Cells) -> list[str]:
-    return [row[column(question)] or "–" for question in QUESTIONS]
 
 
 def not_run(claims: list[Cells]) -> str:

@@ -35,13 +35,14 @@ def ranges(tables: Tables) -> Grid:
 
     A range ends where errors are so many of the images that are right when clean.
     """
-    every = tables.rows("laws/ranges")
-    shares = sorted(every["share"].unique(), reverse=True)
+    found: dict[str, dict[float, str]] = {}
+    for one in records(tables.rows("laws/ranges")):
+        found.setdefault(one["curve"], {})[one["share"]] = interval(one)
+    shares = sorted({share for own in found.values() for share in own}, reverse=True)
     heads = ["data", "curve", "range", Right("p of the fit"), "half the prior", "double", Right("p of a straight line")]
     rows = []
     for row in records(tables.rows("laws/exponents")):
-        own = {one["share"]: interval(one) for one in records(chosen(every, curve=row["curve"]))}
-        if own:
+        if own := found.get(row["curve"]):
             end = f"{_whole(row['share'])}, ε ≤ {row['e0'] / row['eps_scale']:.2g}"
             cells = [row["dataset"], Marked(row["curve"], "code"), end, number(row["p_fit"], ".2g")]
             cells += [interval(row, "half_prior"), interval(row, "double_prior"), number(row["p_straight"], ".1g")]
@@ -116,7 +117,7 @@ def _others(tables: Tables, row: Cells) -> tuple[Cells, Cells]:
 
 def _doubt(row: Cells) -> str:
     """What speaks against an exponent as that of a law."""
-    value, low, high = (row[f"exponent{end}"] for end in ("", "_low", "_high"))
+    low, high = row["exponent_low"], row["exponent_high"]
     if row["remark"]:
         return str(row["remark"])
     if not low > 0 or math.isnan(high):

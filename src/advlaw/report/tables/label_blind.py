@@ -22,7 +22,16 @@ FEWEST_IMAGES, ALWAYS_RIGHT = 1000, 0.98
 @table("odds", "blind", "Net exponents of label-blind attacks as ε → 0, in two factors", needs=("laws/exponents",))
 def odds(tables: Tables) -> Grid:
     """A line per curve: the exponent of all changes, that of the odds that one breaks an image, and their sum."""
-    heads = ["data", "net", "attack", Right("net errors"), "all changes, B", "odds, D", Right("p of even odds"), "B + D"]
+    heads = [
+        "data",
+        "net",
+        "attack",
+        Right("net errors"),
+        "all changes, B",
+        "odds, D",
+        Right("p of even odds"),
+        "B + D",
+    ]
     rows: list[list[Cell]] = []
     for row in records(tables.rows("laws/exponents", kind="net")):
         cells = [row["dataset"], row["model"], Marked(row["curve"].partition("/")[2], "code")]
