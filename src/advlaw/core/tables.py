@@ -22,7 +22,7 @@ TEXT = frozenset(
     "schedule set sha256 sizes source speeds split statement straight study subject sweep target tier truth "
     "unit verdict what_to_compute where".split()
 )
-FLAGS = frozenset({"clip", "diverged", "is_on_grid", "is_reported"})
+FLAGS = frozenset({"clip", "diverged", "is_on_grid"})
 LABELLED_BY = {  # a table -> the one that says what its rows are of, and by which columns
     "error_curves": ("curves", ("curve",)),
     "exponents": ("curves", ("curve",)),
