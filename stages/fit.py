@@ -3,8 +3,8 @@
     python stages/fit.py --params params.yaml
 reads   data/<study>/sweeps/<sweep>/<attack>[@<accuracy>].npz of every sweep in the params
         ·  models/<study>/<model>/row.json
-writes  plots/<study>/:  exponents.csv  ·  error_curves.csv  ·  error_curves_positive.csv (for log axes)
-        ·  local_slopes.csv  ·  models.csv  ·  logit_gaps.csv  ·  logit_gap_distribution.csv
+writes  plots/<study>/:  curves.csv  ·  exponents.csv  ·  error_curves.csv  ·  local_slopes.csv  ·  models.csv
+        ·  logit_gaps.csv  ·  logit_gap_distribution.csv  ·  laws/paired.csv
         ·  threshold_curves.csv  ·  thresholds/<sweep>/<attack>[@<accuracy>].csv
 """
 
@@ -22,6 +22,7 @@ from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.settings import Fit
 from advlaw.tables.curves import CurveTables, SweptCurve
+from advlaw.tables.paired import PairedTable
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
     )
     names = [name for section in nets for name in section]
     rows = [json.loads((Path("models") / study / name / "row.json").read_text("utf-8")) for name in names]
-    tables = CurveTables(rows, settings)
+    tables, paired = CurveTables(rows, settings), PairedTable(settings.confidence)
     kept = {row["model"]: [None, *(found["snapshot"] for found in row["snapshots"])] for row in rows}
     curves = [
         (name, sweep, attack, state)
@@ -49,8 +50,11 @@ def main() -> None:
         kind = attacks.by_key(f"{sweep.family}.{attack}")
         counts = {f"n_{what}": int(arrays[what].sum()) for what in ("zero_gradient", "not_finite")}
         curve = SweptCurve(name, attack, state, sweep, kind, counts)
-        tables.add(curve, Fitted(outcomes(arrays), settings, generator(seed, "bootstrap", name, file)))
+        found = outcomes(arrays)
+        tables.add(curve, Fitted(found, settings, generator(seed, "bootstrap", name, file)))
+        paired.add(curve, found)
     tables.write(Path("plots") / study)
+    paired.write(Path("plots") / study / "laws" / "paired.csv")
     print(f"plots/{study}: {len(curves)} curves fitted")
 
 

@@ -1,7 +1,7 @@
 """Copy the studies' tables into README.md and docs/ (not a DVC stage: `make readme`, after a repro).
 
     python stages/readme.py
-reads   plots/<study>/*.csv and {theory,order_statistics,trials,worst_case}/*.csv of every study that was run
+reads   plots/<study>/*.csv and {laws,theory,order_statistics,trials,worst_case}/*.csv of every study that was run
         plots/summary/claims.csv  ·  claims/claims.csv  ·  benchmarks/{results,costs}.json
 writes  README.md and docs/*.md, between their markers
 """
@@ -20,7 +20,7 @@ from advlaw.report import benchmarks, claims
 from advlaw.report.pages import filled, studies_grid
 from advlaw.report.render import markdown
 
-FOLDERS = ("./", "theory/", "order_statistics/", "trials/", "worst_case/")
+FOLDERS = ("./", "laws/", "theory/", "order_statistics/", "trials/", "worst_case/")
 
 
 def commands() -> dict[str, str]:
@@ -50,7 +50,7 @@ def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:
     known = {name: (command, studies.get(name)) for name, command in commands().items()}
     return {
         "studies": markdown(studies_grid(known)),
-        "claims": paragraphs(markdown(claims.counts(verdicts)), claims.least_squares(shown)),
+        "claims": paragraphs(markdown(claims.counts(verdicts)), markdown(claims.questions(shown))),
         "claims one by one": paragraphs(markdown(claims.one_by_one(shown)), claims.not_run(shown)),
         **{
             name: paragraphs(benchmarks.measured_on(results), markdown(benchmarks.times(results)))

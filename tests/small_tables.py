@@ -9,11 +9,12 @@ import pandas as pd
 from conftest import one_step
 from test_fitting import planted
 
-from advlaw.core.tables import read_table, write_table
+from advlaw.core.tables import read_table, read_tables, write_table
 from advlaw.evaluation.settings import Sweep
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.settings import Fit
+from advlaw.tables import laws
 from advlaw.tables.curves import CurveTables, SweptCurve
 from advlaw.tables.theory import TheoryTables
 from advlaw.theory.mean_field import class_thresholds, ranking
@@ -61,6 +62,21 @@ def write_curve_tables(folder: Path) -> None:
             Fitted(sample, FIT, np.random.default_rng(0)),
         )
     made.write(folder)
+    write_law_tables(folder)
+
+
+def write_law_tables(folder: Path) -> None:
+    """The exponents as eps -> 0 of the curves in a folder."""
+    exponents, ranges, lines = [], [], []
+    for about, changes in laws.changes_of_study(folder, read_tables(folder, "error_curves")):
+        curve = {"curve": about["curve"]}
+        row, found = laws.exponent_row(changes, about["target"] != "true_label", FIT.confidence)
+        exponents.append(row | curve)
+        ranges += [{**curve, "kind": row["kind"], "p_fit": one.law.p_fit, **one.numbers} for one in found]
+        lines += [curve | point for point in laws.line_rows(found[0], changes.n_images, about["eps_scale"])]
+    write_table(folder / "laws/exponents.csv", exponents, laws.EXPONENT_COLUMNS)
+    write_table(folder / "laws/ranges.csv", ranges, laws.RANGE_COLUMNS)
+    write_table(folder / "laws/lines.csv", lines, laws.LINE_COLUMNS)
 
 
 def attacked(logits: np.ndarray, label: np.ndarray, order: np.ndarray, rng: np.random.Generator) -> dict:

@@ -1,6 +1,5 @@
 """What an audit says of its results: a cause is only named where the tables show it."""
 
-import math
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -10,73 +9,100 @@ import pandas as pd
 import pytest
 
 from advlaw.audit.command import _check_accuracy
-from advlaw.audit.summary import print_summary, why_none
+from advlaw.audit.summary import FEWEST, FEWEST_REPAIRED, REASONS, WIDEST, print_summary, why_none
 from advlaw.core.io import write_text
 from advlaw.core.tables import write_frame, write_table
+from advlaw.fitting import signs, small_eps
+from advlaw.tables import laws
 
 EPS = (0.5, 1.0, 2.0, 4.0)
 
 
-def curve(errors: list[int], n_images: int = 200, gross: list[int] | None = None) -> pd.DataFrame:
+def curve(errors: list[int], n_images: int = 1000, gross: list[int] | None = None) -> pd.DataFrame:
     """Rows of error_curves.csv for counts of net errors, and of gross ones where they are others."""
     shares = {name: np.array(counts) / n_images for name, counts in (("net", errors), ("gross", gross or errors))}
     return pd.DataFrame({"curve": "a/a", "grid_eps": EPS, **{f"{name}_error": share for name, share in shares.items()}})
 
 
-def row(n_right: int = 180, n_images: int = 200, n_points: int = 0, zero: int = 0) -> dict[str, Any]:
-    counts = {"n_images": n_images, "n_points": n_points, "n_zero_gradient": zero, "n_not_finite": 0}
-    return {"curve": "a/a", "kind": "gross", "exponent": math.nan, "clean_accuracy": n_right / n_images, **counts}
+def row(n_right: int = 900, n_images: int = 1000, zero: int = 0, **more: str) -> dict[str, Any]:
+    counts = {"n_images": n_images, "n_zero_gradient": zero, "n_not_finite": 0}
+    about = {"curve": "a/a", "kind": "gross", "remark": "too few errors", "clean_accuracy": n_right / n_images}
+    return about | counts | more
 
 
 @pytest.mark.parametrize(
     ("errors", "changes", "message"),
     [
-        ([180] * 4, {}, "all 180 errors are below the first eps of the grid, 0.5: lower --eps-min"),
-        ([60, 90, 150, 180], {}, "60 of 180 images are wrong at the first eps of the grid, 0.5; .*: lower --eps-min"),
+        (
+            [200, 400, 600, 900],
+            {},
+            "200 of 900 images are wrong at the first eps of the grid, 0.5; .*: lower --eps-min",
+        ),
         ([0] * 4, {}, "no image becomes wrong up to eps = 4: raise --eps-max"),
-        ([0] * 4, {"zero": 150}, "no image becomes wrong: the gradient of 150 of 200 images is zero"),
-        ([0] * 4, {"zero": 20}, "no image becomes wrong up to eps = 4: raise --eps-max"),  # 20 are wrong when clean
-        ([0, 0, 1, 4], {}, "at most 4 net errors up to eps = 4, a range needs 5: raise --eps-max"),
-        ([0, 2, 90, 180], {}, "fewer than 2 eps of the grid have from 5 errors to 20%: raise --count"),
-        ([0, 2, 20, 180], {"n_points": 1}, "fewer than 2 eps .*: raise --count"),
-        ([9, 70, 90, 180], {"n_points": 1}, "fewer than 2 eps .*: lower --eps-min"),
-        ([0, 0, 0, 9], {"n_points": 1}, "fewer than 2 eps .*: raise --eps-max"),
-        ([5, 9, 9, 9], {"n_points": 4}, "errors do not grow with eps in the range"),
-        ([0, 2, 6, 20], {"n_right": 20}, "20 images are classified as labelled, a range needs 25: give more images"),
-        ([20] * 4, {"n_right": 20}, "all 20 errors are below the first eps"),
+        ([0] * 4, {"zero": 750}, "no image becomes wrong: the gradient of 750 of 1000 images is zero"),
+        ([0] * 4, {"zero": 20}, "no image becomes wrong up to eps = 4: raise --eps-max"),  # they are wrong when clean
+        ([0, 0, 1, 39], {}, "at most 39 errors up to eps = 4, a law needs 40: raise --eps-max"),
+        ([0, 2, 39, 180], {}, "too few eps of the grid have from 1 to 10% of errors: raise --count"),
+        ([0, 0, 40, 41], {}, "errors grow at too few eps of the grid up to 4: raise --eps-max"),
+        ([9, 20, 30, 60], {"n_right": 300}, "300 images .* needs 40 errors in a tenth of them: give 1334 images"),
+        ([9, 20, 30, 60], {"remark": "no such law fits"}, "errors do not grow as a power law as eps -> 0, in no range"),
     ],
 )
-def test_why_there_is_no_exponent(errors, changes, message):
+def test_why_there_is_no_law(errors, changes, message):
     assert re.match(message, why_none(row(**changes), curve(errors)))
 
 
-def test_repairs_do_not_hide_that_images_become_wrong():
-    found = why_none(row(), curve([0, -2, 0, 1], gross=[0, 3, 9, 12]))
-    assert found == "at most 1 net errors up to eps = 4, a range needs 5: raise --eps-max"
+def test_why_net_errors_have_no_law():
+    few = curve([0, 20, 80, 200], gross=[0, 22, 84, 230])
+    assert why_none(row(kind="net"), few) == (
+        "4 images are repaired up to 10% net errors; how often a change breaks an image takes 10 or none: "
+        "give 2500 images"
+    )
+    assert why_none(row(kind="net", remark="repairs more at small eps"), few).startswith("at small eps the attack rep")
+    assert why_none(row(kind="net", remark="breaks more at small eps"), few).startswith("at small eps the attack does")
+    lost = curve([-80, 10, 50, 200], gross=[0, 30, 70, 260])
+    assert why_none(row(kind="net"), lost).startswith("too few eps of the grid")
+    beyond = why_none(row(), curve([-20, -20, 0, 1], gross=[0, 3, 9, 12]))
+    assert beyond == "at most 12 errors up to eps = 4, a law needs 40: raise --eps-max"
 
 
-def test_exponents_are_shown_with_the_interval_they_have(tmp_path, capsys):
+def test_an_audit_says_as_much_as_a_law_needs():
+    """The numbers that the estimators take."""
+    assert (small_eps.FEWEST, signs.FEWEST, laws.GROSS_SHARES[0]) == (FEWEST, FEWEST_REPAIRED, WIDEST)
+    remarks = {laws.FEW, laws.UNFIT, laws.REPAIRS, laws.BREAKS}
+    assert remarks == {"too few errors", *REASONS}
+
+
+def test_exponents_are_shown_as_laws_and_as_printed(tmp_path, capsys):
     plots = tmp_path / "plots/net"
     write_text(plots / "models.csv", "test_accuracy\n0.55\n")
-    write_frame(plots / "error_curves.csv", curve([180] * 4))
-    numbers = {"curve": "a/a", "kind": "gross", "n_points": 0}
-    exponents = [
-        {**numbers, "curve": attack, "is_reported": True, "exponent": b, "exponent_low": low, "exponent_high": high}
-        for attack, b, low, high in (("fgsm", 1.1, None, None), ("l2", 1.0, 0.9, 1.2), ("a/a", None, None, None))
+    write_frame(plots / "error_curves.csv", curve([0] * 4))
+    found = {  # of each attack its exponent as eps -> 0, by least squares, and how many images are lost
+        "fgsm": ((1.1, 0.9, None), (1.2, None, None), 0),
+        "l2": ((1.0, 0.9, 1.2), (1.3, 1.0, 1.6), 3),
+        "a/a": ((None, None, None), (None, None, None), 0),
+    }
+    names = ("exponent", "exponent_low", "exponent_high")
+    kinds = {"kind": "net", "estimator": "least_squares"}
+    lines = [{"curve": name, **kinds, **dict(zip(names, line, strict=True))} for name, (_, line, _) in found.items()]
+    write_table(plots / "exponents.csv", [*lines, {**lines[0], "kind": "gross"}])
+    rows = [
+        {"curve": name, "kind": "gross", "remark": "" if law[0] else "too few errors", "n_errors": 52}
+        | dict(zip(names, law, strict=True))
+        for name, (law, _, _) in found.items()
     ]
-    write_table(plots / "exponents.csv", [*exponents, {**exponents[0], "is_reported": False}])
-    about = {name: value for name, value in row().items() if name not in numbers}
-    del about["exponent"]
-    lost = {"fgsm": 0, "l2": 3, "a/a": 0}
-    curves = [{**about, "curve": name, "attack": name, "n_not_finite": n} for name, n in lost.items()]
+    write_table(plots / "laws/exponents.csv", rows)
+    about = {name: value for name, value in row().items() if name not in ("curve", "kind", "remark")}
+    curves = [{**about, "curve": name, "attack": name, "n_not_finite": lost} for name, (_, _, lost) in found.items()]
     write_table(plots / "curves.csv", curves)
     print_summary("net", tmp_path)
     _, clean, *shown, where = capsys.readouterr().out.splitlines()
     assert clean == "net: clean accuracy 0.5500"
     assert [line.split(")", 1)[1].strip() for line in shown] == [
-        "B = 1.10",
-        "B = 1.00 [0.90, 1.20]; 3 more images not judged",
-        "all 180 errors are below the first eps of the grid, 0.5: lower --eps-min",
+        "B = 1.10 [0.90, inf] as eps -> 0, from 52 errors; as printed, by least squares, 1.20",
+        "B = 1.00 [0.90, 1.20] as eps -> 0, from 52 errors; as printed, by least squares, 1.30 [1.00, 1.60]; "
+        "3 more images not judged",
+        "no image becomes wrong up to eps = 4: raise --eps-max",
     ]
     assert str(plots / "report.html") in where
 

@@ -5,7 +5,8 @@ import math
 import shutil
 
 import pytest
-from claim_tables import JUDGES, ROOT, a_study, defended, exponent, exponents, point, straight
+from claim_laws import exponent, exponents, line, lines
+from claim_tables import JUDGES, ROOT, a_study, defended, point
 
 from advlaw.claims.checks import Check, judged, read_rows
 from advlaw.claims.finding import Finding, difference, proportion
@@ -14,11 +15,11 @@ from advlaw.claims.printed import printed_parts, texts
 from advlaw.claims.registry import ODD, VIEWS
 
 COLUMNS = list(Check.model_fields)
-ROW = {"claim": "C01", "view": "judged", "rows": "attack == 'fgsm'", "subject": "{curve}", "quantity": "B"}
+ROW = {"claim": "C01", "view": "as_a_law", "rows": "attack == 'fgsm'", "subject": "{curve}", "quantity": "B"}
 ROW |= {"value": "exponent", "n": "n_images", "rule": "inside", "low": "0.9", "high": "1.3", "missing": "no sweep"}
 SECOND = ROW | {"missing": ""}
 SHOWN = {"rule": "shown", "low": "", "high": ""}
-STUDY = a_study(exponents(exponent("fgsm", 1.1, 0.1), exponent("l2", 1.6, 0.1), straight("fgsm", 1.0)))
+STUDY = a_study(exponents(exponent("fgsm", 1.1, 0.1), exponent("l2", 1.6, 0.1)) | lines(line("fgsm", 1.0)))
 
 
 @pytest.fixture
@@ -52,11 +53,13 @@ def test_a_claim_is_added_by_a_row(folder):
     write(folder, *texts(folder / "checks.csv"), ROW | {"claim": "C99", "rule": "above", "high": ""})
     rows, parts = judge(STUDY, read_judges(folder), {})
     assert rows[-1] == {
-        "claim": "C99", "verdict": "holds", "analogue": "", "least_squares": "", "n_parts": 1, "reason": "",
+        "claim": "C99", "verdict": "holds", "analogue": "", "as_a_law": "", "as_printed": "", "straight": "",
+        "n_parts": 1, "reason": "",
     }  # fmt: skip
     assert parts[-1] == {
-        "claim": "C99", "subject": "fc/fgsm", "quantity": "B", "value": 1.1, "low": 1.0, "high": pytest.approx(1.2),
-        "n": 10000, "allowed_low": 0.9, "allowed_high": None, "verdict": "holds", "least_squares": "", "unit": "",
+        "claim": "C99", "question": "", "subject": "fc/fgsm", "quantity": "B", "value": 1.1, "low": 1.0,
+        "high": pytest.approx(1.2), "n": 10000, "allowed_low": 0.9, "allowed_high": None, "verdict": "holds",
+        "n_together": 1, "n_settles": None, "p_value": pytest.approx(math.nan, nan_ok=True), "unit": "", "remark": "",
     }  # fmt: skip
 
 
@@ -74,11 +77,12 @@ def test_a_row_without_a_view_is_of_a_claim_that_cannot_be_judged_yet(folder):
 
 
 def test_a_range_is_widened_by_its_tolerance(folder):
-    cells = {"low": "1.2", "high": "1.2", "tolerance": "0.15"}
-    (part,) = found(folder, ROW | cells).parts
-    assert (part.allowed, part.verdict) == (pytest.approx((1.05, 1.35)), "inconclusive")
-    (part,) = found(folder, ROW | cells | {"rule": "exponent"}).parts
-    assert part.verdict == "holds"  # the estimate in the range, and the interval short
+    """Counted once: the interval ends at 1.0 and 1.2."""
+    for tolerance, wanted in (("0.11", "holds"), ("0.09", "inconclusive")):
+        cells = {"low": "1.1", "high": "1.1", "tolerance": tolerance, "rule": "exponent"}
+        (part,) = found(folder, ROW | cells).parts
+        assert part.allowed == pytest.approx((1.1 - float(tolerance), 1.1 + float(tolerance)))
+        assert part.verdict == wanted
 
 
 def test_a_number_may_have_other_ends_than_its_own_or_none(folder):
@@ -88,8 +92,8 @@ def test_a_number_may_have_other_ends_than_its_own_or_none(folder):
     assert math.isnan(part.estimate.low)
     (part,) = found(folder, ROW | {"rule": "equal", "low": "1.1", "high": "1.1", "tolerance": "1e-6"}).parts
     assert (numbers(part)[:3], part.verdict) == ((1.1, 1.1, 1.1), "holds")
-    (part,) = found(folder, ROW | {"value": "clean_accuracy", "ends": "share", "unit": "percent"}).parts
-    wilson = proportion(0.926, 10000)
+    (part,) = found(folder, ROW | {"value": "train_accuracy", "ends": "share", "unit": "percent"}).parts
+    wilson = proportion(1.0, 10000)
     assert (part.estimate, part.unit, part.verdict) == (wilson, "percent", "holds")
 
 
@@ -118,9 +122,32 @@ def test_the_point_of_a_curve_nearest_to_an_eps_is_judged(folder):
     assert [(part.subject, part.quantity) for part in parts] == [("a/fgsm", "at 15"), ("b/fgsm", "at 15")]
 
 
-def test_another_estimators_verdict_is_told_apart(folder):
-    concluded = found(folder, ROW, SECOND | {"view": "least_squares", "by": "least squares", "low": "1.2"}).concluded
-    assert (concluded["verdict"], concluded["least_squares"], concluded["n_parts"]) == ("holds", "fails", 1)
+def test_the_question_of_the_first_row_is_the_claims_and_others_are_told_apart(folder):
+    law = {"question": "as a law", "rule": "exponent"}
+    printed = {"view": "as_printed", "question": "as printed", "low": "1.2"}
+    concluded = found(folder, ROW | law, SECOND | printed).concluded
+    assert (concluded["verdict"], concluded["as_a_law"], concluded["as_printed"]) == ("holds", "holds", "fails")
+    concluded = found(folder, ROW | printed, SECOND | law).concluded
+    assert (concluded["verdict"], concluded["as_a_law"], concluded["n_parts"]) == ("fails", "holds", 1)
+
+
+def test_numbers_on_one_question_of_a_claim_are_judged_together(folder):
+    law, printed = {"rows": "", "question": "as a law"}, {"view": "as_printed", "question": "as printed"}
+    parts = found(folder, ROW | law | {"rule": "exponent"}, SECOND | law | SHOWN, SECOND | printed).parts
+    assert [(part.question, part.n_together, bool(part.verdict)) for part in parts] == [
+        ("as a law", 2, True), ("as a law", 1, False), ("as a law", 2, True), ("as a law", 1, False),
+        ("as printed", 1, True),
+    ]  # fmt: skip
+
+
+def test_images_that_would_settle_a_number_are_told_of_exponents_as_laws(folder):
+    law = ROW | {"rule": "exponent", "low": "1.05", "high": "1.15", "question": "as a law"}
+    (part,) = found(folder, law).parts
+    assert (part.verdict, part.n_settles) == ("inconclusive", pytest.approx(10000 * 2 ** (1 / 0.35), abs=1))
+    printed = law | {"view": "as_printed", "question": "as printed", "low": "0.97", "high": "1.03"}
+    for cells in (law | {"rule": "inside"}, law | {"n": ""}, printed):
+        (part,) = found(folder, cells).parts
+        assert (part.verdict, part.n_settles) == ("inconclusive", None)
 
 
 def test_a_verdict_may_stand_in_the_view(folder):
@@ -154,11 +181,14 @@ def test_a_remark_says_why_what_is_shown_is_not_judged(folder):
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ({"rule": "insde"}, r"C01.*rule = 'insde': must be one of exponent, inside, above, equal, shown or told"),
-        ({"view": "judgd"}, r"C01.*view = 'judgd': must be one of .*judged.*, or a table: error_curves.*theory/"),
+        (
+            {"rule": "insde"},
+            r"C01.*rule = 'insde': must be one of exponent, straight, inside, above, equal, shown or told",
+        ),
+        ({"view": "judgd"}, r"C01.*view = 'judgd': must be one of .*as_a_law.*, or a table: error_curves.*theory/"),
         ({"low": "0,9"}, r"C01.low = '0,9': should be a valid number"),
         ({"unit": "%"}, r"C01.unit = '%': should be 'percent', 'points'"),
-        ({"by": "me"}, r"C01.by = 'me': should be 'least squares'"),
+        ({"question": "why"}, r"C01.question = 'why': should be 'as a law', 'as printed'"),
         ({"at": "eps 16"}, r"C01.at = 'eps 16'"),
         ({"ends": "low"}, r"C01.ends = 'low'"),
         ({"rule": "above"}, r"C01.*rule = 'above': above takes low alone, shown none, the others low, high or both"),
@@ -167,15 +197,15 @@ def test_a_remark_says_why_what_is_shown_is_not_judged(folder):
         ({"quantity": ""}, r"C01.*a row has a view, a value, a subject, a quantity and a rule, or none of them"),
         ({"missing": ""}, r"C01: its first row must say in `missing` what a study needs"),
         ({"claim": ""}, r"claims/checks.csv: claim: missing key"),
-        ({"rows": "attack = 'fgsm'"}, r"C01: rows = \"attack = 'fgsm'\": .*; judged has curve, model"),
-        ({"rows": "atack == 'fgsm'"}, r"C01: rows = .*'atack' is not defined; judged has curve, model"),
+        ({"rows": "attack = 'fgsm'"}, r"C01: rows = \"attack = 'fgsm'\": .*; as_a_law has curve, model"),
+        ({"rows": "atack == 'fgsm'"}, r"C01: rows = .*'atack' is not defined; as_a_law has curve, model"),
         ({"rows": "n_images"}, r"C01: rows = 'n_images': "),
         ({"about": "size > 1"}, r"C01: about = 'size > 1': .*'size' is not defined"),
-        ({"value": "exponnt"}, r"C01: no column 'exponnt'; judged has curve, model"),
-        ({"subject": "{nett}"}, r"C01: no column 'nett'; judged has"),
-        ({"minus": "baseline"}, r"C01: no column 'exponent_baseline'; judged has"),
-        ({"rule": "told"}, r"C01: no column 'verdict'; judged has"),
-        ({"at": "eps=16"}, r"C01: no column 'eps'; judged has"),
+        ({"value": "exponnt"}, r"C01: no column 'exponnt'; as_a_law has curve, model"),
+        ({"subject": "{nett}"}, r"C01: no column 'nett'; as_a_law has"),
+        ({"minus": "baseline"}, r"C01: no column 'exponent_baseline'; as_a_law has"),
+        ({"rule": "told"}, r"C01: no column 'verdict'; as_a_law has"),
+        ({"at": "eps=16"}, r"C01: no column 'eps'; as_a_law has"),
     ],
 )
 def test_a_mistake_in_a_row_is_named(folder, cells, message):

@@ -7,7 +7,7 @@ from scipy.stats import binom
 
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.gaps import density_near_zero, gap_distribution, gap_row, tail_exponent
-from advlaw.fitting.moments import bootstrap_moments, sample_moments
+from advlaw.fitting.moments import patterns
 from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.power_law import choose_range, least_squares, local_slope, mean_slope
 from advlaw.fitting.settings import Fit
@@ -54,7 +54,7 @@ def a_sample(**more):
 
 def test_range_is_from_ten_net_errors_to_a_tenth_of_clean_accuracy():
     sample = a_sample()
-    moments = sample_moments(sample)
+    moments = patterns(sample).sample()
     chosen = choose_range(moments, 10, 0.1)
     first, last = int(chosen.first[0]), int(chosen.last[0])
     net = moments.net[0]
@@ -62,25 +62,10 @@ def test_range_is_from_ten_net_errors_to_a_tenth_of_clean_accuracy():
     assert net[last] <= 0.1 * sample.was_right.sum() < net[last + 1]
 
 
-def test_mean_slope_on_thresholds_maximises_the_likelihood():
-    sample = a_sample()
-    moments = sample_moments(sample)
-    chosen = choose_range(moments, 10, 0.1)
-    e0 = EPS[int(chosen.last[0])]
-    thresholds = sample.events[(sample.signs > 0) & (sample.events <= e0)]
-
-    def minus_log_likelihood(b):
-        return -np.sum(np.log(b) + (b - 1) * np.log(thresholds) - b * np.log(e0))
-
-    best = minimize_scalar(minus_log_likelihood, bounds=(0.1, 5), method="bounded", options={"xatol": 1e-10}).x
-    fit = mean_slope(moments, "gross", chosen)
-    np.testing.assert_allclose(fit.b[0], best, rtol=1e-6)
-    np.testing.assert_allclose(fit.a[0] * e0 ** fit.b[0], len(thresholds) / sample.n_images)
-
-
-def test_mean_slope_on_brackets_maximises_the_grouped_likelihood():
-    sample = a_sample(family="iterative")
-    moments = sample_moments(sample)
+@pytest.mark.parametrize("family", ["one_step", "iterative"])
+def test_mean_slope_maximises_the_grouped_likelihood(family):
+    sample = a_sample(family=family)
+    moments = patterns(sample).sample()
     chosen = choose_range(moments, 10, 0.1)
     last = int(chosen.last[0])
     counts = np.diff(moments.gross[0, : last + 1], prepend=0.0)
@@ -94,7 +79,7 @@ def test_mean_slope_on_brackets_maximises_the_grouped_likelihood():
 
 
 def test_least_squares_is_a_straight_line_through_the_logarithms():
-    moments = sample_moments(a_sample(repaired=0.5))
+    moments = patterns(a_sample(repaired=0.5)).sample()
     chosen = choose_range(moments, 10, 0.1)
     used = slice(int(chosen.first[0]), int(chosen.last[0]) + 1)
     slope, intercept = np.polyfit(np.log(EPS[used]), np.log(moments.net[0, used] / 5000), 1)
@@ -104,17 +89,19 @@ def test_least_squares_is_a_straight_line_through_the_logarithms():
     np.testing.assert_allclose(fit.r_squared[0], r**2, rtol=1e-9)
 
 
-def test_bootstrap_moments_equal_those_of_the_resampled_images():
+def test_images_of_one_pattern_are_drawn_together_as_often_as_one_by_one():
+    """Counts of the sample are exact; those of 2,000 bootstrap samples have the spread that drawing images gives."""
     sample = a_sample(repaired=0.5)
-    rng = np.random.default_rng(1)
-    found = bootstrap_moments(sample, 3, rng)
-    for r, drawn in enumerate(np.random.default_rng(1).integers(5000, size=(3, 5000))):
-        np.testing.assert_array_equal(found.net[r], sample.net[:, drawn].sum(axis=1))
-        np.testing.assert_array_equal(found.gross[r], sample.broken[:, drawn].sum(axis=1))
-        assert found.n_right[r] == sample.was_right[drawn].sum()
-        within = sample.events[drawn] <= EPS[20]
-        signed = sample.signs[drawn][within] @ np.log(sample.events[drawn][within])
-        np.testing.assert_allclose(found.net_events[1][r, 20], signed)
+    (net,), (gross,) = patterns(sample).sample().net, patterns(sample).sample().gross
+    np.testing.assert_array_equal(net, sample.net.sum(axis=1))
+    np.testing.assert_array_equal(gross, sample.broken.sum(axis=1))
+    found = patterns(sample).bootstrap(2000, np.random.default_rng(1))
+    share = gross / 5000
+    np.testing.assert_allclose(found.gross.mean(axis=0), gross, atol=5 * np.sqrt(5000 / 4 / 2000))
+    np.testing.assert_allclose(found.gross.std(axis=0), np.sqrt(5000 * share * (1 - share)), rtol=0.1, atol=0.01)
+    wanted = np.sqrt(5000) * sample.net.std(axis=1)
+    np.testing.assert_allclose(found.net.std(axis=0), wanted, rtol=0.1, atol=0.01)
+    np.testing.assert_allclose(found.n_right.mean(), sample.was_right.sum(), atol=5 * np.sqrt(5000 / 4 / 2000))
 
 
 def test_gross_and_net_differ_where_images_are_repaired():
@@ -129,7 +116,7 @@ def test_gross_and_net_differ_where_images_are_repaired():
 
 def test_a_negative_error_is_counted_and_never_dropped_in_silence():
     arrays = planted(np.random.default_rng(2), 3000, 0.02, 1.2)
-    dip = int(choose_range(sample_moments(outcomes(arrays)), 10, 0.1).first[0]) + 2
+    dip = int(choose_range(patterns(outcomes(arrays)).sample(), 10, 0.1).first[0]) + 2
     arrays["prediction"][dip] = 0
     rows = Fitted(outcomes(arrays), SETTINGS, np.random.default_rng(0)).exponents()
     net = next(row for row in rows if (row["kind"], row["estimator"]) == ("net", "least_squares"))

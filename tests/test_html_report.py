@@ -16,10 +16,10 @@ from browser import GET, find
 from playwright.sync_api import sync_playwright
 from repository import environment
 
-from advlaw.claims.wording import VERDICTS
+from advlaw.claims.finding import QUESTIONS, VERDICTS, column
 from advlaw.core.section import read_yaml
 from advlaw.core.tables import Tables, read_tables, records, write_table
-from advlaw.core.words import interval
+from advlaw.core.words import law
 from advlaw.papers.chapters import CHAPTERS
 from advlaw.report.page import STAMP, stamped
 from advlaw.report.registry import TABLES
@@ -68,11 +68,14 @@ def sample_claims() -> dict[str, list[dict]]:
             printed = {"id": name, "paper": paper, "statement": "error < A·ε^B & <b>so on</b>", "where": "Fig. 1"}
             papers.append({**printed, "numbers": "B in [0.9, 1.3]", "best_on": "mnist"})
             row = {"claim": name, "verdict": verdict, "analogue": "holds" if verdict == "scaled" else ""}
-            row |= {"least_squares": "inconclusive" if verdict == "fails" else "", "n_parts": 2 if is_run else 0}
+            answers = {"as_a_law": verdict, "as_printed": "inconclusive", "straight": ""} if verdict == "fails" else {}
+            row |= {column(question): "" for question in QUESTIONS} | answers | {"n_parts": 1 if is_run else 0}
             claims.append({**row, "reason": "" if is_run else "no ImageNet nets in this study"})
-            part = {"claim": name, "subject": "fc/fgsm", "allowed_low": 0.9, "least_squares": "", "unit": ""}
-            judged = {"quantity": "exponent", "value": 1.52, "low": 1.4, "high": 1.64, "n": 10000}
-            shown = {"quantity": "by least squares", "value": 1.24, "low": None, "high": None, "n": None}
+            part = {"claim": name, "subject": "fc/fgsm", "allowed_low": 0.9, "unit": "", "p_value": None}
+            judged = {"question": "as a law", "quantity": "exponent", "value": 1.52, "low": 1.4, "high": 1.64}
+            judged |= {"n": 10000, "n_together": 10, "n_settles": 36665, "remark": "fewer than 200 errors"}
+            shown = {"question": "as printed", "quantity": "by least squares", "value": 1.24, "low": None, "high": None}
+            shown |= {"n": None, "n_together": 1, "n_settles": None, "remark": ""}
             if is_run:
                 parts.append({**part, **judged, "allowed_high": 1.3, "verdict": "fails"})
                 parts.append({**part, **shown, "allowed_high": None, "verdict": ""})
@@ -182,11 +185,15 @@ def test_claims_are_all_shown_and_escaped(root, monkeypatch):
     rows = re.findall(r'<tr data-verdict="([^"]+)" data-paper="([^"]+)"', text)
     assert [verdict for verdict, _ in rows] == [*VERDICTS, *VERDICTS]
     assert "error &lt; A·ε^B &amp; &lt;b&gt;so on&lt;/b&gt;" in text
-    assert "1.52 [1.4, 1.64]</td><td>0.9 to 1.3</td>" in text
-    assert "1.24</td><td>≥ 0.9</td>" in text
-    assert "<td>10,000</td><td>fails</td>" in re.sub(r">\s+<", "><", text)
+    close = re.sub(r"\s*(<[^>]+>)\s*", r"\1", text)
+    wide = '<span class="note">of all together [1.35, 1.69]</span>'
+    assert f"1.52 [1.4, 1.64]{wide}</td><td>0.9 to 1.3</td>" in close
+    assert "1.24</td><td>≥ 0.9</td>" in close
+    notes = ("fewer than 200 errors", "open until about 37,000 images")
+    told = "".join(f'<span class="note">{note}</span>' for note in notes)
+    assert f"<td>10,000</td><td>fails{told}</td>" in close
     assert "analogue: holds" in text
-    assert "by least squares: inconclusive" in text
+    assert '<span class="note">as a law: fails</span><span class="note">as printed: inconclusive</span>' in close
     assert "no ImageNet nets in this study" in text
 
 
@@ -199,9 +206,8 @@ def test_contents_that_are_not_official_are_said_to_be_so(root, monkeypatch):
 
 def test_numbers_in_captions_are_the_tables(committed, root, monkeypatch):
     text = make(root, monkeypatch, *PAGES["mnist"]).read_text(encoding="utf-8")
-    reported = read_tables(committed / "plots/mnist", "exponents").rows("exponents", is_reported=True)
-    (row,) = records(reported[reported["curve"] == "fc/step_ll"])
-    assert f"step l.l. {interval(row)};" in text
+    (row,) = records(read_tables(committed / "plots/mnist", "laws/").rows("laws/exponents", curve="fc/step_ll"))
+    assert f"step l.l. {law(row)};" in text
 
 
 def test_unknown_verdict_and_missing_claims_are_answered(root, tmp_path, monkeypatch, capsys):
@@ -217,7 +223,7 @@ def test_unknown_verdict_and_missing_claims_are_answered(root, tmp_path, monkeyp
 
 def test_a_figure_that_no_module_draws_is_shown_last_by_its_name(committed):
     file = (committed / "plots/cifar10/figures/figure_11.svg").read_text(encoding="utf-8")
-    tables = read_tables(committed / "plots/cifar10", "exponents", "figures/")
+    tables = read_tables(committed / "plots/cifar10", "exponents", "laws/")
     *_, last = sections("x", tables, {"my_new_figure": file, "figure_11": file}, only_main=False)
     assert (last.title, [figure.title for figure in last.figures]) == ("Other figures", ["my new figure"])
     shown = sections("x", tables, {"my_new_figure": file, "figure_11": file}, only_main=True)

@@ -11,9 +11,10 @@ import pytest
 from repository import committed_files
 from small_tables import write_curve_tables
 
-from advlaw.claims.finding import verdict
+from advlaw.claims.rules import curve_verdict
 from advlaw.core.io import write_json, write_text
 from advlaw.core.tables import Tables, framed, read_tables, records, write_table
+from advlaw.core.words import interval
 from advlaw.papers.ranges import PAPER_RANGES
 from advlaw.report import claims
 from advlaw.report.benchmarks import measured_on, times
@@ -40,19 +41,19 @@ def plots(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tables(plots):
-    return read_tables(plots, "./")
+    return read_tables(plots, "./", "laws/")
 
 
 def test_no_table_holds_a_nan_or_more_digits_than_it_means(plots, committed):
     for path in [*plots.glob("*.csv"), *(committed / "plots/digits").rglob("*.csv")]:
         text = path.read_text(encoding="utf-8")
         assert "nan" not in text, path
-        assert not re.search(r"\d\.\d{12,}", text), path
+        assert not re.search(r"\d\.0*[1-9]\d{11,}", text), path
 
 
 def test_net_errors_decide_for_attacks_that_do_not_use_the_label(tables):
-    reported = records(tables.rows("exponents", is_reported=True))
-    assert [(row["attack"], row["kind"]) for row in reported] == [("fgsm", "gross"), ("step_ll", "net")]
+    laws = records(tables.rows("laws/exponents"))
+    assert [(row["attack"], row["kind"]) for row in laws] == [("fgsm", "gross"), ("step_ll", "net")]
 
 
 def test_accuracy_and_net_error_add_up_and_of_two_answers_both_are_in_the_top_five(tables):
@@ -61,21 +62,6 @@ def test_accuracy_and_net_error_add_up_and_of_two_answers_both_are_in_the_top_fi
     assert (fgsm["accuracy"] + fgsm["net_error"]).tolist() == pytest.approx(
         len(fgsm) * [fgsm["clean_accuracy"].iloc[0]]
     )
-
-
-@pytest.mark.parametrize(
-    ("numbers", "expected"),
-    [
-        ((1.1, 1.0, 1.2), "holds"),
-        ((1.33, 1.25, 1.41), "holds"),
-        ((1.1, 0.7, 1.5), "inconclusive"),
-        ((1.4, 1.28, 1.52), "inconclusive"),
-        ((1.5, 1.31, 1.6), "fails"),
-        ((0.7, 0.6, 0.85), "fails"),
-    ],
-)
-def test_verdicts(numbers, expected):
-    assert verdict(*numbers, PAPER_RANGES["fgsm"]) == expected
 
 
 def test_what_is_no_number_is_not_written_as_json(tmp_path):
@@ -109,7 +95,7 @@ def test_a_marker_without_its_end_or_twice_is_answered():
 
 def test_a_study_whose_rerun_is_due_says_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    study = Tables({"exponents": framed([{"is_reported": True, "dataset": "mnist", "model": "fc"}])})
+    study = Tables({"curves": framed([{"dataset": "mnist", "model": "fc"}])})
     assert markdown(studies_grid({"mnist": ("x", study)})).endswith(
         "| mnist | `x` | mnist | 1 | 1 | [plots/mnist](plots/mnist) |"
     )
@@ -125,13 +111,52 @@ def test_a_study_that_was_not_run_says_so():
 
 
 @pytest.mark.parametrize("label", [None, "shuffled"])
-def test_a_line_has_the_reported_exponent_in_bold(tables, label):
-    frames = {name: tables.rows(name).assign(labels=label or "original") for name in ("exponents", "models")}
-    rows = grid("exponents", Tables(frames)).rows
+def test_a_line_has_the_law_in_bold_and_two_verdicts(tables, label):
+    laws = tables.rows("laws/exponents").assign(labels=label or "original")
+    laws.loc[laws["attack"] == "step_ll", "remark"] = "too few errors"
+    rows = grid("exponents", Tables({**tables.frames, "laws/exponents": laws})).rows
     assert [row[2].text for row in rows] == ([] if label else ["fgsm", "step_ll"])
-    for row, bold in zip(rows, (4, 5), strict=False):
-        assert [isinstance(cell, Marked) for cell in row[4:7]] == [place == bold for place in (4, 5, 6)]
-        assert row[7:] == (["0.9–1.3", "holds"] if bold == 4 else ["1.8–2.5", row[8]])
+    if label:
+        return
+    (fgsm, step_ll), (law, _) = rows, records(laws)
+    assert fgsm[3:5] == ["5,000", f"{law['n_errors']:,.0f}"]
+    assert fgsm[5:8] == ["0.9–1.3", Marked(interval(law), "strong"), curve_verdict(law, PAPER_RANGES["fgsm"])]
+    assert step_ll[5:8] == ["1.8–2.5", "no law: too few errors", "inconclusive"]
+    for row, attack, kind in ((fgsm, "fgsm", "gross"), (step_ll, "step_ll", "net")):
+        line, slope = (
+            records(tables.rows("exponents", attack=attack, kind=errors, estimator=estimator))[0]
+            for errors, estimator in (("net", "least_squares"), (kind, "mean_slope"))
+        )
+        assert row[8:] == [interval(line), curve_verdict(line, PAPER_RANGES[attack]), interval(slope)]
+
+
+def test_every_range_is_shown_with_other_priors_and_without_a_bend(tables):
+    made = grid("ranges", tables)
+    assert made.heads[-4:] == ["10 %", "5 %", "2 %", "1 %"]
+    fgsm, step_ll = made.rows
+    law, blind = records(tables.rows("laws/exponents"))
+    assert fgsm[1:3] == [Marked("net/fgsm", "code"), f"10 %, ε ≤ {law['e0']:.2g}"]
+    assert fgsm[4:6] == [interval(law, "half_prior"), interval(law, "double_prior")]
+    assert fgsm[7:9] == [interval(law, "factor_1"), interval(law)]
+    assert step_ll[8:10] == ["–", interval(blind)]
+    nothing = Tables({**tables.frames, "laws/ranges": tables.rows("laws/ranges", curve="net/fgsm")})
+    assert len(grid("ranges", nothing).rows) == 1
+
+
+def test_net_exponents_are_shown_in_two_factors(tables):
+    ((*cells, total),) = grid("odds", tables).rows
+    (blind,) = records(tables.rows("laws/exponents", attack="step_ll"))
+    assert cells[2:6] == [Marked("step_ll", "code"), f"{blind['n_errors']:.0f}", *cells[4:6]]
+    assert cells[4:6] == [interval(blind, "all_changes"), interval(blind, "sign_exponent")]
+    assert total == "no law: breaks more at small ε"
+
+
+def test_nets_together_are_a_line_each(tmp_path):
+    row = {"set": "sampled", "nets": "all", "attack": "fgsm", "share": 0.1, "n_nets": 100, "n_errors": 78908}
+    row |= {"exponent": 0.997, "exponent_low": 0.97, "exponent_high": 1.025, "p_one": 0.85, "p_equal": 0.99, "tau": 0.0}
+    (line,) = grid("pooled", Tables({"laws/pooled": framed([row])})).rows
+    law = Marked("1.00 [0.97, 1.02]", "strong")
+    assert line == ["sampled", Marked("fgsm", "code"), "all", "100", "10 %", "78,908", law, "0.85", "0.99", "0"]
 
 
 def test_nets_of_others_and_without_gaps_are_listed(tables):
@@ -144,22 +169,44 @@ def test_nets_of_others_and_without_gaps_are_listed(tables):
     assert re.fullmatch(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", own[8])
 
 
-def test_shuffled_labels_are_shown_state_by_state(tables):
+@pytest.fixture
+def shuffled(tables):
     """The same tables as if the net had been fitted to shuffled labels, with a snapshot at 99 %."""
     frames = {"models": tables.rows("models")}
-    for name, end in (
-        ("exponents", tables.rows("exponents", attack="fgsm")),
-        ("logit_gaps", tables.rows("logit_gaps")),
-    ):
-        end = end.assign(labels="shuffled", split="train")
-        of = {"curve": "net/fgsm@0.99"} if name == "exponents" else {}
+    for name in ("exponents", "laws/exponents", "logit_gaps"):
+        rows = tables.rows(name) if name == "logit_gaps" else tables.rows(name, attack="fgsm")
+        end = rows.assign(labels="shuffled", split="train")
+        of = {} if name == "logit_gaps" else {"curve": "net/fgsm@0.99"}
         snapshot = end.assign(net="net@0.99", snapshot=0.99, epoch=3, train_accuracy=0.991, **of)
         frames[name] = pd.concat([snapshot, end])
-    rows = grid("shuffled", Tables(frames)).rows
-    assert [row[:5] for row in rows] == [
-        ["x", "0.1, constant", "first 99 %", "3", "99.1 %"],
-        ["x", "0.1, constant", "end", "1", "100 %"],
+    return frames
+
+
+def test_shuffled_labels_are_shown_state_by_state(shuffled):
+    rows = grid("shuffled", Tables(shuffled)).rows
+    assert [row[:4] for row in rows] == [
+        ["x", "0.1, constant", "first 99 %, epoch 3", "99.1 %"],
+        ["x", "0.1, constant", "end, epoch 1", "100 %"],
     ]
+    assert {row[7] for row in rows} == {"yes"}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "doubt"),
+    [
+        ({"remark": "no such law fits"}, "no such law fits"),
+        ({"exponent_high": np.nan}, "no end of its interval"),
+        ({"exponent_low": 0.0}, "no end of its interval"),
+        ({"half_prior": 1.31}, "it hangs on the prior"),
+        ({"double_prior": np.nan}, "it hangs on the prior"),
+    ],
+)
+def test_a_state_without_a_law_says_why(shuffled, numbers, doubt):
+    known = {"exponent": 1.1, "exponent_low": 0.9, "exponent_high": 1.3, "half_prior": 1.0, "double_prior": 1.2}
+    laws = shuffled["laws/exponents"].assign(**known).assign(**numbers)
+    for row in grid("shuffled", Tables({**shuffled, "laws/exponents": laws})).rows:
+        assert row[7] == f"no: {doubt}"
+        assert isinstance(row[4], str)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -179,15 +226,16 @@ def test_the_table_of_benchmarks_shows_medians_and_ranges():
     assert measured_on(results).startswith(f"Measured on {results['date']}: {results['processor']}, ")
 
 
-def test_verdicts_by_least_squares_and_of_other_studies_are_told():
+def test_questions_about_curves_have_their_verdicts_side_by_side():
     row = {"claim": "C01", "statement": "s", "numbers": "n", "measured": "m", "study": "mnist", "reason": ""}
-    row |= {"verdict": "scaled", "analogue": "fails", "least_squares": "holds"}
-    told = [row | {"others": "cifar10: holds; digits: scaled (holds); zoo: fails"}]
-    told.append(row | {"claim": "C02", "least_squares": "fails", "others": "digits: not run"})
-    assert [line[-1] for line in claims.one_by_one(told).rows] == ["scaled: fails (holds on cifar10)", "scaled: fails"]
-    line = claims.least_squares(told)
-    assert line.endswith(": C01 holds instead of fails; the same verdict for C02.")
-    assert claims.least_squares([]) == ""
+    row |= {"verdict": "scaled", "analogue": "fails", "as_a_law": "fails", "as_printed": "holds", "straight": ""}
+    row |= {"answers": "as a law: fails; as printed: holds", "others": "cifar10: holds; digits: scaled (holds)"}
+    none = {"answers": "", "as_a_law": "", "as_printed": "", "others": "digits: not run; zoo: fails"}
+    told = [row, row | none | {"claim": "C15", "verdict": "holds", "analogue": ""}]
+    lines = claims.one_by_one(told).rows
+    assert [line[-1] for line in lines] == ["scaled: fails (holds on cifar10)", "holds (fails on zoo)"]
+    assert claims.questions(told).rows == [["C01", "s", "n", "mnist", "fails", "holds", "–"]]
+    assert claims.questions(told).heads[4:] == ["as a law", "as printed", "straight"]
 
 
 def test_claims_are_counted_and_those_not_run_are_listed_by_reason():

@@ -27,7 +27,7 @@ ALLOWED = {
     "figures": BASE | {"papers"},
     "claims": BASE | {"papers"},
     "report": BASE | {"claims", "figures", "papers"},
-    "comparison": BASE | {"claims", "fitting"},
+    "comparison": BASE | {"claims", "fitting", "tables"},
     "__main__.py": BASE | {"audit"},
     "config": {"config", "core"},
     "core": {"core"},
@@ -174,8 +174,9 @@ def test_a_study_of_the_same_kind_holds_the_default_one_on_its_own_data(name):
     """What the default study says of digits, word for word, and more nets; its synthetic clusters stay at home."""
     read = YAML(typ="safe", pure=True).load
     default = read((ROOT / "params.yaml").read_text(encoding="utf-8").replace("dataset: digits", f"dataset: {name}"))
-    for key in [key for key, entry in default["models"].items() if entry["dataset"] == "clusters"]:
-        del default["models"][key], default["response"]["nets"][key]
+    for key in [key for key, entry in default["models"].items() if entry["dataset"].startswith("clusters")]:
+        del default["models"][key]
+        default["response"]["nets"].pop(key, None)
     nets = default["models"].keys() | default["robust_models"].keys()
     default["sweeps"] = {key: entry for key, entry in default["sweeps"].items() if entry["model"] in nets}
     for entry in (*default["models"].values(), *default["robust_models"].values()):
@@ -184,7 +185,7 @@ def test_a_study_of_the_same_kind_holds_the_default_one_on_its_own_data(name):
     default["fit"]["headline"] = [curve for curve in headline if curve.split("/")[0] in default["sweeps"]]
     default |= {"study": name, "root": "../..", "params": f"studies/{name}/params.yaml"}
     found = read((ROOT / "studies" / name / "params.yaml").read_text(encoding="utf-8"))
-    assert (found.pop("datasets"), default.pop("datasets")) == ([name], ["digits", "clusters"])
+    assert (found.pop("datasets"), default.pop("datasets")) == ([name], ["digits", "clusters", "clusters_many"])
     for section in ("models", "robust_models", "sweeps"):
         assert found[section].items() >= default.pop(section).items()
         found.pop(section)

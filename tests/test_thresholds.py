@@ -6,11 +6,12 @@ from raw_csv import write_csv
 from repository import ROOT, git_of_this_repository
 from test_fitting import EPS, SETTINGS, planted
 
-from advlaw.fitting.fit import KINDS, Fitted
+from advlaw.fitting.changes import of_outcomes, of_thresholds
+from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
-from advlaw.fitting.power_law import choose_range, least_squares, mean_slope
 from advlaw.fitting.thresholds import KEPT, thresholds
-from advlaw.tables.thresholds import read_moments, read_thresholds, write_thresholds
+from advlaw.tables.laws import laws_of
+from advlaw.tables.thresholds import read_thresholds, write_thresholds
 
 FAMILIES = ("one_step", "iterative")
 N = 4000
@@ -51,29 +52,13 @@ def test_what_is_written_is_read_back(tmp_path, family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_exponent_is_that_of_the_sweep_s_own_file(tmp_path, family, kind):
-    sample = fitted_to(a_sweep(family)).sample
-    curve = written(tmp_path, fitted_to(a_sweep(family)))
-    moments = read_moments(tmp_path)[curve]
-    for max_error in (0.05, 0.1, 0.15):
-        own = choose_range(sample, 10, max_error)
-        again = choose_range(moments, 10, max_error)
-        assert (again.first, again.last) == (own.first, own.last)
-        assert sample.gross[0, own.last[0]] < KEPT * N
-        for fit in (mean_slope, least_squares):
-            expected, found = fit(sample, kind, own), fit(moments, kind, again)
-            assert np.isfinite(expected.b[0])
-            np.testing.assert_allclose(found.b, expected.b, rtol=1e-6)
-            np.testing.assert_allclose(found.a, expected.a, rtol=1e-5)
-
-
-def test_beyond_a_fifth_of_errors_no_exponent_is_made_up(tmp_path):
-    curve = written(tmp_path, fitted_to(a_sweep("one_step")))
-    moments = read_moments(tmp_path)[curve]
-    beyond = choose_range(moments, 10, 0.5)
-    assert np.isnan(mean_slope(moments, "gross", beyond).b[0])
-    assert np.isnan(mean_slope(moments, "net", beyond).b[0])
+@pytest.mark.parametrize("of_net", [False, True])
+def test_a_law_is_that_of_the_sweep_s_own_file(tmp_path, family, of_net):
+    arrays = a_sweep(family)
+    curve = written(tmp_path, fitted_to(arrays))
+    own, again = of_outcomes(outcomes(arrays)), of_thresholds(read_thresholds(tmp_path)[curve])
+    for one, other in zip(laws_of(own, of_net, 0.95), laws_of(again, of_net, 0.95), strict=True):
+        assert one.numbers == other.numbers
 
 
 def test_images_are_kept_up_to_a_fifth_of_errors():
@@ -116,7 +101,6 @@ def test_a_curve_without_any_error_has_an_empty_table(tmp_path):
     fitted = fitted_to(planted(np.random.default_rng(0), 50, 1e-9, 3.0))
     curve = written(tmp_path, fitted)
     assert read_thresholds(tmp_path)[curve].eps.shape == (0,)
-    assert (read_moments(tmp_path)[curve].gross == 0).all()
 
 
 def test_an_image_costs_twelve_bytes(tmp_path):

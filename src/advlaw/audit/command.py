@@ -201,7 +201,7 @@ def _run_stages(settings: Audit, folder: Path, state: str, n_images: int, n_clas
     row = json.loads((taken / "row.json").read_text(encoding="utf-8"))
     _check_accuracy(settings, row["test_accuracy"], n_images, n_classes)
     sweeps = [["sweep", attack] for attack in ("fgsm", "l2", "step_ll", *(("pgd",) if settings.steps else ()))]
-    others = ("theory", "order_statistics", "fit", "figures")
+    others = ("theory", "order_statistics", "fit", "laws", "figures")
     plan = [["provenance", DATASET], *sweeps, ["response", name], *([stage] for stage in (*others, "report"))]
     for stage in plan:
         if is_done(folder, stage, state):

@@ -1,4 +1,4 @@
-"""What an audit prints of its results: exponents, and where there is none, why."""
+"""What an audit prints of its results: exponents as eps -> 0 and as printed, and where there is no law, why."""
 
 import math
 from pathlib import Path
@@ -10,58 +10,79 @@ from advlaw.core.io import Cells
 from advlaw.core.tables import read_tables, records
 from advlaw.core.words import interval
 
-FEWEST_POINTS = 2  # of the grid, for an exponent of counts
-NEEDED = round(MIN_ERRORS / MAX_ERROR)  # images classified as labelled, for a range that may hold an exponent
+NEEDED = round(MIN_ERRORS / MAX_ERROR)  # images classified as labelled, for a line through the papers' points
+WIDEST = 0.1  # of the images right when clean: where the range of a law ends, at the latest
+FEWEST = 40  # errors in it, for a law
+FEWEST_REPAIRED = 10  # images, for the odds that a change breaks one
+REASONS = {  # by the remark in laws/exponents
+    "no such law fits": "errors do not grow as a power law as eps -> 0, in no range: see laws/ranges.csv",
+    "repairs more at small eps": "at small eps the attack repairs more images than it breaks: net errors have no law",
+    "breaks more at small eps": "at small eps the attack does not repair as many images as it breaks: net errors have "
+    "no law of their own",
+}
 
 
 def print_summary(name: str, folder: Path) -> None:
     plots = folder / "plots" / name
-    tables = read_tables(plots, "models", "error_curves", "exponents")
+    tables = read_tables(plots, "models", "error_curves", "exponents", "laws/exponents")
     (model,) = records(tables.rows("models"))
     print(f"\n{name}: clean accuracy {model['test_accuracy']:.4f}")
-    for row in records(tables.rows("exponents", is_reported=True)):
+    for row in records(tables.rows("laws/exponents")):
         found = _exponent(row) or why_none(row, tables.rows("error_curves", curve=row["curve"]))
-        lost = f"; {row['n_not_finite']} more images not judged" if row["n_not_finite"] else ""
-        print(f"  {row['attack']:8} ({row['kind']} error)  {found}{lost}")
+        own = {"curve": row["curve"], "kind": "net", "estimator": "least_squares"}
+        (line,) = records(tables.rows("exponents", **own))
+        printed = "" if math.isnan(line["exponent"]) else f"; as printed, by least squares, {interval(line)}"
+        lost = f"; {row['n_not_finite']:.0f} more images not judged" if row["n_not_finite"] > 0 else ""
+        print(f"  {row['attack']:8} ({row['kind']} error)  {found}{printed}{lost}")
     print(f"tables and figures: {plots}; report: {plots / 'report.html'}")
 
 
 def _exponent(row: Cells) -> str:
-    """Empty where there is none; without an interval where most bootstrap samples have no range to fit."""
-    return "" if math.isnan(row["exponent"]) else f"B = {interval(row)}"
+    """Empty where there is no law."""
+    if row["remark"]:
+        return ""
+    return f"B = {interval(row).replace('∞', 'inf')} as eps -> 0, from {row['n_errors']:.0f} errors"
 
 
 def why_none(row: Cells, curve: pd.DataFrame) -> str:
-    """Why a curve has no exponent, and what to do: `row` of exponents.csv, `curve` its rows of error_curves.csv.
+    """Why a curve has no law, and what to do: `row` of laws/exponents.csv, `curve` its rows of error_curves.csv.
 
-    A range goes from the smallest eps with MIN_ERRORS net errors to where they exceed MAX_ERROR times clean accuracy.
+    A law needs FEWEST errors before a tenth of the images right when clean is wrong, and where an attack does not know
+    the label FEWEST_REPAIRED images repaired until then, or none.
     """
-    n_images = row["n_images"]
-    n_right = round(row["clean_accuracy"] * n_images)
-    eps = curve["grid_eps"].tolist()
-    errors = [round(error * n_images) for error in curve["net_error"].tolist()]
-    gross, most = round(curve["gross_error"].max() * n_images), max(errors)
-    if gross == 0 and row["n_zero_gradient"] > n_images - n_right:
+    if row["remark"] in REASONS:
+        return REASONS[row["remark"]]
+    n_images, accuracy = row["n_images"], row["clean_accuracy"]
+    n_right, eps = round(accuracy * n_images), curve["grid_eps"].tolist()
+    gross, net = ([round(error * n_images) for error in curve[f"{kind}_error"].tolist()] for kind in ("gross", "net"))
+    most = max(gross)
+    if most == 0 and row["n_zero_gradient"] > n_images - n_right:
         return (
-            f"no image becomes wrong: the gradient of {row['n_zero_gradient']} of {n_images} images is zero, which "
+            f"no image becomes wrong: the gradient of {row['n_zero_gradient']:.0f} of {n_images} images is zero, which "
             "leaves the attack without a direction"
         )
-    if gross == 0:
+    if most == 0:
         return f"no image becomes wrong up to eps = {eps[-1]:g}: raise --eps-max"
-    if most < MIN_ERRORS:
-        return f"at most {most} net errors up to eps = {eps[-1]:g}, a range needs {MIN_ERRORS}: raise --eps-max"
-    if errors[0] == n_right:
-        return f"all {n_right} errors are below the first eps of the grid, {eps[0]:g}: lower --eps-min"
-    if errors[0] > MAX_ERROR * n_right:
+    if WIDEST * n_right < FEWEST:
         return (
-            f"{errors[0]} of {n_right} images are wrong at the first eps of the grid, {eps[0]:g}; a range ends "
-            f"at {MAX_ERROR:.0%}: lower --eps-min"
+            f"{n_right} images are classified as labelled, and a law needs {FEWEST} errors in a tenth of them: give "
+            f"{math.ceil(FEWEST / (WIDEST * accuracy))} images"
         )
-    if n_right < NEEDED:
-        return f"{n_right} images are classified as labelled, a range needs {NEEDED}: give more images"
-    if row["n_points"] < FEWEST_POINTS:
-        few = f"fewer than {FEWEST_POINTS} eps of the grid have from {MIN_ERRORS} errors to {MAX_ERROR:.0%}"
-        if errors[0] >= MIN_ERRORS:
-            return f"{few}: lower --eps-min"
-        return f"{few}: raise {'--eps-max' if most <= MAX_ERROR * n_right else '--count'}"
-    return "errors do not grow with eps in the range, as a power law does: see error_curves.csv"
+    if most < FEWEST:
+        return f"at most {most} errors up to eps = {eps[-1]:g}, a law needs {FEWEST}: raise --eps-max"
+    if gross[0] > WIDEST * n_right:
+        return (
+            f"{gross[0]} of {n_right} images are wrong at the first eps of the grid, {eps[0]:g}; a law is looked for "
+            f"up to {WIDEST:.0%}: lower --eps-min"
+        )
+    counted = net if row["kind"] == "net" else gross
+    inside = sum(errors <= WIDEST * n_right for errors in counted)
+    repaired = max((wrong - left for wrong, left in zip(gross[:inside], net[:inside], strict=True)), default=0)
+    if row["kind"] == "net" and 0 < repaired < FEWEST_REPAIRED:
+        return (
+            f"{repaired} images are repaired up to {WIDEST:.0%} net errors; how often a change breaks an image takes "
+            f"{FEWEST_REPAIRED} or none: give {math.ceil(n_images * FEWEST_REPAIRED / repaired)} images"
+        )
+    if inside == len(eps):
+        return f"errors grow at too few eps of the grid up to {eps[-1]:g}: raise --eps-max"
+    return f"too few eps of the grid have from 1 to {WIDEST:.0%} of errors: raise --count"

@@ -3,15 +3,17 @@
 Of a row: `view` is one of `registry.VIEWS` or a table of the study; `rows` says which of its rows (`DataFrame.query`),
 and `at` (`eps=16`) takes of each curve the row nearest to that. `subject` and `quantity` are filled from a row's cells.
 `value`, `ends` and `n` name columns; `ends` is empty for `<value>_low <value>_high`, `share` where the value is a share
-of `n`, or `none`; of all is subtracted what the columns `..._<minus>` hold. `rule` is one of `finding.RULES`, or `told`
-where the view's column `verdict` has it; `low` and `high` are the paper's, widened by `tolerance`. `by`: whose
-estimator it is, if not ours; the verdict on it is told apart.
+of `n`, or `none`; of all is subtracted what the columns `..._<minus>` hold. `rule` is one of `rules.RULES`, or `told`
+where the view's column `verdict` has it; `low` and `high` are the paper's, widened by `tolerance`. `question`: which
+of `finding.QUESTIONS` it answers, if it is about a curve; the claim's verdict is that on the question of its first
+row.
 Of a claim, in its first row: `missing`, what a study needs to judge it; `about`, which rows of its views the claim is
 about (they alone are judged where there are some, else the others as an analogue); `remark` and, on an analogue,
 `analogue`: what to know of the judgement. A row without a view is of a claim that no study can be asked about yet.
 """
 
 import math
+from collections import Counter
 from itertools import groupby
 from pathlib import Path
 from string import Formatter
@@ -20,9 +22,10 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import ConfigDict, Field, model_validator
 
-from advlaw.claims.finding import RULES, Estimate, Finding, Part, difference, proportion
+from advlaw.claims.finding import AS_PRINTED, Estimate, Finding, Part, difference, proportion
 from advlaw.claims.printed import texts
 from advlaw.claims.registry import VIEWS
+from advlaw.claims.rules import RULES, Fit, n_settles
 from advlaw.claims.study import FOLDERS, TABLES, Evidence, nearest
 from advlaw.core.io import Cells
 from advlaw.core.section import Section, validate
@@ -53,7 +56,7 @@ class Check(Section):
     high: float = math.inf
     tolerance: float = 0.0
     unit: Literal["percent", "points", ""] = ""
-    by: Literal["least squares", ""] = ""
+    question: Literal["as a law", "as printed", "straight", ""] = ""
     missing: str = ""
     about: str = ""
     remark: str = ""
@@ -106,15 +109,34 @@ class Check(Section):
     def _mistake(self, problem: str, frame: pd.DataFrame) -> ValueError:
         return ValueError(f"{CHECKS}: {self.claim}: {problem}; {self.view} has {', '.join(frame.columns)}")
 
-    def part(self, row: Cells) -> Part:
-        """What a row of the view says."""
-        found = self._estimate(row, "")
+    @property
+    def is_one_of_many(self) -> bool:
+        """Whether it may fail by chance: the more numbers are judged together, the more surely one does."""
+        return self.rule in ("exponent", "straight", "inside", "above")
+
+    def part(self, row: Cells, n_together: int) -> Part:
+        """What a row of the view says, judged with so many numbers."""
+        found, fit = self._estimate(row, ""), Fit.of(row)
         if self.minus:
-            found = difference(found, self._estimate(row, f"_{self.minus}"))
+            suffix = f"_{self.minus}"
+            found, fit = difference(found, self._estimate(row, suffix)), fit.minus(Fit.of(row, suffix))
         allowed = self.low - self.tolerance, self.high + self.tolerance
-        verdict = row["verdict"] if self.rule == "told" else RULES[self.rule](found, allowed)
-        judged = ("", self.unit, verdict) if self.by else (verdict, self.unit)
-        return Part(self.subject.format_map(row), self.quantity.format_map(row), found, allowed, *judged)
+        told = self.rule == "told"
+        verdict, remark = (row["verdict"], "") if told else RULES[self.rule](found, allowed, n_together, fit)
+        may_settle = (self.rule, self.n, verdict) == ("exponent", "n_images", "inconclusive") and not fit.remark
+        return Part(
+            self.subject.format_map(row),
+            self.quantity.format_map(row),
+            found,
+            allowed,
+            verdict,
+            self.unit,
+            self.question,
+            n_together if self.is_one_of_many else 1,
+            n_settles(found, allowed) if may_settle and self.question != AS_PRINTED else None,
+            fit.p_straight if self.rule == "straight" else math.nan,
+            remark,
+        )
 
     def _estimate(self, row: Cells, suffix: str) -> Estimate:
         n = None if not self.n or math.isnan(row[self.n]) else int(row[self.n])
@@ -129,14 +151,18 @@ def judged(rows: list[Check], study: Evidence) -> Finding:
     frames = [check.rows_of(study) for check in checks]
     meant = [check.asked(frame, "about", claim.about) for check, frame in zip(checks, frames, strict=True)]
     is_analogue = all(frame.empty for frame in meant) and not all(frame.empty for frame in frames)
-    pairs = zip(checks, frames if is_analogue else meant, strict=True)
+    pairs = list(zip(checks, frames if is_analogue else meant, strict=True))
+    together = Counter(check.question for check, frame in pairs if check.is_one_of_many for _ in frame.index)
     for _, same in groupby(pairs, key=lambda pair: pair[0].view):
         found = [
-            (at, check.part(row)) for check, frame in same for at, row in zip(frame.index, records(frame), strict=True)
+            (at, check.part(row, together[check.question]))
+            for check, frame in same
+            for at, row in zip(frame.index, records(frame), strict=True)
         ]
         parts += [part for _, part in sorted(found, key=lambda item: item[0])]
     missing = (claim.remark if parts else "") or claim.missing  # a remark also says why what is shown is not judged
-    return Finding(tuple(parts), missing, is_analogue, (claim.analogue if is_analogue else "") or claim.remark)
+    remark = (claim.analogue if is_analogue else "") or claim.remark
+    return Finding(tuple(parts), missing, is_analogue, remark, claim.question)
 
 
 def read_rows(folder: Path) -> dict[str, list[Check]]:

@@ -17,7 +17,7 @@ def nets(study: Evidence) -> pd.DataFrame:
     """Every net with its params, with its baseline's row and what it `adds` to that, and how many images sweeps saw."""
     models = study.rows("models").fillna({"entropy_weight": 0, "adversarial_images": 0})  # empty if published
     known, found = {row["model"]: row for row in records(models)}, []
-    counts = {row["model"]: row["n_images"] for row in records(study.rows("exponents", split="test"))}
+    counts = {row["model"]: row["n_images"] for row in records(study.rows("laws/exponents", split="test"))}
     for name, net in known.items():
         robust, baseline = study.robust_nets.get(name), study.baselines.get(name, "")
         row = {**net, "net": name, "baseline": baseline, "trained_on": robust.adversarial.family if robust else ""}
@@ -93,3 +93,14 @@ def avoidable_errors(study: Evidence) -> pd.DataFrame:
         points = pd.concat([small.assign(size="small"), large.assign(size="large")]).assign(net=pair["net"])
         found.append(points.merge(ours, on="eps", suffixes=("", "_trained")))
     return pd.concat(found)
+
+
+@view("error_curves", "models")
+def under_pgd(study: Evidence) -> pd.DataFrame:
+    """Accuracies under PGD at every eps, of nets trained on one-step examples and of their baselines."""
+    points = study.rows("error_curves", attack="pgd", split="test")
+    ours = of_nets(study, points, "model")
+    theirs = points[["model", "grid_eps", "accuracy"]].rename(
+        columns={"model": "baseline", "accuracy": "accuracy_baseline"}
+    )
+    return chosen(ours, adds="one_step").merge(theirs, on=["baseline", "grid_eps"])

@@ -1,25 +1,31 @@
-"""What is found of a claim: numbers with their intervals, the rules that judge them, the verdict of several.
+"""What is found of a claim: numbers with their intervals and verdicts, and the verdict of several.
 
 A claim fails if a part fails, and holds if all hold; else it is masked if a part is, else inconclusive. Judged on a
 smaller analogue it is `scaled`; without a judged part it is `not run`. See docs/claims.md.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from advlaw.core.io import Cells
 
 VERDICTS = {  # name -> its symbol and what it means, in the order of all tables
-    "holds": ("✓", "the measured value agrees with the paper"),
+    "holds": ("✓", "the whole interval agrees with the paper"),
     "fails": ("✗", "the interval excludes what the paper says"),
-    "inconclusive": ("?", "the interval is too wide or the value near the edge"),
+    "inconclusive": ("?", "the interval says both, or nothing that can be fitted"),
     "masked": ("◐", "a weak attack agrees with the paper, the strong ones do not"),
     "scaled": ("≈", "checked on a smaller analogue, whose verdict is given"),
     "not run": ("–", "nothing here tests it"),
 }
+AS_A_LAW, AS_PRINTED, STRAIGHT = "as a law", "as printed", "straight"
+QUESTIONS = {  # about a curve -> what is asked
+    AS_A_LAW: "the exponent as eps -> 0",
+    AS_PRINTED: "the slope of a line through the log-log points, as the papers fit it",
+    STRAIGHT: "whether the curve is a power law over its visible range",
+}
 NORMAL = 1.959964  # the two-sided 95 % point of the normal distribution
-SLACK, MAX_HALF_WIDTH = 0.05, 0.15  # of an exponent that holds
 SMALLER = "on other data, or with smaller nets or fewer samples, than the paper's"
 
 Range = tuple[float, float]
@@ -39,10 +45,24 @@ class Estimate:
     def is_complete(self) -> bool:
         return not any(math.isnan(number) for number in (self.value, self.low, self.high))
 
+    def adjusted(self, n_together: int) -> "Estimate":
+        """With a 95 % interval of n_together numbers at once (Bonferroni).
+
+        The distances to its ends grow as the quantiles of a normal distribution do, on either side.
+        """
+        scale = NormalDist().inv_cdf(1 - 0.025 / n_together) / NORMAL if n_together > 1 else 1.0
+        low, high = (self.value + scale * (end - self.value) for end in (self.low, self.high))
+        return Estimate(self.value, low, high, self.n)
+
 
 @dataclass(frozen=True)
 class Part:
-    """One number of a claim: of what, which quantity, what the claim allows, and the verdict; none if only shown."""
+    """One number of a claim: of what, which quantity, what the claim allows, and the verdict; none if only shown.
+
+    question: one of `QUESTIONS`, or empty if it is about no curve. n_together: how many numbers are judged with it.
+    n_settles: how many images would settle an open one. p_value: of a test that its rule takes beside the number.
+    remark: what speaks against the fit that the number comes from.
+    """
 
     subject: str
     quantity: str
@@ -50,30 +70,47 @@ class Part:
     allowed: Range = OPEN
     verdict: str = ""
     unit: str = ""  # `percent` or `points`: how a share is told; tables keep shares
-    least_squares: str = ""  # the verdict on a number by the papers' own estimator, which is told apart
+    question: str = ""
+    n_together: int = 1
+    n_settles: int | None = None
+    p_value: float = math.nan
+    remark: str = ""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The parts of a claim. `missing`: what a study needs to judge it; `remark`: what to know of the judgement."""
+    """The parts of a claim. `missing`: what a study needs to judge it; `remark`: what to know of the judgement.
+
+    question: the one that the claim asks of curves. Its verdict and that on other numbers are the claim's; the
+    verdicts on other questions stand beside.
+    """
 
     parts: tuple[Part, ...]
     missing: str
     is_analogue: bool = False
     remark: str = ""
+    question: str = ""
 
     @property
     def concluded(self) -> Cells:
         """The cells of claims.csv. `analogue`: the verdict on what was measured, where that is not what was claimed."""
-        judged = [part.verdict for part in self.parts if part.verdict]
-        apart = [part.least_squares for part in self.parts if part.least_squares]
+        judged = self._verdicts("", self.question)
         verdict, analogue, reason = composite(judged), "", self.remark
         if not judged:
             reason = self.missing
         elif self.is_analogue:
             verdict, analogue, reason = "scaled", verdict, self.remark or SMALLER
-        verdicts = {"verdict": verdict, "analogue": analogue, "least_squares": composite(apart) if apart else ""}
-        return {**verdicts, "n_parts": len(judged), "reason": reason}
+        beside = {question: self._verdicts(question) for question in QUESTIONS}
+        apart = {column(question): composite(found) if found else "" for question, found in beside.items()}
+        return {"verdict": verdict, "analogue": analogue, **apart, "n_parts": len(judged), "reason": reason}
+
+    def _verdicts(self, *questions: str) -> list[str]:
+        return [part.verdict for part in self.parts if part.verdict and part.question in questions]
+
+
+def column(question: str) -> str:
+    """Where claims.csv has the verdict on a question."""
+    return question.replace(" ", "_")
 
 
 def composite(verdicts: Sequence[str]) -> str:
@@ -82,44 +119,6 @@ def composite(verdicts: Sequence[str]) -> str:
         if found in verdicts:
             return found
     return "not run" if not verdicts else "holds" if set(verdicts) == {"holds"} else "inconclusive"
-
-
-def verdict(estimate: float, low: float, high: float, paper: Range) -> str:
-    """What a measured exponent says about the paper's: `holds`, `fails` or `inconclusive`.
-
-    Holds: the estimate lies in the paper's range widened by 0.05 and the interval's half-width is at most 0.15.
-    Fails: the interval and the range have no point in common.
-    """
-    if high < paper[0] or low > paper[1]:
-        return "fails"
-    is_inside = paper[0] - SLACK <= estimate <= paper[1] + SLACK
-    return "holds" if is_inside and (high - low) / 2 <= MAX_HALF_WIDTH else "inconclusive"
-
-
-def exponent(found: Estimate, allowed: Range) -> str:
-    """A curve of too few errors has no exponent, which leaves it open."""
-    return verdict(found.value, found.low, found.high, allowed) if found.is_complete else "inconclusive"
-
-
-def inside(found: Estimate, allowed: Range) -> str:
-    """Holds if the whole interval lies in `allowed`, ends included; fails if none of it does."""
-    if found.low >= allowed[0] and found.high <= allowed[1]:
-        return "holds"
-    return "fails" if found.high < allowed[0] or found.low > allowed[1] else "inconclusive"
-
-
-def above(found: Estimate, allowed: Range) -> str:
-    """Holds if the whole interval lies above the lower end, fails if it lies below."""
-    return "holds" if found.low > allowed[0] else "fails" if found.high < allowed[0] else "inconclusive"
-
-
-RULES: dict[str, Callable[[Estimate, Range], str]] = {
-    "exponent": exponent,
-    "inside": inside,
-    "above": above,
-    "equal": inside,  # a setting or an arithmetic result, which is its own interval
-    "shown": lambda found, allowed: "",
-}
 
 
 def difference(first: Estimate, second: Estimate) -> Estimate:

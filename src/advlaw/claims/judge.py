@@ -46,9 +46,10 @@ def judge(study: Evidence, judges: dict[str, Judge], printed: dict[str, list[Par
 
 def _cells(claim: str, part: Part) -> Cells:
     low, high = (end if math.isfinite(end) else None for end in part.allowed)
-    cells = {"claim": claim, "subject": part.subject, "quantity": part.quantity, **asdict(part.estimate)}
-    cells |= {"allowed_low": low, "allowed_high": high, "verdict": part.verdict}
-    return cells | {"least_squares": part.least_squares, "unit": part.unit}
+    cells: Cells = {"claim": claim, "question": part.question, "subject": part.subject, "quantity": part.quantity}
+    cells |= {**asdict(part.estimate), "allowed_low": low, "allowed_high": high, "verdict": part.verdict}
+    told = ("n_together", "n_settles", "p_value", "unit", "remark")
+    return cells | {name: getattr(part, name) for name in told}
 
 
 def counts(rows: list[Cells]) -> dict[str, int]:
@@ -58,7 +59,7 @@ def counts(rows: list[Cells]) -> dict[str, int]:
 
 def summary(study: Evidence, rows: list[Cells]) -> Cells:
     """What goes into metrics/<study>/summary.json: verdicts, headline exponents, and the accuracies of their nets."""
-    curves = study.rows("exponents", is_reported=True)
+    curves = study.rows("laws/exponents")
     curves = curves[curves["curve"].isin(study.headline)]
     models = study.rows("models", model=tuple(curves["model"]))
     return {
@@ -69,7 +70,7 @@ def summary(study: Evidence, rows: list[Cells]) -> Cells:
 
 
 def _with_ends(row: Cells) -> Cells:
-    """A curve's judged exponent with the ends of its interval; null where there is none."""
+    """A curve's exponent as eps -> 0 with the ends of its interval; null where there is none."""
     columns = (("B", "exponent"), ("low", "exponent_low"), ("high", "exponent_high"))
     return {name: _rounded(row[column], 4) for name, column in columns}
 

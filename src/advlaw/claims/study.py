@@ -15,8 +15,8 @@ from advlaw.core.tables import Tables, read_tables
 from advlaw.training.settings import RobustNet
 
 # the tables that the stage reads: those of the study's own folder, and whole folders
-TABLES = ("error_curves", "exponents", "models")
-FOLDERS = ("order_statistics", "theory", "trials", "worst_case")
+TABLES = ("error_curves", "exponents", "laws/exponents", "models")
+FOLDERS = ("laws", "order_statistics", "theory", "trials", "worst_case")
 
 
 @dataclass(frozen=True, eq=False)

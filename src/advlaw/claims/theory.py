@@ -1,10 +1,7 @@
-"""Linear response, the mean-field prediction, and the gaps between logits (Cubuk Sec. 3).
-
-The exponent of the gaps' density is that of the smallest share of at least 200 gaps for rank 2, whose density is flat
-near zero alone, and of the largest share for higher ranks.
-"""
+"""Linear response, the mean-field prediction, and the gaps between logits (Cubuk Sec. 3)."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +15,7 @@ from advlaw.core.tables import chosen, groups, records
 
 CLOSE = 0.05  # a relative error that is nearly none
 FEWEST = 20  # images in a bin whose median is judged
-FEWEST_ERRORS, ENOUGH = 100, 200  # of which a ratio, and gaps of which an exponent is judged
+FEWEST_ERRORS, ENOUGH = 100, 200  # of which a ratio, and independent gaps of which a slope is judged
 
 
 @view("theory/residuals")
@@ -55,71 +52,77 @@ def linear_thresholds(study: Evidence) -> pd.DataFrame:
     return both.assign(verdict=found)
 
 
-@view("theory/gap_exponents")
+@view("theory/gap_laws")
 def gap_tails(study: Evidence) -> pd.DataFrame:
-    """Exponents of the gaps of every net.
+    """Exponents of the density of the gaps of every net as the gap -> 0.
 
-    `kind`: tail, of rank 2; widest, of rank 3; rise, of a higher rank beside the rank below it (`..._below`).
+    `kind`: tail, of rank 2; higher, of rank 3; rise, of a higher rank beside the rank below it (`..._below`).
     """
-    return _tails(study.rows("theory/gap_exponents", images="all", epoch=None))
+    return _tails(_gap_laws(study, epoch=None))
 
 
 @view("order_statistics/exponents")
 def iid_tails(study: Evidence) -> pd.DataFrame:
-    """The same of ten independent uniform logits, with the number of samples."""
+    """The same of ten independent uniform logits, with the number of samples, from the slope up to a share of them.
+
+    The share is the smallest of 200 gaps for rank 2, whose density is flat near zero alone, and the largest for others.
+    """
     rows = study.rows("order_statistics/exponents", law="uniform").assign(net="uniform logits")
-    return _tails(rows.assign(n_samples=(rows["n_gaps"] / rows["share"]).max().round(-4)))
+    rows = rows.assign(n_samples=(rows["n_gaps"] / rows["share"]).max().round(-4))
+    narrowest = chosen(rows[rows["n_gaps"] >= ENOUGH], rank=2).sort_values("share")[:1]
+    widest = rows[(rows["rank"] > 2) & (rows["share"] == rows["share"].max())]
+    return _tails(pd.concat([narrowest, widest]))
+
+
+def _gap_laws(study: Evidence, **wanted: Any) -> pd.DataFrame:
+    """The laws of gaps on all images. An exponent is B - 1; where its lower end was not found it is none."""
+    rows = study.rows("theory/gap_laws", images="all", **wanted)
+    low = rows["exponent_low"].where(rows["exponent_low"] > -1)
+    return rows.assign(exponent_low=low, n_errors=rows["n_gaps"], n_images=(rows["n_gaps"] / rows["share"]).round())
 
 
 def _tails(rows: pd.DataFrame) -> pd.DataFrame:
     found: list[Cells] = []
     for _, of_net in groups(rows, "net"):
-        at = {rank: _widest(gaps) for rank, gaps in groups(of_net, "rank")}
-        found += [{**_in_tail(chosen(of_net, rank=2)), "kind": "tail"}, {**at[3], "kind": "widest"}]
+        at = {row["rank"]: row for row in records(of_net)}
+        found += [{**at[rank], "kind": kind} for rank, kind in ((2, "tail"), (3, "higher")) if rank in at]
         pairs = [(rank, rank + 1) for rank in (3, 4) if {rank, rank + 1} <= at.keys()]
         found += [{**at[above], "kind": "rise", **suffixed(at[below], "below")} for below, above in pairs]
     return pd.DataFrame(found)
 
 
-def _in_tail(rows: pd.DataFrame) -> Cells:
-    """The smallest share of gaps of which there are enough, else the largest."""
-    enough = rows[rows["n_gaps"] >= ENOUGH]
-    return _widest(rows) if enough.empty else records(enough.sort_values("share"))[0]
-
-
-def _widest(rows: pd.DataFrame) -> Cells:
-    return records(rows.sort_values("share"))[-1]
-
-
-@view("theory/gap_exponents")
+@view("theory/gap_laws")
 def gap_changes(study: Evidence) -> pd.DataFrame:
-    """Exponents at the end of training beside those after each kept epoch (`..._then`): for rank 2 of every share."""
-    rows = study.rows("theory/gap_exponents", images="all")
+    """Exponents at the end of training beside those after each kept epoch (`..._then`)."""
+    rows = _gap_laws(study)
     is_last = rows["epoch"].isna()
-    both = rows[~is_last].merge(rows[is_last], on=["net", "rank", "share"], suffixes=("_then", ""))
-    is_enough = (both["rank"] == 2) & (both[["n_gaps", "n_gaps_then"]].min(axis=1) >= ENOUGH)
-    return both[is_enough | (both["share"] == rows["share"].max())]
+    return rows[~is_last].merge(rows[is_last], on=["net", "rank"], suffixes=("_then", ""))
 
 
-@view("theory/gap_exponents", "models")
+@view("theory/gap_laws", "theory/gap_exponents", "models")
 def gaps_under_penalty(study: Evidence) -> pd.DataFrame:
     """Gaps of nets with the entropy penalty beside their baselines', by rank; how much `faster` FGSM closes them."""
-    by_net = dict(groups(study.rows("theory/gap_exponents", images="all", epoch=None), "net"))
+    known = {(row["net"], row["rank"]): row for row in records(_gap_laws(study, epoch=None))}
+    sizes = {(row["net"], row["rank"]): row for row in _quantiles(study)}
     speeds = {row["net"]: row["closing_speed"] for row in records(study.rows("theory/predictions", attack="fgsm"))}
+    followed = tuple({net for net, _ in known.keys() & sizes.keys()})
     found: list[Cells] = []
-    for pair in records(chosen(nets(study), adds="entropy", net=tuple(by_net), baseline=tuple(by_net))):
+    for pair in records(chosen(nets(study), adds="entropy", net=followed, baseline=followed)):
         net, baseline = pair["net"], pair["baseline"]
         for rank in (2, 3, 4, 5):
-            ours, theirs = (_small_gaps(chosen(by_net[name], rank=rank)) for name in (net, baseline))
+            ours, theirs = ({**known[name, rank], **sizes[name, rank]} for name in (net, baseline))
             found.append({**ours, **suffixed(theirs, "baseline"), "faster": math.nan})
         if {net, baseline} <= speeds.keys():
             found.append({"net": net, "dataset": pair["dataset"], "faster": speeds[net] / speeds[baseline]})
     return pd.DataFrame(found)
 
 
-def _small_gaps(rows: pd.DataFrame) -> Cells:
-    """The exponent of one rank, and the log of the gaps' 10 % quantile: its standard error is 1 / (B sqrt(n))."""
-    widest = _widest(rows)
-    log, spread = math.log(widest["largest_gap"]), NORMAL / ((widest["exponent"] + 1) * math.sqrt(widest["n_gaps"]))
-    quantile = {"log_gap": log, "log_gap_low": log - spread, "log_gap_high": log + spread, "n_wide": widest["n_gaps"]}
-    return {**(_in_tail(rows) if widest["rank"] == 2 else widest), **quantile}
+def _quantiles(study: Evidence) -> list[Cells]:
+    """The log of the 10 % quantile of each net's gaps of each rank: its standard error is 1 / (B sqrt(n))."""
+    rows = study.rows("theory/gap_exponents", images="all", epoch=None)
+    found: list[Cells] = []
+    for row in records(rows[rows["share"] == rows["share"].max()]):
+        log, spread = math.log(row["largest_gap"]), NORMAL / ((row["exponent"] + 1) * math.sqrt(row["n_gaps"]))
+        ends = {"log_gap": log, "log_gap_low": log - spread, "log_gap_high": log + spread}
+        found.append({"net": row["net"], "rank": row["rank"], **ends, "n_wide": row["n_gaps"]})
+    return found

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from advlaw.claims.finding import VERDICTS
+from advlaw.claims.finding import QUESTIONS, VERDICTS, Estimate, column
 from advlaw.core.io import Cells
 from advlaw.core.tables import groups, records
 
@@ -18,7 +18,8 @@ def displayed(judged: pd.DataFrame, parts: pd.DataFrame, papers: pd.DataFrame) -
     """A study's claims.csv or the summary's with the papers' words, the sentence `measured`, and each claim's parts.
 
     `parts`: its claim_parts.csv, or for the summary those of all studies, with their `study`; `papers`:
-    claims/claims.csv. Raises ValueError for a verdict that is none.
+    claims/claims.csv. `answers` says the verdict on each question about curves (`finding.QUESTIONS`), if there is one.
+    Raises ValueError for a verdict that is none.
     """
     said = {row["id"]: row for row in records(papers)}
     own = dict(groups(parts if "study" in parts else parts.assign(study=""), "study", "claim"))
@@ -29,18 +30,33 @@ def displayed(judged: pd.DataFrame, parts: pd.DataFrame, papers: pd.DataFrame) -
             raise ValueError(f"claims.csv: {row['claim']}: {problem}")
         found = records(own.get((row["study"], row["claim"]), pd.DataFrame()))
         words = {column: said[row["claim"]][column] for column in ("paper", "where", "statement", "numbers")}
-        rows.append({**row, **words, "measured": sentence(found), "parts": [_cells(part) for part in found]})
+        answers = [f"{question}: {row[column(question)]}" for question in QUESTIONS if row[column(question)]]
+        told = {"measured": sentence(found), "answers": "; ".join(answers)}
+        rows.append({**row, **words, **told, "parts": [_cells(part) for part in found]})
     return rows
 
 
 def _cells(part: Cells) -> Cells:
-    """A part in a table: its number with the interval, what is allowed, and of how many it is."""
-    value, low, high, n = (part[name] for name in ("value", "low", "high", "n"))
-    shown = "–" if math.isnan(value) else f"{value:.3g}"
-    shown += "" if math.isnan(low) or math.isnan(high) else f" [{low:.3g}, {high:.3g}]"
-    told = {"shown": shown, "allowed": _range(part["allowed_low"], part["allowed_high"])}
-    told["n_shown"] = "–" if math.isnan(n) else f"{int(n):,}"
-    return {**{name: part[name] for name in ("subject", "quantity", "verdict")}, **told}
+    """A part in a table: its number with the interval, what is allowed, and of how many it is.
+
+    `adjusted`: the interval that a failure takes, where several numbers are judged together. `settles`: how many images
+    would settle an open one.
+    """
+    found = Estimate(*(part[name] for name in ("value", "low", "high")))
+    wide = found.adjusted(int(part["n_together"]))
+    shown = "–" if math.isnan(found.value) else f"{found.value:.3g}"
+    told = {
+        "shown": _listed(f"{shown} {_interval(found)}".strip(), _p_value([part])),
+        "adjusted": _interval(wide) if part["verdict"] and part["n_together"] > 1 else "",
+        "allowed": _range(part["allowed_low"], part["allowed_high"]),
+        "n_shown": "–" if math.isnan(part["n"]) else f"{int(part['n']):,}",
+        "settles": "" if math.isnan(part["n_settles"]) else f"about {_images(part['n_settles'])} images",
+    }
+    return {**{name: part[name] for name in ("question", "subject", "quantity", "verdict", "remark")}, **told}
+
+
+def _interval(found: Estimate) -> str:
+    return f"[{found.low:.3g}, {found.high:.3g}]" if found.is_complete else ""
 
 
 def _range(*ends: float) -> str:
@@ -63,7 +79,11 @@ def sentence(parts: Iterable[Cells]) -> str:
 def _single(part: Cells, quantity: str, allowed: str) -> str:
     ends = ", ".join(_decimal(part[end], part["unit"]) for end in ("low", "high") if part["low"] < part["high"])
     number = _with_unit(part["value"], part["unit"]) + (f" [{ends}]" if ends else "")
-    return f"{part['subject']}, {quantity}{allowed}: {number}"
+    tested = _p_value([part])
+    told = _listed(number, tested, part["remark"], _settled([part], "which"))
+    if math.isnan(part["value"]):
+        told = tested or number
+    return f"{part['subject']}, {quantity}{allowed}: {told}"
 
 
 def _several(parts: list[Cells], quantity: str, allowed: str) -> str:
@@ -74,7 +94,32 @@ def _several(parts: list[Cells], quantity: str, allowed: str) -> str:
     lowest, highest = (_with_unit(part["value"], part["unit"]) for part in (known[0], known[-1]))
     if lowest == highest:
         return f"{text} {lowest}"
-    return f"{text} from {lowest} ({known[0]['subject']}) to {highest} ({known[-1]['subject']})"
+    ends = f"from {lowest} ({known[0]['subject']}) to {highest} ({known[-1]['subject']})"
+    return f"{text} {_listed(ends, _p_value(parts), _settled(parts, '{} of which'))}"
+
+
+def _listed(*words: str) -> str:
+    return ", ".join(filter(None, words))
+
+
+def _p_value(parts: list[Cells]) -> str:
+    """The smallest p value of tests."""
+    found = [part["p_value"] for part in parts if not math.isnan(part["p_value"])]
+    return f"p {'=' if len(found) == 1 else '≥'} {min(found):.1g}" if found else ""
+
+
+def _settled(parts: list[Cells], which: str) -> str:
+    """How many images would settle those parts that more images could settle."""
+    needed = sorted(part["n_settles"] for part in parts if not math.isnan(part["n_settles"]))
+    if not needed:
+        return ""
+    ends = " to ".join(dict.fromkeys(map(_images, (needed[0], needed[-1]))))
+    return f"{which.format(len(needed))} about {ends} images would settle"
+
+
+def _images(n: float) -> str:
+    """To two digits, for it is a rough number."""
+    return f"{float(f'{n:.2g}'):,.0f}"
 
 
 def _allowed(part: Cells) -> str:
@@ -87,8 +132,13 @@ def _allowed(part: Cells) -> str:
     if math.isnan(low):
         return f" (allowed: at most {_with_unit(high, unit)})"
     is_setting = high - low < 0.003  # and no range
-    text = _with_unit((low + high) / 2, unit) if is_setting else f"{_decimal(low, unit)} to {_with_unit(high, unit)}"
+    text = _with_unit((low + high) / 2, unit) if is_setting else f"{_end(low, unit)} to {_end(high, unit)}{UNITS[unit]}"
     return f" (allowed: {text})"
+
+
+def _end(value: float, unit: str) -> str:
+    """The end of a range: to three digits where two would be another range."""
+    return _decimal(value, unit) if unit or math.isclose(value, round(value, 2)) else f"{value:.3f}"
 
 
 def _with_unit(value: float, unit: str) -> str:

@@ -10,7 +10,7 @@ from advlaw.comparison.revision import Revision
 from advlaw.comparison.study import Files, retrained
 from advlaw.core.io import Arrays, read_npz
 from advlaw.core.progress import progress
-from advlaw.core.section import read_sections, read_yaml
+from advlaw.core.section import read_section, read_yaml
 from advlaw.fitting.settings import Fit
 
 
@@ -47,7 +47,7 @@ def pair_study(root: Path, revision: Revision, old: Files, new: Files, found: Fo
 
 
 def _pair_curves(params: Path, curves: list[KeptCurve], old: Files, new: Files, found: Found) -> list[str]:
-    seed, settings = read_sections(params, seed=int, fit=Fit)
+    settings = read_section(params, "fit", Fit)
     n_paired, n_equal, unlike = 0, 0, []
     for curve in progress(curves, f"{new.study}: pairs"):
         assert curve.old is not None
@@ -59,7 +59,7 @@ def _pair_curves(params: Path, curves: list[KeptCurve], old: Files, new: Files, 
         name = f"{curve.sweep}/{curve.file}"
         if same_images(before, after) and _are_told(name, before, old) and _are_told(name, after, new):
             n_paired += 1
-            compare_pair(Pair(new.study, curve.sweep, curve.file, curve.kind, before, after), settings, seed, found)
+            compare_pair(Pair(new.study, curve.sweep, curve.file, curve.kind, before, after), settings, found)
         else:
             unlike.append(name)
     notes = [f"paired: {n_paired} curves on the same images, {n_equal} more with equal outcomes"]
@@ -84,8 +84,8 @@ def _curves(root: Path, revision: Revision, params: Path, old: Files, new: Files
     cache = cache_folder(root)
     before = {row["curve"] for row in old.tables.get("exponents", [])}
     curves, folders = [], {}
-    for row in new.tables.get("exponents", []):
-        if row["is_reported"] != "true" or row["curve"] not in before:
+    for row in new.tables.get("laws/exponents", []):
+        if row["curve"] not in before:
             continue
         sweep, _, file = row["curve"].partition("/")
         folder = f"data/{new.study}/sweeps/{sweep}"

@@ -1,7 +1,7 @@
 """The same images attacked in both versions: what differs between two numbers is less uncertain than either number.
 
 Read from the outcomes of every image, data/<study>/sweeps/<sweep>/<attack>.npz. Differences of accuracies have
-Agresti and Min's interval for pairs; those of exponents a bootstrap that draws the same images for both.
+Agresti and Min's interval for pairs, those of exponents one from what each image contributes to both.
 """
 
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ import numpy as np
 from advlaw.comparison.cells import ACCURACY, EXPONENT, NUMBER, Difference, Found
 from advlaw.comparison.numbers import ROUNDING
 from advlaw.core.io import Arrays
-from advlaw.core.rng import generator
-from advlaw.fitting.fit import Fitted
+from advlaw.fitting.changes import of_outcomes
 from advlaw.fitting.outcomes import outcomes
-from advlaw.fitting.power_law import mean_slope
+from advlaw.fitting.paired import difference, moved
 from advlaw.fitting.proportions import paired_difference
 from advlaw.fitting.settings import Fit
+from advlaw.tables.laws import chosen, laws_of
 
 ERRORS = (0.05, 0.2, 0.5)  # errors are compared at the first eps where the old net error is as large
 DIGITS = 1e-6  # of a share in a table
@@ -54,9 +54,9 @@ def is_told_by(arrays: Arrays, rows: list[dict[str, str]]) -> bool:
     return told.shape == accuracy.shape and bool(np.allclose(told, accuracy, atol=DIGITS))
 
 
-def compare_pair(pair: Pair, settings: Fit, seed: int, found: Found) -> None:
+def compare_pair(pair: Pair, settings: Fit, found: Found) -> None:
     """Add the paired differences of one curve to `found`: beyond if the interval leaves 0 out, but for rounding."""
-    for number in _numbers(pair, settings, seed):
+    for number in _numbers(pair, settings):
         old, new, low, high = (f"{value:.4g}" for value in (number.old, number.new, number.low, number.high))
         note = f"difference {number.new - number.old:.4g} [{low}, {high}] on the same images"
         is_headline = number.rank == EXPONENT and pair.curve in settings.headline
@@ -82,7 +82,7 @@ class _Number(NamedTuple):
     high: float
 
 
-def _numbers(pair: Pair, settings: Fit, seed: int) -> Iterator[_Number]:
+def _numbers(pair: Pair, settings: Fit) -> Iterator[_Number]:
     """What is compared on a curve: its clean accuracy, a few errors and its exponent."""
 
     def share(column: str, rank: int, old: np.ndarray, new: np.ndarray) -> _Number:
@@ -95,7 +95,7 @@ def _numbers(pair: Pair, settings: Fit, seed: int) -> Iterator[_Number]:
     yield share("accuracy", ACCURACY, *clean)
     for i in _places(clean[0].mean() - old.mean(axis=1)):
         yield share(f"error at eps {pair.old['eps'][i]:.4g}", NUMBER, ~old[i], ~new[i])
-    exponents = _exponents(pair, settings, seed)
+    exponents = _exponents(pair, settings)
     if exponents is not None:
         yield _Number("exponent", EXPONENT, *exponents)
 
@@ -116,18 +116,15 @@ def _places(net_error: np.ndarray) -> list[int]:
     return sorted({int(found[0]) for found in firsts if len(found)})
 
 
-def _exponents(pair: Pair, settings: Fit, seed: int) -> tuple[float, float, float, float] | None:
-    """Both exponents and the interval of new - old; None where one has none."""
-    points, replicates = [], []
-    for arrays in (pair.old, pair.new):  # one generator each, at the same start: the same images are drawn
-        both = {**arrays, "not_finite": ~(_judged(pair.old) & _judged(pair.new))}
-        fitted = Fitted(outcomes(both), settings, generator(seed, "bootstrap", pair.sweep, pair.file))
-        points.append(float(mean_slope(fitted.sample, pair.kind, fitted.range).b[0]))
-        replicates.append(mean_slope(fitted.replicates, pair.kind, fitted.replicate_range).b)
-    differences = replicates[1] - replicates[0]
-    known = ~np.isnan(differences)
-    if np.isnan(points).any() or known.mean() <= 0.5:
-        return None
-    tail = 0.5 * (1.0 - settings.confidence)
-    low, high = np.quantile(differences[known], [tail, 1.0 - tail])
-    return points[0], points[1], float(low), float(high)
+def _exponents(pair: Pair, settings: Fit) -> tuple[float, float, float, float] | None:
+    """Both exponents as eps -> 0 and the interval of new - old; None where one has none."""
+    found = []
+    for arrays in (pair.old, pair.new):
+        both = outcomes({**arrays, "not_finite": ~(_judged(pair.old) & _judged(pair.new))})
+        best = chosen(laws_of(of_outcomes(both), pair.kind == "net", settings.confidence))
+        if best is None:
+            return None
+        found.append(moved(both, best.law, best.odds, best.range.e0))
+    old, new = found
+    _, low, high = difference(new, old, settings.confidence)
+    return old.exponent, new.exponent, low, high

@@ -60,8 +60,8 @@ LOW_HIGH = Ends("low", "high")
 ERRORS = {"gross_error": Ends("gross_low", "gross_high"), "net_error": Ends("net_low", "net_high")}
 
 TABLES = {
-    "claims": Table(("claim",), verdicts=("verdict", "analogue", "least_squares")),
-    "claim_parts": Table(("claim", "subject", "quantity"), {"value": LOW_HIGH}, verdicts=("verdict", "least_squares")),
+    "claims": Table(("claim",), verdicts=("verdict", "analogue", "as_a_law", "as_printed", "straight")),
+    "claim_parts": Table(("claim", "subject", "quantity"), {"value": LOW_HIGH}, verdicts=("verdict",)),
     "summary/claims": Table(("verdict",)),
     "summary/exponent": Table(("curve",), {"B": LOW_HIGH}),
     "summary/test_accuracy": Table(("model",), shares={"test_accuracy": "test"}),
@@ -71,6 +71,10 @@ TABLES = {
     "error_curves": Table(
         ("curve", "grid_eps"), ERRORS, dict.fromkeys(("accuracy", "top5_accuracy", "gross_error", "net_error"), "split")
     ),
+    "laws/exponents": Table(("curve",)),
+    "laws/ranges": Table(("curve", "kind", "share"), is_open=True),
+    "laws/pooled": Table(("set", "nets", "attack", "share")),
+    "laws/paired": Table(("curve", "other")),
     "local_slopes": Table(("curve", "grid_eps"), {"slope": LOW_HIGH}, is_open=True),
     "logit_gaps": Table(("net", "dataset", "split")),
     "logit_gap_distribution": Table(("net", "split", "#"), is_open=True),
@@ -98,6 +102,7 @@ TABLES = {
     "theory/followed": Table(("net", "image", "rank", "eps"), is_open=True),
     "theory/gap_densities": Table(("net", "epoch", "rank", "gap"), shares={"test_accuracy": "test"}, is_open=True),
     "theory/gap_exponents": Table(_words("net epoch images rank share"), shares={"test_accuracy": "test"}),
+    "theory/gap_laws": Table(("net", "epoch", "images", "rank"), shares={"test_accuracy": "test"}),
     "theory/histograms": Table(
         _words("net attack prediction measured_low measured_high predicted_low predicted_high"), is_open=True
     ),
@@ -118,7 +123,7 @@ TABLES = {
     ),
 }
 ONE_PER_ENTRY = ("provenance", "training")  # folders with a file of the same columns for each entry
-DERIVED = ("figures/", "thresholds/")  # drawn, or outcomes, whose exponents are judged
+DERIVED = ("figures/", "laws/lines", "thresholds/")  # drawn, or outcomes, whose exponents are judged
 
 
 def is_derived(name: str) -> bool:

@@ -1,7 +1,8 @@
-"""Cubuk Fig. 2 and 11, and others like them: adversarial error against eps, with the fitted power laws.
+"""Cubuk Fig. 2 and 11, and others like them: adversarial error against eps, with the fitted laws.
 
-Points are the net error (clean minus adversarial accuracy) with pointwise intervals; lines are the reported fit, solid
-in its range. One panel for each data set or net.
+Points are the net error (clean minus adversarial accuracy) with pointwise intervals. Solid lines are the fitted law,
+with the smooth factor that lets it bend, over its range; dashed ones are its tangents as eps -> 0, of slope B. One
+panel for each data set or net.
 """
 
 import math
@@ -15,7 +16,7 @@ from matplotlib.axes import Axes
 
 from advlaw.core.io import Cells
 from advlaw.core.tables import Tables, chosen, groups, records
-from advlaw.core.words import interval
+from advlaw.core.words import interval, law
 from advlaw.figures.figure import Drawing, Figure, listed
 from advlaw.figures.style import ATTACK_NAMES, EPS, in_panels, legend_below, looks
 
@@ -25,8 +26,10 @@ OWN = ("own_module", "own_file")  # a person's own model
 ORDINARY = {"labels": "original", "snapshot": None, "defence": ""}  # at the end of training
 SMALLEST_SHOWN = 1e-4
 POINTS = ["curve", "grid_eps", "net_error", "net_low", "net_high"]
+LINES = ["curve", "grid_eps", "fitted", "tangent"]
 FITTED = (
-    "Points: clean minus adversarial accuracy, shaded by its 95 % interval; lines: the fitted law, solid where fitted."
+    "Points: clean minus adversarial accuracy, shaded by its 95 % interval. Solid: the fitted law with the smooth "
+    "factor that lets it bend, over the range of its fit. Dashed: its tangent as ε → 0, whose slope is the exponent B."
 )
 
 
@@ -42,7 +45,7 @@ def state_label(row: Cells) -> str:
 
 @dataclass(frozen=True)
 class Curves:
-    """Which of the reported exponents a figure shows with their curves, in which panel, and what its legend says."""
+    """Which curves a figure shows with their laws, in which panel, and what its legend says."""
 
     what: str
     shows: Callable[[pd.DataFrame], pd.DataFrame]
@@ -50,9 +53,9 @@ class Curves:
     panel: str = "dataset"
     contrast: str = ""  # a column of which a panel must show more than one value
 
-    def fits(self, tables: Tables) -> pd.DataFrame:
-        """The reported exponents, panel by panel, each with its `panel` and its `label`."""
-        rows = self.shows(tables.rows("exponents", is_reported=True))
+    def laws(self, tables: Tables) -> pd.DataFrame:
+        """The exponents as eps -> 0, panel by panel, each with its `panel` and its `label`."""
+        rows = self.shows(tables.rows("laws/exponents"))
         labels = pd.Series(map(self.label, records(rows)), rows.index, dtype=object)
         rows = rows.assign(panel=rows[self.panel], label=labels)
         twice = rows.duplicated(["panel", "label"], keep=False)
@@ -62,60 +65,65 @@ class Curves:
         return rows.sort_values("panel", key=lambda panels: panels.factorize()[0], kind="stable")
 
     def draw(self, tables: Tables) -> Iterator[Drawing]:
-        rows = self.fits(tables).merge(tables.rows("error_curves")[POINTS], on="curve")
-        rows["fitted"] = fitted(rows, rows["grid_eps"])
+        laws = self.laws(tables)
+        lines = tables.rows("laws/lines").reindex(columns=LINES)
+        lines = lines[lines["curve"].isin(laws["curve"][laws["remark"] == ""])]
+        rows = laws.merge(pd.concat([tables.rows("error_curves")[POINTS], lines]), on="curve")
         panels = {}
         for panel, curves in groups(rows, "panel"):
             split, n_images = curves.iloc[0][["split", "n_images"]]
             title = f"{panel}: {self.what} ({n_images:,} {'training' if split == 'train' else split} images)"
             panels[title] = partial(draw_error_curves, rows=curves)
-        for drawing in in_panels(panels, 3.8, "adversarial error", sharey=True):
-            yield replace(drawing, numbers=rows[["dataset", POINTS[0], "label", *POINTS[1:], "fitted"]])
+        for drawing in in_panels(panels, 3.8, "adversarial error", in_a_row=2, sharey=True):
+            yield replace(drawing, numbers=rows[["dataset", "curve", "label", *POINTS[1:], *LINES[2:]]])
 
     def exponents(self, tables: Tables, of: str) -> str:
-        """The fitted exponent of every curve."""
-        rows = self.fits(tables)
-        is_ambiguous = rows["label"].duplicated().any()
-        exponents = (
-            (f"{row['sweep']} on {row['dataset']}, " if is_ambiguous else "") + f"{row['label']} {interval(row)}"
-            for row in records(rows)
-        )
-        return listed("Exponents here, with 95 % intervals", exponents)
+        """The exponent of every curve as eps -> 0, and its mean slope."""
+        laws = self.laws(tables)
+        slopes = {(row["curve"], row["kind"]): row for row in records(tables.rows("exponents", estimator="mean_slope"))}
+        is_ambiguous = laws["label"].duplicated().any()
+        named = [
+            ((f"{row['sweep']} on {row['dataset']}, " if is_ambiguous else "") + row["label"], row)
+            for row in records(laws)
+        ]
+        exponents = listed("Exponents as ε → 0, with 95 % intervals", (f"{name} {law(row)}" for name, row in named))
+        means = (f"{name} {interval(slopes[row['curve'], row['kind']])}" for name, row in named)
+        return f"{exponents} {listed(MEAN, means)}"
 
 
-def fitted(fit: pd.DataFrame | Cells, grid_eps: pd.Series | np.ndarray) -> pd.Series | np.ndarray:
-    """The reported power law at points of the shared grid; NaN where there is no fit."""
-    return fit["amplitude"] * (grid_eps * fit["eps_scale"]) ** fit["exponent"]
+MEAN = "The mean slope up to a tenth of clean accuracy, larger where a curve bends upwards, is another number"
 
 
 def draw_error_curves(ax: Axes, rows: pd.DataFrame) -> None:
-    """Points with intervals, fitted lines and a legend of exponents on log-log axes."""
+    """Points with intervals, fitted lines with their tangents, and a legend of exponents on log-log axes."""
     curves = list(groups(rows, "curve"))
-    for (_, points), (colour, marker) in zip(curves, looks(len(curves)), strict=False):
+    for (_, own), (colour, marker) in zip(curves, looks(len(curves)), strict=False):
+        about, points, line = records(own.head(1))[0], own.dropna(subset="net_error"), own.dropna(subset="fitted")
         eps, error, low, high = points[POINTS[1:]].to_numpy().T
         ax.fill_between(eps, np.maximum(low, SMALLEST_SHOWN / 10), high, color=colour, alpha=0.15, linewidth=0)
-        fit, above = records(points.head(1))[0], error > 0
-        lost = f"; {fit['n_not_finite']:.0f} images not judged" if fit["n_not_finite"] > 0 else ""
-        label = f"{fit['label']}: {exponent_text(fit)}{lost}"
-        ax.plot(eps[above], error[above], marker, color=colour, markerfacecolor="none", label=label)
-        if not math.isnan(fit["exponent"]):
-            first, last = fit["eps_first"] / fit["eps_scale"], fit["eps_last"] / fit["eps_scale"]
-            for ends, style in (((first, last), "-"), ((eps[0], min(4 * last, eps[-1])), ":")):
-                ax.plot(ends, fitted(fit, np.array(ends)), color=colour, linestyle=style)
-    smallest = min(rows["net_error"][rows["net_error"] > 0], default=SMALLEST_SHOWN)
-    ax.set(xscale="log", yscale="log", ylim=(max(smallest, SMALLEST_SHOWN) / 1.5, 1.5), xlabel=EPS)
+        lost = f"; {about['n_not_finite']:.0f} images not judged" if about["n_not_finite"] > 0 else ""
+        label = f"{about['label']}: {exponent_text(about)}{lost}"
+        ax.plot(eps[error > 0], error[error > 0], marker, color=colour, markerfacecolor="none", label=label)
+        ax.plot(line["grid_eps"], line["fitted"], "-", color=colour)
+        ax.plot(line["grid_eps"], line["tangent"], "--", color=colour, linewidth=0.9)
+    ax.plot([], [], "--", color="#777777", linewidth=0.9, label="tangent of the fit as ε → 0, of slope B")
+    above = rows[rows["net_error"] > 0]
+    smallest = max(above["net_error"].min(), SMALLEST_SHOWN) if len(above) else SMALLEST_SHOWN
+    ax.set(xscale="log", yscale="log", ylim=(smallest / 1.5, 1.5), xlabel=EPS)
+    if len(above):
+        ax.set_xlim(above["grid_eps"].min() / 1.5, above["grid_eps"].max() * 1.5)
     legend_below(ax)
 
 
 def exponent_text(row: Cells) -> str:
-    """`B = 1.09 [1.01, 1.17]`, or why there is none."""
-    return "no range to fit" if math.isnan(row["exponent"]) else f"B = {interval(row)}"
+    """`B = 1.04 [0.76, 1.37]`, or why there is no law."""
+    return law(row) if row["remark"] else f"B = {law(row)}"
 
 
 def _figure(
     name: str, chapter: str, title: str, paper: str, curves: Curves, words: str = FITTED, is_main: bool = False
 ) -> Figure:
-    needs = ("error_curves", "exponents")
+    needs = ("error_curves", "laws/exponents")
     return Figure(name, chapter, title, paper, needs, curves.draw, (curves.exponents, words), is_main)
 
 

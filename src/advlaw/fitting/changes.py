@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advlaw.fitting.outcomes import Outcomes
 from advlaw.fitting.sizes import SMALLEST_SIZE, Counted, Exact, Sizes, middles
-from advlaw.fitting.thresholds import Thresholds
+from advlaw.fitting.thresholds import Thresholds, thresholds
+
+GROSS_SHARES = (0.1, 0.05, 0.02, 0.01)  # where ranges end, of the images right when clean
+MOST_GROUPS = 1000
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,11 @@ def of_thresholds(found: Thresholds) -> Changes:
     return Changes(*counts, wrong, right, grid)
 
 
+def of_outcomes(found: Outcomes) -> Changes:
+    """Of every image's outcomes."""
+    return of_thresholds(thresholds(found))
+
+
 def of_curve(n_images: int, n_right: int, eps: np.ndarray, gross: np.ndarray, net: np.ndarray) -> Changes:
     """Of counts (E,) of gross and net errors at a grid of eps: what is not broken of the former counts as repaired."""
     broken, repaired = np.maximum.accumulate(gross), np.maximum.accumulate(gross - net)
@@ -84,7 +93,18 @@ def _exact(changes: Changes, limit: float, of_net: bool) -> Range:
     is_wrong = np.concatenate([np.ones(len(wrong), bool), np.zeros(len(right), bool)])
     inside = (eps < e0 if len(beyond) else eps <= e0) & (eps > SMALLEST_SIZE * e0)
     u, kind = eps[inside] / e0, is_wrong[inside]
-    return Range(e0, Exact(u[kind]), Exact(u), u, kind.astype(float), (~kind).astype(float))
+    return Range(e0, Exact(u[kind]), Exact(u), *_grouped(u, kind))
+
+
+def _grouped(u: np.ndarray, is_wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sizes (n,) in MOST_GROUPS of nearly equal ones at most: their geometric means, and how many are of each kind."""
+    if len(u) == 0:
+        return u, u, u
+    order = np.argsort(u, kind="stable")
+    starts = np.unique(np.linspace(0, len(u), MOST_GROUPS, endpoint=False).astype(int))
+    size = np.diff(starts, append=len(u))
+    wrong = np.add.reduceat(is_wrong[order].astype(float), starts)
+    return np.exp(np.add.reduceat(np.log(u[order]), starts) / size), wrong, size - wrong
 
 
 def _on_grid(changes: Changes, limit: float, of_net: bool) -> Range | None:

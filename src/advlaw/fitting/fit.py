@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from advlaw.core.io import Cells
-from advlaw.fitting.moments import Moments, bootstrap_moments, sample_moments
+from advlaw.fitting.moments import Moments, patterns
 from advlaw.fitting.outcomes import Outcomes
 from advlaw.fitting.power_law import ESTIMATORS, Range, choose_range, local_slope, n_nonpositive
 from advlaw.fitting.settings import Fit
@@ -13,6 +13,7 @@ from advlaw.fitting.thresholds import thresholds
 KINDS = ("gross", "net")
 HALF_WIDTH = 2
 MIN_EXPECTED = 5.0
+HUGE = 1e300
 
 
 class Fitted:
@@ -20,9 +21,10 @@ class Fitted:
 
     def __init__(self, outcomes: Outcomes, settings: Fit, rng: np.random.Generator) -> None:
         self.settings = settings
-        self.sample = sample_moments(outcomes)
+        images = patterns(outcomes)
+        self.sample = images.sample()
         self.top5, self.gaps, self.thresholds = outcomes.top5, outcomes.gaps, thresholds(outcomes)
-        self.replicates = bootstrap_moments(outcomes, settings.bootstrap, rng)
+        self.replicates = images.bootstrap(settings.bootstrap, rng)
         self.range = self._choose(self.sample)
         self.replicate_range = self._choose(self.replicates)
 
@@ -89,13 +91,18 @@ class Fitted:
         }
 
     def _interval(self, replicates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Percentile interval over the first axis, of the replicates that have a value; NaN where under half do."""
+        """Percentile interval over the first axis; NaN where under half of the replicates have a value.
+
+        Those that have none may be anything: they count as lowest for the lower end and as highest for the upper one,
+        which is then none.
+        """
         tail = 0.5 * (1.0 - self.settings.confidence)
         known = ~np.isnan(replicates)
         usable = known.mean(axis=0) > 0.5
-        filled = np.where(usable, replicates, 0.0)
-        low, high = np.nanquantile(filled, [tail, 1.0 - tail], axis=0)
-        return np.where(usable, low, np.nan), np.where(usable, high, np.nan)
+        low = np.quantile(np.where(known, replicates, -HUGE), tail, axis=0)
+        high = np.quantile(np.where(known, replicates, HUGE), 1.0 - tail, axis=0)
+        is_low, is_high = usable & (low > -HUGE / 1e9), usable & (high < HUGE / 1e9)
+        return np.where(is_low, low, np.nan), np.where(is_high, high, np.nan)
 
     def _chi2_p_value(self, kind: str, exponent: float) -> float | None:
         """Whether the gross counts between grid points up to e0 are those of the fitted law (Pearson).

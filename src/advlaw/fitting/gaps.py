@@ -12,15 +12,17 @@ from advlaw.core.io import Cells
 
 SHARES = np.geomspace(1e-4, 1.0, 41)
 CUT_OFFS = (0.01, 0.1)
+TIE = 1e-6  # of the median gap: what is smaller is a tie that rounding breaks
 
 
 def tail_exponent(gaps: np.ndarray, share: float, confidence: float) -> tuple[float, float, float]:
     """B of P(Delta <= d) ~ d^B from the smallest `share` of the gaps (n,), with its interval; NaN where there is none.
 
     Hill's estimator for the lower end: B = k / sum ln(d0 / d_i) over the k gaps below the next one, d0. For a power
-    law k / B times the true exponent is gamma distributed, hence an exact interval from chi2(2k).
+    law k / B times the true exponent is gamma distributed, hence an exact interval from chi2(2k). Of a law
+    that bends it is the mean slope. Gaps below TIE times the median count as that.
     """
-    ordered = np.sort(gaps)
+    ordered = np.maximum(np.sort(gaps), TIE * np.median(gaps)) if len(gaps) else gaps
     k = int(share * len(ordered))
     if k < 10 or ordered[0] <= 0 or ordered[0] == ordered[k]:
         return np.nan, np.nan, np.nan

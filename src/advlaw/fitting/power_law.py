@@ -1,4 +1,4 @@
-"""error = A * eps^B at small eps: two estimators, on gross and on net errors.
+"""error = A * eps^B over a visible range: the papers' straight line and the mean slope, of gross and of net errors.
 
 **Gross** errors are images right when clean that have become wrong; **net** errors are clean accuracy minus
 adversarial accuracy, in which images that become right count back (Cubuk's adversarial error). They are different
@@ -73,33 +73,22 @@ def least_squares(moments: Moments, kind: str, chosen: Range) -> PowerLaw:
 
 
 def mean_slope(moments: Moments, kind: str, chosen: Range) -> PowerLaw:
-    """The most likely exponent of the errors up to the last point of the range, e0.
+    """The mean slope up to e0, the last point of the range: the exponent of a power law with the same counts.
 
-    With thresholds (one-step attacks) B = n / sum of ln(e0 / threshold) over the n thresholds up to e0, Hill's
-    estimator for the lower end. For net errors events that repair an image count -1, in n and in the sum: the
-    same equation for the signed curve, since the integral of N(eps) d ln(eps) up to e0 is N(e0) / B for a power law.
-
-    With brackets (iterative attacks) B maximises the likelihood of the counts between grid points; on a geometric
-    grid of ratio r it is ln(1 + (N_last - N_first) / sum of N over the points before the last) / ln(r).
+    It maximises the likelihood of the counts between grid points; on a geometric grid of ratio r it is
+    ln(1 + (N_last - N_first) / sum of N over the points before the last) / ln(r). Of a curve that bends it is no law's.
     """
     last = np.clip(chosen.last, 0, len(moments.eps) - 1)
     rows = np.arange(len(last))
-    e0 = moments.eps[last]
-    events = moments.gross_events if kind == "gross" else moments.net_events
-    if events is not None:
-        n, logs = events[0][rows, last], events[1][rows, last]
-        exponent = _divide(n, n * np.log(e0) - logs, chosen.has_points)
-    else:
-        counts: np.ndarray = getattr(moments, kind)
-        n = counts[rows, last]
-        before = np.where(np.arange(counts.shape[1]) < last[:, None], counts, 0.0).sum(axis=1)
-        growth = _divide(n - counts[:, 0], before, chosen.has_points)
-        ratio = np.log(moments.eps[1] / moments.eps[0])
-        exponent = np.log1p(np.where(growth > -1, growth, np.nan)) / ratio
+    counts: np.ndarray = getattr(moments, kind)
+    n = counts[rows, last]
+    before = np.where(np.arange(counts.shape[1]) < last[:, None], counts, 0.0).sum(axis=1)
+    growth = _divide(n - counts[:, 0], before, chosen.has_points)
+    exponent = np.log1p(np.where(growth > -1, growth, np.nan)) / np.log(moments.eps[1] / moments.eps[0])
     exponent = np.where(exponent > 0, exponent, np.nan)
     nothing = np.full_like(exponent, np.nan)
     with np.errstate(over="ignore"):  # of a cliff, whose amplitude is zero
-        return PowerLaw(n / moments.n_images / e0**exponent, exponent, nothing)
+        return PowerLaw(n / moments.n_images / moments.eps[last] ** exponent, exponent, nothing)
 
 
 ESTIMATORS = {"mean_slope": mean_slope, "least_squares": least_squares}

@@ -26,6 +26,14 @@ class Odds:
     beta: float
     intercept: float
     p_even: float
+    covariance: np.ndarray  # (2, 2), of beta and D
+
+    def scores(self, u: np.ndarray, is_wrong: np.ndarray) -> np.ndarray:
+        """How far each change (n,) moves D."""
+        x = u**self.d
+        residual = is_wrong - 1.0 / (1.0 + np.exp(-self.beta * x))
+        score = residual[:, None] * np.stack([x, self.beta * x * np.log(u)], axis=1)
+        return score @ self.covariance[1]
 
 
 def fit(u: np.ndarray, wrong: np.ndarray, right: np.ndarray, confidence: float = 0.95) -> Odds | None:
@@ -49,7 +57,15 @@ def fit(u: np.ndarray, wrong: np.ndarray, right: np.ndarray, confidence: float =
     line = _logistic(np.stack([np.ones_like(u), u], axis=1), wrong, right)
     even = _logistic(u[:, None], wrong, right)
     p_even = float(chi2.sf(max(0.0, 2.0 * (line[0] - even[0])), 1))
-    return Odds(d, low, high, float(_at(u**d, wrong, right)[1]), float(line[1][0]), p_even)
+    beta = _at(u**d, wrong, right)[1]
+    return Odds(d, low, high, beta, float(line[1][0]), p_even, _covariance(u, wrong + right, beta, d))
+
+
+def _covariance(u: np.ndarray, total: np.ndarray, beta: float, d: float) -> np.ndarray:
+    x = u**d
+    share = 1.0 / (1.0 + np.exp(-beta * x))
+    slope = np.stack([x, beta * x * np.log(u)], axis=1)
+    return np.linalg.pinv(slope.T @ (slope * (total * share * (1.0 - share))[:, None]))
 
 
 def _at(x: np.ndarray, wrong: np.ndarray, right: np.ndarray) -> tuple[float, float]:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advlaw.fitting.moments import Moments
 from advlaw.fitting.outcomes import Outcomes
 
 KEPT = 0.2  # share of all images: no fit of a law as eps -> 0 looks at larger gross errors
-ROUNDING = 1e-6  # relative: what eps may have lost in a table
 
 
 @dataclass(frozen=True)
@@ -40,28 +38,6 @@ def thresholds(outcomes: Outcomes) -> Thresholds:
     eps_last, eps, change = found
     n_right = int(outcomes.was_right.sum())
     return Thresholds(outcomes.n_images, n_right, eps_last, outcomes.events is None, eps, change)
-
-
-def moments(found: Thresholds, eps: np.ndarray, gross: np.ndarray, net: np.ndarray) -> Moments:
-    """The moments of the sample (R = 1), from its first changes and the errors (E,) counted at eps (E,).
-
-    Sums over thresholds are NaN beyond `eps_last`, and so is an exponent whose range ends there.
-    """
-    gross_events = net_events = None
-    if not found.is_on_grid:
-        gross_events = _sums(found, eps, np.maximum(found.change, 0))
-        net_events = _sums(found, eps, found.change)
-    n_right = np.array([float(found.n_right)])
-    return Moments(eps, found.n_images, n_right, gross[None], net[None], gross_events, net_events)
-
-
-def _sums(found: Thresholds, eps: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The number of changes up to each eps, and the sum of their ln(eps), both (1, E)."""
-    within = found.eps <= eps[:, None] * (1 + ROUNDING)
-    is_known = eps <= found.eps_last * (1 + ROUNDING)
-    logs = weights * np.log(found.eps.astype(float))
-    count, total = (np.where(is_known, within @ values, np.nan)[None] for values in (weights, logs))
-    return count, total
 
 
 def _of_each_image(outcomes: Outcomes, n_kept: int) -> tuple[float, np.ndarray, np.ndarray]:

@@ -4,12 +4,6 @@ import math
 
 from advlaw.core.io import Cells
 
-ESTIMATES = {  # of an exponent: how columns are headed -> which errors are counted, and the estimator
-    "gross, ML": ("gross", "mean_slope"),
-    "net, ML": ("net", "mean_slope"),
-    "net, LS": ("net", "least_squares"),
-}
-
 
 def number(value: float, form: str, missing: str = "–") -> str:
     return missing if math.isnan(value) else format(value, form)

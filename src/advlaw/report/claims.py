@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from advlaw.claims.wording import VERDICTS
+from advlaw.claims.finding import QUESTIONS, VERDICTS, column
 from advlaw.core.io import Cells
 from advlaw.report.render import Grid, Right
 
@@ -17,8 +17,17 @@ def counts(studies: Mapping[str, Iterable[str]]) -> Grid:
 def one_by_one(claims: list[Cells]) -> Grid:
     """A line per claim that was checked, on the study that fits it best; `not_run` lists the others."""
     columns = ("claim", "statement", "numbers", "measured", "study")
-    rows = [[*(row[name] for name in columns), _verdict(row)] for row in claims if row["verdict"] != "not run"]
+    run = (row for row in claims if row["verdict"] != "not run")
+    rows = [[*(row[name] for name in columns), _verdict(row)] for row in run]
     return Grid(["claim", "statement", "the paper", "measured", "study", "verdict"], rows)
+
+
+def questions(claims: list[Cells]) -> Grid:
+    """A line per claim about curves: the verdict on each question about them, side by side."""
+    columns = ("claim", "statement", "numbers", "study")
+    about = (row for row in claims if row["answers"])
+    rows = [[*(row[name] for name in columns), *(row[column(name)] or "–" for name in QUESTIONS)] for row in about]
+    return Grid(["claim", "statement", "the paper", "study", *QUESTIONS], rows)
 
 
 def not_run(claims: list[Cells]) -> str:
@@ -29,19 +38,6 @@ def not_run(claims: list[Cells]) -> str:
             by_reason.setdefault(row["reason"], []).append(row["claim"])
     told = "; ".join(f"{', '.join(ids)} ({reason})" for reason, ids in by_reason.items())
     return f"Not run: {told}." if told else ""
-
-
-def least_squares(claims: list[Cells]) -> str:
-    """A sentence on the claims about exponents: what the papers' own way of fitting gives."""
-    told = [row for row in claims if row["least_squares"]]
-    same = [row["claim"] for row in told if row["least_squares"] == _found(row)]
-    other = [
-        f"{row['claim']} {row['least_squares']} instead of {_found(row)}" for row in told if row["claim"] not in same
-    ]
-    if not (same and other):
-        return ""
-    lead = "By least squares, the papers' way, in place of maximum likelihood"
-    return f"{lead}: {', '.join(other)}; the same verdict for {', '.join(same)}."
 
 
 def _found(row: Cells) -> str:

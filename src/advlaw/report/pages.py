@@ -17,7 +17,7 @@ def studies_grid(studies: Mapping[str, tuple[str, Tables | None]]) -> Grid:
     for name, (command, tables) in studies.items():
         cells: list[Cell] = ["–", "–", "–", "not run here"]
         if tables is not None:
-            curves = tables.rows("exponents", is_reported=True)
+            curves = tables.rows("curves")
             folder, due = f"plots/{name}", f"studies/{name}/DUE"
             lags = (", ", Marked("rerun due", "link", due)) if Path(due).is_file() else ()
             cells = [", ".join(curves["dataset"].unique()), str(curves["model"].nunique()), str(len(curves))]

@@ -29,6 +29,11 @@ class ShownFigure(NamedTuple):
         """Several panels side by side: it takes the width of the page."""
         return self.picture.width > WIDE
 
+    @property
+    def is_tall(self) -> bool:
+        """Many lines below one another: it takes the height that they need."""
+        return self.picture.height > 0.8 * self.picture.width
+
 
 class ShownTable(NamedTuple):
     key: str

@@ -15,15 +15,14 @@ from scipy.stats import chi2, norm
 from advlaw.core.io import Cells
 from advlaw.core.tables import Tables, groups, records
 from advlaw.fitting import signs, small_eps
-from advlaw.fitting.changes import Changes, Range, of_curve, of_thresholds, up_to
+from advlaw.fitting.changes import GROSS_SHARES, Changes, Range, of_curve, of_thresholds, up_to
 from advlaw.fitting.pooled import pool
 from advlaw.fitting.signs import Odds
-from advlaw.fitting.small_eps import PRIOR, Law, Sizes
+from advlaw.fitting.small_eps import FEW, PRIOR, REJECTED, UNFIT, Law, Sizes
 from advlaw.tables.thresholds import read_thresholds
 
-GROSS_SHARES, NET_SHARES = (0.1, 0.05, 0.02, 0.01), (0.05, 0.02, 0.01)  # of the images right when clean
+NET_SHARES = (0.05, 0.02, 0.01)  # of the images right when clean: with more, all changes bend too much
 FEWEST_NET = 200  # net errors in a range of a label-blind attack, else it is that of the others
-REJECTED = 0.001  # p value of a fit that does not describe the data
 UNEVEN = 0.05  # p value of odds that do not fall to even
 POINTS = 25  # of a line that is drawn
 ENDS = ("", "_low", "_high")
@@ -45,12 +44,7 @@ EXPONENT_COLUMNS = (
 RANGE_COLUMNS = ("curve", "kind", *NUMBERS, "p_fit")
 LINE_COLUMNS = ("curve", "grid_eps", "fitted", "tangent")
 POOLED_COLUMNS = ("set", "nets", "attack", "share", "n_nets", *NUMBERS[2:], "p_one", "p_equal", "tau")
-FEW, UNFIT, REPAIRS, BREAKS = (
-    "too few errors",
-    "no such law fits",
-    "repairs more at small eps",
-    "breaks more at small eps",
-)
+REPAIRS, BREAKS = "repairs more at small eps", "breaks more at small eps"
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,7 @@ class Found:
             below, above = math.hypot(b - low, odds.d - odds.low), math.hypot(high - b, odds.high - odds.d)
             b, low, high = b + odds.d, b + odds.d - below, b + odds.d + above
         n = self.range.n_net if odds is not None else law.n
-        ends = {"exponent": b, "exponent_low": low, "exponent_high": high if math.isfinite(high) else None}
+        ends = {"exponent": b, "exponent_low": low if law.low > 0 else None, "exponent_high": _finite(high)}
         return {"share": self.share, "e0": self.range.e0, "n_errors": n, **ends}
 
 
@@ -101,8 +95,8 @@ def _shares(changes: Changes, of_net: bool) -> tuple[float, ...]:
 
 
 def chosen(found: Sequence[Found]) -> Found | None:
-    """The law in the largest range whose fit is not rejected; else that in the largest; None without any."""
-    fitting = (one for one in found if not one.law.p_fit < REJECTED)
+    """The law in the largest range whose fit is tested and not rejected; else that in the largest; None without any."""
+    fitting = (one for one in found if one.law.p_fit >= REJECTED)
     return next(fitting, found[0] if found else None)
 
 
@@ -121,7 +115,9 @@ def exponent_row(changes: Changes, of_net: bool, confidence: float) -> tuple[Cel
     else:
         odds = best.odds
         row["p_one"] = None  # of B = 1, which no net error has
-        row |= dict(zip((f"all_changes{end}" for end in ENDS), (law.b, law.low, _finite(law.high)), strict=True))
+        row |= dict(
+            zip((f"all_changes{end}" for end in ENDS), (law.b, law.low or None, _finite(law.high)), strict=True)
+        )
         row |= dict(zip((f"sign_exponent{end}" for end in ENDS), (odds.d, odds.low, _finite(odds.high)), strict=True))
         row["p_even"] = odds.p_even
     return row, found
@@ -132,8 +128,8 @@ def _finite(number: float) -> float | None:
 
 
 def _remark(best: Found) -> str:
-    if best.law.p_fit < REJECTED:
-        return UNFIT
+    if not best.law.p_fit >= REJECTED:
+        return FEW if math.isnan(best.law.p_fit) else UNFIT
     if best.odds is not None and best.odds.p_even < UNEVEN:
         return REPAIRS if best.odds.intercept < 0 else BREAKS
     return ""
@@ -219,7 +215,7 @@ def _pooled(
         own = points[net["net"], attack].assign(n_images=net["n_images"])
         in_range = up_to(counted(own, net["test_accuracy"]), share, False)
         law = small_eps.fit(in_range.sizes, confidence) if in_range else None
-        if law is not None and not law.p_fit < REJECTED:
+        if law is not None and law.p_fit >= REJECTED:
             laws.append(law)
     found = pool(laws, confidence)
     if found is None:

@@ -44,7 +44,9 @@ class TheoryTables:
                 self._add("gap_densities", logit_gaps.density(here), {**state, "rank": rank})
                 for images, chosen in (("all", here), ("right", here[right])):
                     rows = logit_gaps.exponents(chosen, self.theory.cut_offs, self.fit.confidence)
-                    self._add("gap_exponents", rows, {**state, "images": images, "rank": rank})
+                    about = {**state, "images": images, "rank": rank}
+                    self._add("gap_exponents", rows, about)
+                    self._add("gap_laws", [logit_gaps.law(chosen, self.fit.confidence)], about)
 
     def add_rays(self, arrays: Arrays) -> None:
         """Logits followed along L2 rays (Cubuk Fig. 3a), and their distance from the linear response."""

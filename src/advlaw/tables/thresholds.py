@@ -11,10 +11,8 @@ import numpy as np
 import pandas as pd
 
 from advlaw.core.io import Cells
-from advlaw.core.tables import groups, read_table, records, write_table
-from advlaw.fitting.fit import KINDS
-from advlaw.fitting.moments import Moments
-from advlaw.fitting.thresholds import Thresholds, moments
+from advlaw.core.tables import read_table, records, write_table
+from advlaw.fitting.thresholds import Thresholds
 
 CURVE_COLUMNS = ("curve", "n_images", "n_right", "n_becoming_wrong", "n_becoming_right", "eps_last", "is_on_grid")
 CHANGE_COLUMNS = ("eps", "change")
@@ -46,19 +44,6 @@ def read_thresholds(plots: Path) -> dict[str, Thresholds]:
     """What was written, by curve; raises FileNotFoundError naming the table that is missing."""
     curves = records(read_table(plots / CURVES))
     return {row["curve"]: _thresholds(row, read_table(_file(plots, row["curve"]))) for row in curves}
-
-
-def read_moments(plots: Path) -> dict[str, Moments]:
-    """What the estimators need of every curve, from its first changes and the errors in error_curves.csv."""
-    found = read_thresholds(plots)
-    return {
-        curve: moments(
-            found[curve],
-            points["eps"].to_numpy(),
-            *(np.rint(points[f"{kind}_error"].to_numpy() * found[curve].n_images) for kind in KINDS),
-        )
-        for curve, points in groups(read_table(plots / "error_curves.csv"), "curve")
-    }
 
 
 def _thresholds(curve: Cells, changes: pd.DataFrame) -> Thresholds:

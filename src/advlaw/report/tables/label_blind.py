@@ -4,19 +4,45 @@ import math
 
 from advlaw.core.io import Cells
 from advlaw.core.tables import Tables, groups, records
-from advlaw.core.words import interval
+from advlaw.core.words import interval, law
 from advlaw.papers.names import ATTACK_NAMES
-from advlaw.report.cells import ESTIMATES, number, percent
-from advlaw.report.render import Grid, Right
+from advlaw.report.cells import number, percent
+from advlaw.report.render import Cell, Grid, Marked, Right
 from advlaw.report.table import table
 
 SPEEDS = {"constant": "one speed for all", "linear": "its own linear response", "measured": "measured"}
+ESTIMATES = {  # of an exponent: a column -> which errors are counted, and the estimator
+    "mean slope, gross": ("gross", "mean_slope"),
+    "mean slope, net": ("net", "mean_slope"),
+    "least squares, net": ("net", "least_squares"),
+}
 FEWEST_IMAGES, ALWAYS_RIGHT = 1000, 0.98
 
 
-@table("label-blind", "blind", "Exponents of label-blind attacks, with speeds replaced", needs=("theory/label_blind",))
+@table("odds", "blind", "Net exponents of label-blind attacks as ε → 0, in two factors", needs=("laws/exponents",))
+def odds(tables: Tables) -> Grid:
+    """A line per curve: the exponent of all changes, that of the odds that one breaks an image, and their sum."""
+    heads = [
+        "data",
+        "net",
+        "attack",
+        Right("net errors"),
+        "all changes, B",
+        "odds, D",
+        Right("p of even odds"),
+        "B + D",
+    ]
+    rows: list[list[Cell]] = []
+    for row in records(tables.rows("laws/exponents", kind="net")):
+        cells = [row["dataset"], row["model"], Marked(row["curve"].partition("/")[2], "code")]
+        cells += [number(row["n_errors"], ",.0f"), interval(row, "all_changes"), interval(row, "sign_exponent")]
+        rows.append([*cells, number(row["p_even"], ".2g"), law(row) if row["remark"] else Marked(law(row), "strong")])
+    return Grid(heads, rows)
+
+
+@table("label-blind", "blind", "Slopes of label-blind attacks, with speeds replaced", needs=("theory/label_blind",))
 def label_blind(tables: Tables) -> Grid:
-    """A line per net, label-blind attack and account: gross and net exponents by maximum likelihood, net by a line.
+    """A line per net, label-blind attack and account: mean slopes of gross and net errors, and net ones by a line.
 
     Nets with fewer than a thousand test images are left out: their intervals say nothing.
     """

@@ -4,16 +4,31 @@ import math
 
 from advlaw.core.io import Cells
 from advlaw.core.tables import Tables, groups, records
-from advlaw.report.cells import points
-from advlaw.report.render import Grid, Marked, Right
+from advlaw.core.words import interval
+from advlaw.report.cells import number, points
+from advlaw.report.render import Cell, Grid, Marked, Right
 from advlaw.report.table import table
 
 NETS = {"all": "all", "fc": "fully connected", "cnn": "convolutional"}
-ESTIMATES = {"net_ls": "LS", "net": "ML"}
+ESTIMATES = {"net_ls": "least squares", "net": "mean slope"}
 SHARES = ("share", "share_low", "share_high", "share_touching")
 
 
-@table("population", "population", "Net exponents of sampled nets", needs=("trials/*/exponents",), is_open=True)
+@table("pooled", "population", "One exponent for all sampled nets, as ε → 0", needs=("laws/pooled",), is_open=True)
+def pooled(tables: Tables) -> Grid:
+    """A line per attack, kind of net and range: the exponent that nets share, and whether they do."""
+    heads = ["set", "attack", "nets", Right("number"), "range", Right("errors"), "as a law, ε → 0", Right("p of B = 1")]
+    rows: list[list[Cell]] = []
+    for row in records(tables.rows("laws/pooled")):
+        cells = [row["set"], Marked(row["attack"], "code"), NETS[row["nets"]], f"{row['n_nets']}"]
+        cells += [f"{100 * row['share']:g} %", f"{row['n_errors']:,}", Marked(interval(row), "strong")]
+        rows.append([*cells, *(number(row[name], ".2g") for name in ("p_one", "p_equal", "tau"))])
+    return Grid([*heads, Right("p of one for all"), Right("spread beyond chance, τ")], rows)
+
+
+@table(
+    "population", "population", "Net exponents of sampled nets, one by one", needs=("trials/*/exponents",), is_open=True
+)
 def population(tables: Tables) -> Grid:
     """A line per attack, estimator and kind of net: quantiles of the net exponent, its share in the paper's range."""
     heads = ["set", "attack", "nets", Right("number"), "estimator", "median [5 %, 95 %]"]
