@@ -17,9 +17,8 @@ EXPONENT_COLUMNS = (
     "exponent_low",
     "exponent_high",
     "n_errors",
-    "is_reported",
 )
-CURVE = dict(zip(EXPONENT_COLUMNS, ("fc/fgsm", "gross", "mean_slope", 1.2, 1.0, 1.5, 90, "true"), strict=True))
+CURVE = dict(zip(EXPONENT_COLUMNS, ("fc/fgsm", "gross", "mean_slope", 1.2, 1.0, 1.5, 90), strict=True))
 CLAIM = {"claim": "C01", "verdict": "holds", "analogue": "", "measured": "from 1.1 to 1.2"}
 MODEL = {"model": "fc", "dataset": "digits", "test_accuracy": 0.9, "learning_rate": 0.001}
 DATASETS = "seed: 0\ndatasets:\n  digits:\n    source: digits\n    train: 1077\n    validation: 180\n    test: 540\n"

@@ -21,7 +21,7 @@ from advlaw.audit.params import audit_params
 from advlaw.config.study import load_study
 from advlaw.core.dataset import read_dataset
 from advlaw.core.io import write_json, write_text
-from advlaw.core.tables import chosen, read_labelled, records
+from advlaw.core.tables import read_labelled, records
 
 ROOT = Path(__file__).parents[1]
 CODE = """
@@ -242,10 +242,10 @@ def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits):
     (model,) = read_csv(plots / "models.csv")
     assert float(model["test_accuracy"]) > 0.9
     assert f"net: clean accuracy {float(model['test_accuracy']):.4f}" in output
-    reported = {row["attack"]: row for row in records(chosen(read_labelled(plots, "exponents"), is_reported=True))}
+    reported = {row["attack"]: row for row in records(read_labelled(plots, "laws/exponents"))}
     assert reported.keys() == {"fgsm", "l2", "step_ll", "pgd"}
-    assert 0.5 < float(reported["fgsm"]["exponent"]) < 3.0
-    assert f"B = {float(reported['fgsm']['exponent']):.2f} [" in output
+    assert 0.3 < reported["fgsm"]["exponent"] < 3.0
+    assert f"B = {reported['fgsm']['exponent']:.2f}" in output
     assert {row["attack"] for row in read_csv(plots / "theory/predictions.csv")} == {"l2", "fgsm", "step_ll"}
     assert (plots / "report.html").exists() == (ROOT / "stages/report.py").exists()
     before = {path: path.read_bytes() for path in plots.rglob("*") if path.is_file()}

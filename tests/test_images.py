@@ -15,10 +15,11 @@ from ruamel.yaml import YAML
 
 from advlaw.attacks.iterative import perturbed
 from advlaw.core import examples as data_examples
+from advlaw.core.code import sha256
 from advlaw.core.dataset import Dataset, read_dataset, write_dataset
 from advlaw.core.examples import read_examples
 from advlaw.core.images import Chosen, Examples, Images, batches, read_ahead
-from advlaw.core.io import read_npz, rows_on_disk
+from advlaw.core.io import read_npz, rows_on_disk, write_json
 from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.response import follow_rays, measure_logits, measure_response
 from advlaw.evaluation.sweep import Randomness, sweep_one_step
@@ -268,15 +269,14 @@ def test_the_memory_of_a_sweep_does_not_grow_with_the_number_of_images(tmp_path)
     """The stage `sweep`, FGSM at four eps on a fully connected net: 5,000 images lie in memory, 50,000 on the disk."""
     spec = {"arch": "fc", "image_shape": BIG[1:], "n_classes": 10, "widths": [30]}
     torch.manual_seed(0)
-    save_model(tmp_path / "models/s/net", spec, {FINAL: build(spec).state_dict()}, None)
     sizes = {"few": 5_000, "many": 50_000}
     for name, size in sizes.items():
-        write_random(tmp_path / "data/datasets" / f"{name}.npz", size)
+        path = tmp_path / "data/datasets" / f"{name}.npz"
+        write_random(path, size)
+        save_model(tmp_path / "models/s" / name, spec, {FINAL: build(spec).state_dict()}, None)
+        write_json(tmp_path / "models/s" / name / "row.json", {"dataset": name, "dataset_sha256": sha256(path)})
     attack = {"direction": "sign", "target": "true_label", "clip": False}
-    sweeps = {
-        name: {"model": "net", "dataset": name, "family": "one_step", "attacks": ["fgsm"], "snapshots": []}
-        for name in sizes
-    }
+    sweeps = {name: {"model": name, "family": "one_step", "attacks": ["fgsm"], "snapshots": []} for name in sizes}
     params = {
         **{"study": "s", "seed": 0, "threads": 2, "device": "cpu", "portable": False},
         **{"attack": {"eps_min": 0.01, "eps_max": 8.0, "count": 4}, "attacks": {"one_step": {"fgsm": attack}}},

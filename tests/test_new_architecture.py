@@ -51,7 +51,6 @@ MODEL = """models:
 SWEEP = """sweeps:
   squares:
     model: squares
-    dataset: digits
     family: one_step
     attacks:
     - fgsm

@@ -44,7 +44,6 @@ def test_a_bad_mirror_is_a_clear_error_and_leaves_nothing(repository, monkeypatc
     wanted = repository.folder.parent / mirror
     repository.change("- digits\n", "- digits\n- mnist\n")  # of `datasets`
     repository.change("dataset: digits", "dataset: mnist")
-    repository.change("model: linear\n    dataset: digits", "model: linear\n    dataset: mnist")
     monkeypatch.setattr(Repository, "environment", {**repository.environment, "ADVLAW_MIRROR": str(wanted)})
     output = repository.dvc("repro", fails=True)
     assert f"error: ADVLAW_MIRROR = {wanted}" in output or f"error: {wanted}/mnist/" in output

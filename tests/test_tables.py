@@ -9,19 +9,19 @@ from advlaw.core.tables import groups, read_labelled, read_table, read_tables, r
 from advlaw.core.words import interval
 
 ROWS = [
-    {"curve": "a/x", "is_reported": True, "n_images": 12345678, "epoch": None, "exponent": 1 / 3},
-    {"curve": "", "is_reported": False, "n_images": 2, "epoch": 7, "exponent": math.nan},
+    {"curve": "a/x", "is_on_grid": True, "n_images": 12345678, "epoch": None, "exponent": 1 / 3},
+    {"curve": "", "is_on_grid": False, "n_images": 2, "epoch": 7, "exponent": math.nan},
 ]
 
 
 def test_a_table_is_read_as_it_was_written_and_written_again_to_the_same_bytes(tmp_path):
     write_table(tmp_path / "a.csv", ROWS)
     text = (tmp_path / "a.csv").read_text("utf-8")
-    assert text == "curve,is_reported,n_images,epoch,exponent\na/x,true,12345678,,0.3333333\n,false,2,7,\n"
+    assert text == "curve,is_on_grid,n_images,epoch,exponent\na/x,true,12345678,,0.3333333\n,false,2,7,\n"
     frame = read_table(tmp_path / "a.csv")
     first, second = records(frame)
-    assert (first["curve"], first["is_reported"], first["n_images"]) == ("a/x", True, 12345678)
-    assert (second["curve"], second["is_reported"], second["epoch"]) == ("", False, 7)
+    assert (first["curve"], first["is_on_grid"], first["n_images"]) == ("a/x", True, 12345678)
+    assert (second["curve"], second["is_on_grid"], second["epoch"]) == ("", False, 7)
     assert math.isnan(first["epoch"])
     assert math.isnan(second["exponent"])
     write_frame(tmp_path / "b.csv", frame)
@@ -29,9 +29,9 @@ def test_a_table_is_read_as_it_was_written_and_written_again_to_the_same_bytes(t
 
 
 def test_a_table_without_rows_has_its_columns(tmp_path):
-    write_table(tmp_path / "a.csv", [], ("curve", "exponent", "is_reported"))
-    assert (tmp_path / "a.csv").read_text("utf-8") == "curve,exponent,is_reported\n"
-    assert list(read_table(tmp_path / "a.csv").columns) == ["curve", "exponent", "is_reported"]
+    write_table(tmp_path / "a.csv", [], ("curve", "exponent", "is_on_grid"))
+    assert (tmp_path / "a.csv").read_text("utf-8") == "curve,exponent,is_on_grid\n"
+    assert list(read_table(tmp_path / "a.csv").columns) == ["curve", "exponent", "is_on_grid"]
     assert list(groups(read_table(tmp_path / "a.csv"), "curve")) == []
 
 
@@ -48,8 +48,8 @@ def test_a_float32_has_the_fewest_digits_that_give_it_back(tmp_path):
         ({"curve": 1}, "column 'curve': 1 is int; it must be text: TEXT and FLAGS"),
         ({"exponent": "1.0"}, "column 'exponent': '1.0' is str; it must be a number"),
         ({"exponent": True}, "column 'exponent': True is bool; it must be a number"),
-        ({"is_reported": "true"}, "column 'is_reported': 'true' is str; it must be true or false"),
-        ({"is_reported": None}, "column 'is_reported': None is NoneType; it must be true or false"),
+        ({"is_on_grid": "true"}, "column 'is_on_grid': 'true' is str; it must be true or false"),
+        ({"is_on_grid": None}, "column 'is_on_grid': None is NoneType; it must be true or false"),
     ],
 )
 def test_a_cell_of_another_type_is_not_written(tmp_path, row, message):
@@ -67,7 +67,7 @@ def test_a_row_that_lacks_a_column_is_not_written(tmp_path):
     ("text", "message"),
     [
         ("curve,exponent\na,1.0\nb,steep\n", r"a\.csv: line 3: column 'exponent': 'steep'; it must be a number"),
-        ("curve,is_reported\na,yes\n", r"a\.csv: line 2: column 'is_reported': 'yes'; it must be true or false"),
+        ("curve,is_on_grid\na,yes\n", r"a\.csv: line 2: column 'is_on_grid': 'yes'; it must be true or false"),
     ],
 )
 def test_a_cell_of_another_type_is_named_when_it_is_read(tmp_path, text, message):

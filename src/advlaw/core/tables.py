@@ -16,12 +16,13 @@ import pandas as pd
 from advlaw.core.io import Cells, replacing
 
 TEXT = frozenset(
-    "analogue arch as_a_law as_printed attack baseline best_on claim curve dataset defence device differs direction "
-    "estimate estimator file id images kernel_sizes kind label labels law model net nets norm numbers official "
-    "optimizer other others paper prediction quantity question reason remark role rule schedule set sha256 sizes "
-    "source speeds split statement straight study subject sweep target tier unit verdict what_to_compute where".split()
+    "analogue arch as_a_law as_printed attack baseline best_on claim curve dataset defence device differs "
+    "direction estimate estimator file id images kernel_sizes kind label labels law model net nets norm "
+    "numbers official optimizer other others paper prediction quantity question reason remark role rule "
+    "schedule set sha256 sizes source speeds split statement straight study subject sweep target tier truth "
+    "unit verdict what_to_compute where".split()
 )
-FLAGS = frozenset({"clip", "diverged", "is_on_grid", "is_reported"})
+FLAGS = frozenset({"clip", "diverged", "is_on_grid"})
 LABELLED_BY = {  # a table -> the one that says what its rows are of, and by which columns
     "error_curves": ("curves", ("curve",)),
     "exponents": ("curves", ("curve",)),

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from advlaw.fitting.outcomes import Outcomes
-from advlaw.fitting.small_eps import Sizes, exact_sizes
+from advlaw.fitting.sizes import SMALLEST_SIZE, Counted, Exact, Sizes, middles
 from advlaw.fitting.thresholds import Thresholds, thresholds
 
 GROSS_SHARES = (0.1, 0.05, 0.02, 0.01)  # where ranges end, of the images right when clean
 MOST_GROUPS = 1000
-SMALLEST_SIZE = 1e-6  # of e0: smaller ones are ties that rounding breaks, and count as this
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,9 @@ def _exact(changes: Changes, limit: float, of_net: bool) -> Range:
     beyond = np.flatnonzero(np.cumsum(steps) > limit)
     e0 = float(eps[order[beyond[0]]]) if len(beyond) else changes.eps_last
     is_wrong = np.concatenate([np.ones(len(wrong), bool), np.zeros(len(right), bool)])
-    inside = eps < e0 if len(beyond) else eps <= e0
-    u, kind = np.clip(eps[inside] / e0, SMALLEST_SIZE, 1.0), is_wrong[inside]
-    return Range(e0, exact_sizes(u[kind]), exact_sizes(u), *_grouped(u, kind))
+    inside = (eps < e0 if len(beyond) else eps <= e0) & (eps > SMALLEST_SIZE * e0)
+    u, kind = eps[inside] / e0, is_wrong[inside]
+    return Range(e0, Exact(u[kind]), Exact(u), *_grouped(u, kind))
 
 
 def _grouped(u: np.ndarray, is_wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -118,5 +117,4 @@ def _on_grid(changes: Changes, limit: float, of_net: bool) -> Range | None:
     e0 = float(changes.grid[n_cells - 1])
     edges = np.concatenate([[0.0], changes.grid[:n_cells] / e0])
     wrong, right = changes.wrong[:n_cells], changes.right[:n_cells]
-    middle = np.sqrt(np.maximum(edges[:-1], edges[1:] / 4.0) * edges[1:])
-    return Range(e0, Sizes(edges, wrong), Sizes(edges, wrong + right), middle, wrong, right)
+    return Range(e0, Counted(edges, wrong), Counted(edges, wrong + right), middles(edges), wrong, right)

@@ -93,15 +93,16 @@ class Fitted:
     def _interval(self, replicates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Percentile interval over the first axis; NaN where under half of the replicates have a value.
 
-        Those that have none may be anything: they count as 0 for the lower end and as inf, written as no end, for the
-        upper one.
+        Those that have none may be anything: they count as lowest for the lower end and as highest for the upper one,
+        which is then none.
         """
         tail = 0.5 * (1.0 - self.settings.confidence)
         known = ~np.isnan(replicates)
         usable = known.mean(axis=0) > 0.5
-        low = np.quantile(np.where(known, replicates, 0.0), tail, axis=0)
+        low = np.quantile(np.where(known, replicates, -HUGE), tail, axis=0)
         high = np.quantile(np.where(known, replicates, HUGE), 1.0 - tail, axis=0)
-        return np.where(usable, low, np.nan), np.where(usable & (high < HUGE / 1e9), high, np.nan)
+        is_low, is_high = usable & (low > -HUGE / 1e9), usable & (high < HUGE / 1e9)
+        return np.where(is_low, low, np.nan), np.where(is_high, high, np.nan)
 
     def _chi2_p_value(self, kind: str, exponent: float) -> float | None:
         """Whether the gross counts between grid points up to e0 are those of the fitted law (Pearson).

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
-from advlaw.fitting.changes import SMALLEST_SIZE
 from advlaw.fitting.outcomes import Outcomes
 from advlaw.fitting.signs import Odds
+from advlaw.fitting.sizes import SMALLEST_SIZE, Counted
 from advlaw.fitting.small_eps import Law
 
 
@@ -27,9 +27,9 @@ def moved(outcomes: Outcomes, law: Law, odds: Odds | None, e0: float) -> Moved:
     """Of the law of a curve, of net errors with its odds, up to e0."""
     first, is_wrong = first_changes(outcomes)
     counted = is_wrong if odds is None else np.ones_like(is_wrong)
-    u = np.where(counted & (first <= e0 * (1 + 1e-9)), first / e0, np.inf)
-    u = np.where(np.isfinite(u), np.clip(u, SMALLEST_SIZE, 1.0), np.inf)
-    edges = law.sizes.edges if law.sizes.known is None else None
+    is_inside = counted & (first > SMALLEST_SIZE * e0) & (first <= e0 * (1 + 1e-9))
+    u = np.where(is_inside, np.minimum(first / e0, 1.0), np.inf)
+    edges = law.sizes.edges if isinstance(law.sizes, Counted) else None
     by_image = law.scores(u, edges)
     if odds is None:
         return Moved(law.b, by_image)

@@ -40,15 +40,20 @@ def fit(u: np.ndarray, wrong: np.ndarray, right: np.ndarray, confidence: float =
     """Of changes of sizes u (c,), so many (c,) to wrong and to right; None of fewer than FEWEST of either kind."""
     if min(wrong.sum(), right.sum()) < FEWEST:
         return None
-    found = minimize_scalar(lambda d: -_at(u**d, wrong, right)[0], bounds=(0.0, LARGEST), method="bounded")
+    grid = np.linspace(0.0, LARGEST, 33)  # weak odds have likelihoods of several maxima
+    values = np.array([_at(u**value, wrong, right)[0] for value in grid])
+    around = np.clip(values.argmax() + np.array([-1, 1]), 0, len(grid) - 1)
+    found = minimize_scalar(lambda value: -_at(u**value, wrong, right)[0], bounds=grid[around], method="bounded")
     d, best = float(found.x), -float(found.fun)
     limit = float(chi2.ppf(confidence, 1)) / 2.0
 
     def drop(value: float) -> float:
         return best - _at(u**value, wrong, right)[0] - limit
 
-    low = float(brentq(drop, 0.0, d)) if drop(0.0) > 0 else 0.0
-    high = float(brentq(drop, d, LARGEST)) if drop(LARGEST) > 0 else math.inf
+    within = [d, *grid[best - values < limit]]
+    below, above = grid[grid < min(within)], grid[grid > max(within)]
+    low = float(brentq(drop, below[-1], min(within))) if len(below) else 0.0
+    high = float(brentq(drop, max(within), above[0])) if len(above) else math.inf
     line = _logistic(np.stack([np.ones_like(u), u], axis=1), wrong, right)
     even = _logistic(u[:, None], wrong, right)
     p_even = float(chi2.sf(max(0.0, 2.0 * (line[0] - even[0])), 1))

@@ -69,7 +69,6 @@ EXPONENT_COLUMNS = (
     "r_squared",
     "chi2_p_value",
     "bootstrap_without_fit",
-    "is_reported",
 )
 POINT_COLUMNS = (
     "curve",
@@ -152,9 +151,7 @@ class CurveTables:
             key = {name: net[name] for name in ("net", "split")}
             self.gap_points += [{**key, **row} for row in gap_distribution(fitted.gaps)]
         self.thresholds[curve.key] = fitted.thresholds
-        for row in exponents:
-            is_reported = (row["kind"], row["estimator"]) == (curve.kind_of_error, "mean_slope")
-            self.exponents.append({"curve": curve.key, **row, "is_reported": is_reported})
+        self.exponents += [{"curve": curve.key, **row} for row in exponents]
         for table, rows in ((self.points, fitted.curve()), (self.slopes, fitted.slopes())):
             table += [{"curve": curve.key, "grid_eps": row["eps"] / scale, **row} for row in rows]
 

@@ -65,7 +65,7 @@ class Found:
             below, above = math.hypot(b - low, odds.d - odds.low), math.hypot(high - b, odds.high - odds.d)
             b, low, high = b + odds.d, b + odds.d - below, b + odds.d + above
         n = self.range.n_net if odds is not None else law.n
-        ends = {"exponent": b, "exponent_low": low, "exponent_high": high if math.isfinite(high) else None}
+        ends = {"exponent": b, "exponent_low": low if law.low > 0 else None, "exponent_high": _finite(high)}
         return {"share": self.share, "e0": self.range.e0, "n_errors": n, **ends}
 
 
@@ -95,8 +95,8 @@ def _shares(changes: Changes, of_net: bool) -> tuple[float, ...]:
 
 
 def chosen(found: Sequence[Found]) -> Found | None:
-    """The law in the largest range whose fit is not rejected; else that in the largest; None without any."""
-    fitting = (one for one in found if not one.law.p_fit < REJECTED)
+    """The law in the largest range whose fit is tested and not rejected; else that in the largest; None without any."""
+    fitting = (one for one in found if one.law.p_fit >= REJECTED)
     return next(fitting, found[0] if found else None)
 
 
@@ -115,7 +115,9 @@ def exponent_row(changes: Changes, of_net: bool, confidence: float) -> tuple[Cel
     else:
         odds = best.odds
         row["p_one"] = None  # of B = 1, which no net error has
-        row |= dict(zip((f"all_changes{end}" for end in ENDS), (law.b, law.low, _finite(law.high)), strict=True))
+        row |= dict(
+            zip((f"all_changes{end}" for end in ENDS), (law.b, law.low or None, _finite(law.high)), strict=True)
+        )
         row |= dict(zip((f"sign_exponent{end}" for end in ENDS), (odds.d, odds.low, _finite(odds.high)), strict=True))
         row["p_even"] = odds.p_even
     return row, found
@@ -126,8 +128,8 @@ def _finite(number: float) -> float | None:
 
 
 def _remark(best: Found) -> str:
-    if best.law.p_fit < REJECTED:
-        return UNFIT
+    if not best.law.p_fit >= REJECTED:
+        return FEW if math.isnan(best.law.p_fit) else UNFIT
     if best.odds is not None and best.odds.p_even < UNEVEN:
         return REPAIRS if best.odds.intercept < 0 else BREAKS
     return ""
@@ -213,12 +215,13 @@ def _pooled(
         own = points[net["net"], attack].assign(n_images=net["n_images"])
         in_range = up_to(counted(own, net["test_accuracy"]), share, False)
         law = small_eps.fit(in_range.sizes, confidence) if in_range else None
-        if law is not None and not law.p_fit < REJECTED:
+        if law is not None and law.p_fit >= REJECTED:
             laws.append(law)
     found = pool(laws, confidence)
     if found is None:
         return []
     about = {"set": name, "nets": kind, "attack": attack, "share": share}
-    numbers = {"exponent": found.b, "exponent_low": found.low, "exponent_high": _finite(found.high)}
-    tests = {"p_one": found.p_one, "p_equal": found.p_equal, "tau": found.tau}
-    return [{**about, "n_nets": found.n_nets, "n_errors": found.n, **numbers, **tests}]
+    law = found.law
+    numbers = {"exponent": law.b, "exponent_low": law.low, "exponent_high": _finite(law.high)}
+    tests = {"p_one": law.p_one, "p_equal": found.p_equal, "tau": found.tau}
+    return [{**about, "n_nets": found.n_nets, "n_errors": law.n, **numbers, **tests}]

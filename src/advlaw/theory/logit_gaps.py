@@ -6,8 +6,9 @@ import numpy as np
 
 from advlaw.core.io import Cells
 from advlaw.fitting.changes import GROSS_SHARES
-from advlaw.fitting.gaps import TIE, tail_exponent
-from advlaw.fitting.small_eps import FEW, REJECTED, UNFIT, exact_sizes, fit
+from advlaw.fitting.gaps import tail_exponent
+from advlaw.fitting.sizes import SMALLEST_SIZE, Exact
+from advlaw.fitting.small_eps import FEW, REJECTED, UNFIT, fit
 
 EXPONENT = ("exponent", "exponent_low", "exponent_high")
 POINTS_PER_DECADE = 5
@@ -41,11 +42,12 @@ def law(gaps: np.ndarray, confidence: float) -> Cells:
 
     From the largest of the shares of gaps whose fit is not rejected; `remark` says why there is none.
     """
-    ordered = np.maximum(np.sort(gaps), TIE * np.median(gaps))
+    ordered = np.sort(gaps)
     row: Cells = {**dict.fromkeys(("share", "n_gaps", "largest_gap", *EXPONENT, "p_fit")), "remark": FEW}
     for share in GROSS_SHARES:
         k = int(share * len(ordered))
-        found = fit(exact_sizes(ordered[:k] / ordered[k]), confidence) if 0 < k < len(ordered) else None
+        u = ordered[:k] / ordered[k] if 0 < k < len(ordered) else np.zeros(0)
+        found = fit(Exact(u[u > SMALLEST_SIZE]), confidence)
         if found is None:
             break
         ends = (value - 1.0 if math.isfinite(value) else None for value in (found.b, found.low, found.high))
