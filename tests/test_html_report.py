@@ -186,10 +186,10 @@ def test_claims_are_all_shown_and_escaped(root, monkeypatch):
     assert [verdict for verdict, _ in rows] == [*VERDICTS, *VERDICTS]
     assert "error &lt; A·ε^B &amp; &lt;b&gt;so on&lt;/b&gt;" in text
     close = re.sub(r"\s*(<[^>]+>)\s*", r"\1", text)
-    wide = '<span class="note">of all together [1.35, 1.69]</span>'
+    wide = '<span class="note">together [1.35, 1.69]</span>'
     assert f"1.52 [1.4, 1.64]{wide}</td><td>0.9 to 1.3</td>" in close
     assert "1.24</td><td>≥ 0.9</td>" in close
-    notes = ("fewer than 200 errors", "open until about 37,000 images")
+    notes = ("fewer than 200 errors", "settled by about 37,000 images")
     told = "".join(f'<span class="note">{note}</span>' for note in notes)
     assert f"<td>10,000</td><td>fails{told}</td>" in close
     assert "analogue: holds" in text

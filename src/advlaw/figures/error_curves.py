@@ -78,20 +78,22 @@ class Curves:
             yield replace(drawing, numbers=rows[["dataset", "curve", "label", *POINTS[1:], *LINES[2:]]])
 
     def exponents(self, tables: Tables, of: str) -> str:
-        """The exponent of every curve as eps -> 0, and its mean slope."""
-        laws = self.laws(tables)
+        """The exponent of every curve as eps -> 0."""
+        return listed(
+            "Exponents as ε → 0, with 95 % intervals", (f"{name} {law(row)}" for name, row in self._named(tables))
+        )
+
+    def mean_slopes(self, tables: Tables, of: str) -> str:
+        """What is no exponent as eps -> 0: the slope over the range, with every error of the same weight."""
         slopes = {(row["curve"], row["kind"]): row for row in records(tables.rows("exponents", estimator="mean_slope"))}
+        found = (f"{name} {interval(slopes[row['curve'], row['kind']])}" for name, row in self._named(tables))
+        return listed("The mean slope up to a tenth of clean accuracy, larger where a curve bends upwards, is", found)
+
+    def _named(self, tables: Tables) -> Iterator[tuple[str, Cells]]:
+        laws = self.laws(tables)
         is_ambiguous = laws["label"].duplicated().any()
-        named = [
-            ((f"{row['sweep']} on {row['dataset']}, " if is_ambiguous else "") + row["label"], row)
-            for row in records(laws)
-        ]
-        exponents = listed("Exponents as ε → 0, with 95 % intervals", (f"{name} {law(row)}" for name, row in named))
-        means = (f"{name} {interval(slopes[row['curve'], row['kind']])}" for name, row in named)
-        return f"{exponents} {listed(MEAN, means)}"
-
-
-MEAN = "The mean slope up to a tenth of clean accuracy, larger where a curve bends upwards, is another number"
+        for row in records(laws):
+            yield (f"{row['sweep']} on {row['dataset']}, " if is_ambiguous else "") + row["label"], row
 
 
 def draw_error_curves(ax: Axes, rows: pd.DataFrame) -> None:
@@ -121,10 +123,11 @@ def exponent_text(row: Cells) -> str:
 
 
 def _figure(
-    name: str, chapter: str, title: str, paper: str, curves: Curves, words: str = FITTED, is_main: bool = False
+    name: str, chapter: str, title: str, paper: str, curves: Curves, words: str = "", is_main: bool = False
 ) -> Figure:
     needs = ("error_curves", "laws/exponents")
-    return Figure(name, chapter, title, paper, needs, curves.draw, (curves.exponents, words), is_main)
+    seen = (curves.exponents, words) if words else (curves.exponents, curves.mean_slopes, FITTED)
+    return Figure(name, chapter, title, paper, needs, curves.draw, seen, is_main)
 
 
 FIGURES = (
@@ -148,7 +151,7 @@ FIGURES = (
         Curves(
             "FGSM", lambda rows: chosen(rows, attack="fgsm", labels="shuffled", split="train"), state_label, "model"
         ),
-        "Each state of training has its own law: the exponent depends on when training ends.",
+        "Each state of training has its own curve; one that begins late and steeply may follow no law.",
         is_main=True,
     ),
     _figure(
