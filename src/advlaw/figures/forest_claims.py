@@ -24,7 +24,7 @@ ZONES = {"fails": (-FARTHEST, -1.0), "inconclusive": (-1.0, 1.0), "holds": (1.0,
 MARKERS = {"as a law": "o", "as printed": "s", "straight": "D"}  # by the question about a curve
 QUIET = "#777777"
 NAMES, QUANTITIES, WORST = -146, -106, 6  # where columns begin, in points from the axes
-LONGEST = 44  # letters of a subject
+LONGEST = 42  # letters of a subject
 UNITS = {"": "", "percent": " %", "points": " points"}
 
 
