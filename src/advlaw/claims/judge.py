@@ -70,9 +70,9 @@ def summary(study: Evidence, rows: list[Cells]) -> Cells:
 
 
 def _with_ends(row: Cells) -> Cells:
-    """A curve's exponent as eps -> 0 with the ends of its interval; null where there is none."""
+    """A curve's exponent as eps -> 0 with the ends of its interval; null where there is none, or no law."""
     columns = (("B", "exponent"), ("low", "exponent_low"), ("high", "exponent_high"))
-    return {name: _rounded(row[column], 4) for name, column in columns}
+    return {name: None if row["remark"] else _rounded(row[column], 4) for name, column in columns}
 
 
 def _rounded(number: float, digits: int) -> float | None:
