@@ -95,7 +95,7 @@ def judged(arrays: Arrays, rng: np.random.Generator) -> Iterator[Cells]:
             "without": 1 - len(known) / len(chunks),
             "mean": float(b.mean()),
             "spread": float(b.std(ddof=1)),
-            "coverage": float(((low <= 1) & (high >= 1)).sum() / len(chunks)),
+            "coverage": float(((low <= 1) & (high >= 1)).mean()),
             "half_width": half if math.isfinite(half) else None,
             **dict(zip(("exponent", "exponent_low", "exponent_high"), ends, strict=True)),
         }

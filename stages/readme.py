@@ -2,7 +2,7 @@
 
     python stages/readme.py
 reads   plots/<study>/*.csv and {laws,theory,order_statistics,trials,worst_case}/*.csv of every study that was run
-        plots/summary/claims.csv  ·  claims/claims.csv  ·  benchmarks/{results,costs}.json
+        plots/summary/claims.csv  ·  claims/claims.csv  ·  benchmarks/{results,costs}.json and {coverage,validation}.csv
 writes  README.md and docs/*.md, between their markers
 """
 
@@ -16,7 +16,7 @@ from advlaw.core.command import run
 from advlaw.core.io import write_text
 from advlaw.core.section import read_section
 from advlaw.core.tables import Tables, read_table, read_tables
-from advlaw.report import benchmarks, claims
+from advlaw.report import benchmarks, claims, coverage
 from advlaw.report.pages import filled, studies_grid
 from advlaw.report.render import markdown
 
@@ -52,10 +52,21 @@ def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:
         "studies": markdown(studies_grid(known)),
         "claims": paragraphs(markdown(claims.counts(verdicts)), markdown(claims.questions(shown))),
         "claims one by one": paragraphs(markdown(claims.one_by_one(shown)), claims.not_run(shown)),
+        **exponent_blocks(),
         **{
             name: paragraphs(benchmarks.measured_on(results), markdown(benchmarks.times(results)))
             for name, results in measured.items()
         },
+    }
+
+
+def exponent_blocks() -> dict[str, str]:
+    """How well the estimator of exponents does where the truth is known."""
+    simulated, validated = (read_table(Path("benchmarks", f"{name}.csv")) for name in ("coverage", "validation"))
+    return {
+        "coverage": markdown(coverage.coverage(simulated)),
+        "coverage of nets": markdown(coverage.together(simulated)),
+        "validation": markdown(coverage.validation(validated)),
     }
 
 
