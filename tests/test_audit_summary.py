@@ -69,7 +69,7 @@ def test_why_net_errors_have_no_law():
 def test_an_audit_says_as_much_as_a_law_needs():
     """The numbers that the estimators take."""
     assert (small_eps.FEWEST, signs.FEWEST, laws.GROSS_SHARES[0]) == (FEWEST, FEWEST_REPAIRED, WIDEST)
-    remarks = {laws.FEW, laws.UNFIT, laws.REPAIRS, laws.BREAKS}
+    remarks = {laws.FEW, laws.UNFIT, laws.REPAIRS, laws.BREAKS, laws.UNTESTED, laws.ENDLESS, laws.LOOSE}
     assert remarks == {"too few errors", *REASONS}
 
 

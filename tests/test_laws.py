@@ -7,7 +7,19 @@ import pytest
 from advlaw.core.tables import read_table, write_frame, write_table
 from advlaw.fitting.changes import Changes, of_curve
 from advlaw.fitting.small_eps import FEW, UNFIT
-from advlaw.tables.laws import EXPONENT_COLUMNS, REPAIRS, chosen, counted, exponent_row, laws_of, line_rows, pooled_rows
+from advlaw.tables.laws import (
+    ENDLESS,
+    EXPONENT_COLUMNS,
+    LOOSE,
+    REPAIRS,
+    UNTESTED,
+    chosen,
+    counted,
+    exponent_row,
+    laws_of,
+    line_rows,
+    pooled_rows,
+)
 
 GRID = np.geomspace(0.01, 64, 40)
 N = 20_000
@@ -53,6 +65,18 @@ def test_counts_on_a_grid_say_what_thresholds_say():
     assert again["exponent"] == coarse["exponent"]
 
 
+def test_a_line_lies_on_the_grid_whether_its_curve_is_of_thresholds_or_of_counts_in_a_norm_of_its_own():
+    thresholds, scale = bent(np.random.default_rng(1)), 28.0
+    exact = exponent_row(changes(thresholds), False, 0.95)[1][0]
+    points = pd.DataFrame({"grid_eps": GRID, "eps": scale * GRID, "n_images": N})
+    error = [(thresholds <= e).mean() for e in GRID]
+    counts = exponent_row(counted(points.assign(gross_error=error, net_error=error), 1.0), False, 0.95)[1][0]
+    assert counts.range.e0 == pytest.approx(scale * exact.range.e0, rel=0.3)  # to a point of the grid
+    ends = [line_rows(found, N, s)[-1] for found, s in ((exact, 1.0), (counts, scale))]
+    assert ends[1]["grid_eps"] == pytest.approx(ends[0]["grid_eps"], rel=0.3)
+    assert ends[1]["fitted"] == pytest.approx(ends[0]["fitted"], rel=0.3)
+
+
 def test_of_an_attack_that_repairs_the_exponents_of_changes_and_of_their_odds_add_up():
     """All changes at a constant rate, of which (1 + tanh(0.3 eps)) / 2 break: the net error goes as eps^2."""
     rng = np.random.default_rng(2)
@@ -73,6 +97,11 @@ def test_what_has_no_law_says_why():
     assert (few["exponent"], few["remark"]) == (None, FEW)
     steps = np.concatenate([np.full(900, 0.5), np.full(1200, 2.0)]) * np.random.default_rng(0).uniform(0.99, 1, 2100)
     assert exponent_row(changes(steps), False, 0.95)[0]["remark"] == UNFIT
+    shares = np.random.default_rng(0).uniform(size=N)
+    assert exponent_row(on_grid(5 * shares ** (1 / 8)), False, 0.95)[0]["remark"] == UNTESTED
+    late = exponent_row(changes(1 + 30 * shares[:3000]), False, 0.95)[0]  # the first error is at eps = 1
+    assert (late["remark"], late["exponent_high"] < late["double_prior"]) == (LOOSE, True)
+    assert exponent_row(changes(60 * shares[:3000] ** (1 / 55)), False, 0.95)[0]["remark"] == ENDLESS
     assert laws_of(on_grid([]), False, 0.95) == []
     assert exponent_row(changes([], [1.0, 2.0]), True, 0.95)[0]["remark"] == FEW
 

@@ -45,6 +45,7 @@ RANGE_COLUMNS = ("curve", "kind", *NUMBERS, "p_fit")
 LINE_COLUMNS = ("curve", "grid_eps", "fitted", "tangent")
 POOLED_COLUMNS = ("set", "nets", "attack", "share", "n_nets", *NUMBERS[2:], "p_one", "p_equal", "tau")
 REPAIRS, BREAKS = "repairs more at small eps", "breaks more at small eps"
+UNTESTED, ENDLESS, LOOSE = "too few points of the grid", "no end of its interval", "hangs on the prior"
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,9 @@ def exponent_row(changes: Changes, of_net: bool, confidence: float) -> tuple[Cel
     if best is None:
         return row, found
     law = best.law
-    row |= best.numbers | {"p_one": law.p_one, "p_fit": law.p_fit, "remark": _remark(best)}
+    row |= best.numbers | {"p_one": law.p_one, "p_fit": law.p_fit}
     row |= _with_priors(changes, of_net, best.share, confidence) | _bend(best, confidence)
+    row["remark"] = _remark(best, row)
     if best.odds is None:
         row["amplitude"] = law.amplitude(changes.n_images, best.range.e0)
     else:
@@ -127,12 +129,16 @@ def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _remark(best: Found) -> str:
+def _remark(best: Found, row: Cells) -> str:
+    """What speaks against an exponent as that of a law."""
     if not best.law.p_fit >= REJECTED:
-        return FEW if math.isnan(best.law.p_fit) else UNFIT
+        return UNTESTED if math.isnan(best.law.p_fit) else UNFIT
     if best.odds is not None and best.odds.p_even < UNEVEN:
         return REPAIRS if best.odds.intercept < 0 else BREAKS
-    return ""
+    if row["exponent_low"] is None or row["exponent_high"] is None:
+        return ENDLESS
+    others = (row.get("half_prior"), row.get("double_prior"))
+    return "" if all(one and row["exponent_low"] <= one <= row["exponent_high"] for one in others) else LOOSE
 
 
 def _with_priors(changes: Changes, of_net: bool, share: float, confidence: float) -> Cells:
@@ -188,10 +194,16 @@ def changes_of_study(plots: Path, tables: Tables) -> Iterator[tuple[Cells, Chang
 
 
 def counted(points: pd.DataFrame, clean_accuracy: float) -> Changes:
-    """The changes of a curve's rows: counts of gross and net errors at every eps."""
+    """The changes of a curve's rows: counts of gross and net errors at every eps, in the attack's own norm if told."""
     n_images = int(points["n_images"].iloc[0])
     gross, net = (np.rint(points[f"{kind}_error"].to_numpy() * n_images) for kind in ("gross", "net"))
-    return of_curve(n_images, round(clean_accuracy * n_images), points["grid_eps"].to_numpy(), gross, net)
+    return of_curve(
+        n_images,
+        round(clean_accuracy * n_images),
+        points["eps" if "eps" in points else "grid_eps"].to_numpy(),
+        gross,
+        net,
+    )
 
 
 def pooled_rows(name: str, nets: pd.DataFrame, curves: pd.DataFrame, confidence: float) -> list[Cells]:

@@ -86,9 +86,9 @@ def shuffled(tables: Tables) -> Grid:
         (gap,) = records(tables.rows("logit_gaps", net=row["net"], split="train"))
         state = "end" if math.isnan(row["snapshot"]) else f"first {100 * row['snapshot']:g} %"
         cells = [row["dataset"], f"{net['learning_rate']:g}, {net['schedule']}", f"{state}, epoch {row['epoch']:g}"]
-        doubt = _doubt(row)
-        cells += [f"{100 * row['train_accuracy']:.5g} %", law(row) if doubt else _in_bold(row)]
-        cells += [interval(row, "half_prior"), interval(row, "double_prior"), f"no: {doubt}" if doubt else "yes"]
+        cells += [f"{100 * row['train_accuracy']:.5g} %", interval(row) if row["remark"] else _in_bold(row)]
+        cells += [interval(row, "half_prior"), interval(row, "double_prior")]
+        cells.append(f"no: {row['remark']}" if row["remark"] else "yes")
         rows.append([*cells, *map(interval, _others(tables, row)), f"{gap['gap_density']:.2f}"])
         rows[-1].append(interval(gap, "gap_exponent_0.1"))
     return Grid(heads, rows)
@@ -113,17 +113,6 @@ def _others(tables: Tables, row: Cells) -> tuple[Cells, Cells]:
     (line,) = records(chosen(own, kind="net", estimator="least_squares"))
     (slope,) = records(chosen(own, kind=row["kind"], estimator="mean_slope"))
     return line, slope
-
-
-def _doubt(row: Cells) -> str:
-    """What speaks against an exponent as that of a law."""
-    low, high = row["exponent_low"], row["exponent_high"]
-    if row["remark"]:
-        return str(row["remark"])
-    if not low > 0 or math.isnan(high):
-        return "no end of its interval"
-    priors = (row["half_prior"], row["double_prior"])
-    return "" if all(low <= prior <= high for prior in priors) else "it hangs on the prior"
 
 
 def _against_paper(row: Cells, line: Cells) -> list[str]:
