@@ -63,7 +63,7 @@ def test_the_mean_slope_is_never_judged():
 
 def test_a_fit_that_is_rejected_cannot_hold():
     """Its interval is that of no law that fits; it may still exclude the paper's range."""
-    unfit = {"remark": "no such law fits"}
+    unfit = {"remark": "the fit is rejected"}
     assert verdict("C01", a_study(exponents(exponent("fgsm", 1.1, **unfit)))) == "inconclusive"
     assert verdict("C01", a_study(exponents(exponent("fgsm", 1.7, **unfit)))) == "fails"
     repairs = {"remark": "repairs more at small eps"}
@@ -117,7 +117,7 @@ def test_sampled_nets_are_judged_by_one_likelihood_and_by_whether_they_share_an_
 
 @pytest.mark.parametrize(("of_two", "wanted"), [
     ({}, "holds"),
-    ({"remark": "no such law fits"}, "inconclusive"),
+    ({"remark": "the fit is rejected"}, "inconclusive"),
     ({"n_gaps": 100}, "inconclusive"),
     ({"exponent_low": -1.0}, "inconclusive"),  # an end that was not found
 ])  # fmt: skip

@@ -109,14 +109,14 @@ def test_a_curve_without_a_law_says_so_and_has_no_line_and_one_with_lost_images_
     known = {"remark": "", "exponent": 1.234, "exponent_low": 1.1, "exponent_high": 1.3}
     assert exponent_text(known) == "B = 1.23 [1.10, 1.30]"
     assert exponent_text(known | {"exponent_high": np.nan}) == "B = 1.23 [1.10, ∞]"
-    laws = tables.rows("laws/exponents").assign(remark="no such law fits", n_not_finite=3)
+    laws = tables.rows("laws/exponents").assign(remark="the fit is rejected", n_not_finite=3)
     for lines in ({}, {"laws/lines": Tables().rows("none")}):
         unfitted = replaced(tables, **{"laws/exponents": laws}, **lines)
         assert draw_all(unfitted, [], tmp_path) == CURVES
         drawn = (tmp_path / "figure_2a.svg").read_text(encoding="utf-8")
-        assert "FC: no law: no such law fits; 3 images not judged" in drawn
+        assert "FC: no law: the fit is rejected; 3 images not judged" in drawn
         assert read_tables(tmp_path, "figure_2a").rows("figure_2a")["fitted"].isna().all()
-        assert "FC no law: no such law fits" in caption("figure_2a", unfitted).seen
+        assert "FC no law: the fit is rejected" in caption("figure_2a", unfitted).seen
 
 
 def test_a_person_s_own_model_has_a_figure_of_its_own(tables, tmp_path):

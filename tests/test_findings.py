@@ -206,7 +206,7 @@ def test_the_sentence_says_how_many_images_would_settle_what_is_open_and_how_str
     assert told(*bends) == "gain: from 1 (a) to 2 (b), p ≥ 6e-06"
     assert told(bends[0]) == "a, gain: 1 [0.90, 1.10], p = 0.2"
     assert told(part("a", math.nan, 0.1, p_value=3e-15)) == "a, gain: p = 3e-15"
-    assert told(part("a", 1, 0.1, remark=UNFIT)) == "a, gain: 1 [0.90, 1.10], no such law fits"
+    assert told(part("a", 1, 0.1, remark=UNFIT)) == "a, gain: 1 [0.90, 1.10], the fit is rejected"
     assert told(part("a", math.nan, 0.1, remark=FEW)) == "a, gain: too few errors"
 
 

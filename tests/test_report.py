@@ -194,7 +194,7 @@ def test_shuffled_labels_are_shown_state_by_state(shuffled):
 @pytest.mark.parametrize(
     ("numbers", "doubt"),
     [
-        ({"remark": "no such law fits"}, "no such law fits"),
+        ({"remark": "the fit is rejected"}, "the fit is rejected"),
         ({"exponent_high": np.nan}, "no end of its interval"),
         ({"exponent_low": 0.0}, "no end of its interval"),
         ({"half_prior": 1.31}, "it hangs on the prior"),

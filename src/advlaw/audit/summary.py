@@ -18,7 +18,7 @@ REASONS = {  # by the remark in laws/exponents
     "too few points of the grid": "the errors up to a tenth are at too few eps for a fit to be tested: raise --count",
     "no end of its interval": "the errors are too few, or too steep, to bound the exponent: see laws/exponents.csv",
     "hangs on the prior": "how fast the curve bends cannot be told from its exponent: see laws/exponents.csv",
-    "no such law fits": "errors do not grow as a power law as eps -> 0, in no range: see laws/ranges.csv",
+    "the fit is rejected": "errors do not grow as a power law as eps -> 0, in no range: see laws/ranges.csv",
     "repairs more at small eps": "at small eps the attack repairs more images than it breaks: net errors have no law",
     "breaks more at small eps": "at small eps the attack does not repair as many images as it breaks: net errors have "
     "no law of their own",

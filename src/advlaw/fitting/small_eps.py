@@ -35,7 +35,7 @@ SMALLEST, LARGEST = 0.02, 60.0  # B is looked for in between
 ENOUGH_STEPS, LONGEST_STEP, PRECISION = 60, 10.0, 1e-10  # of Newton's method; no step halves B
 FEWEST = 40  # errors: of fewer there is no estimate
 FEWEST_CELLS = 3  # with errors
-FEW, UNFIT = "too few errors", "no such law fits"  # why there is no exponent, or none to judge
+FEW, UNFIT = "too few errors", "the fit is rejected"  # why there is no exponent, or none to judge
 REJECTED = 0.001  # p value of a fit that does not describe the data
 ESTIMATED = 3.5  # degrees of freedom that the fit takes from Pearson's statistic: the total, B, a_1, some of a_2 to a_4
 
