@@ -45,7 +45,11 @@ def row(n_right: int = 900, n_images: int = 1000, zero: int = 0, **more: str) ->
         ([0, 2, 39, 180], {}, "too few eps of the grid have from 1 to 10% of errors: raise --count"),
         ([0, 0, 40, 41], {}, "errors grow at too few eps of the grid up to 4: raise --eps-max"),
         ([9, 20, 30, 60], {"n_right": 300}, "300 images .* needs 40 errors in a tenth of them: give 1334 images"),
-        ([9, 20, 30, 60], {"remark": "the fit is rejected"}, "errors do not grow as a power law as eps -> 0, in no range"),
+        (
+            [9, 20, 30, 60],
+            {"remark": "the fit is rejected"},
+            "errors do not grow as a power law as eps -> 0, in no range",
+        ),
     ],
 )
 def test_why_there_is_no_law(errors, changes, message):
