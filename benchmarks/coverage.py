@@ -6,7 +6,7 @@ writes  benchmarks/coverage.csv  ·  benchmarks/coverage.svg and .png
 A row says what many samples of one truth and size gave: mean and spread of the estimates, how often the interval of
 95 % holds the true exponent (with 300 samples known to 1.3 %) and how often it excludes 1, of the samples that have an
 estimate (`without`: the share that has none). As for measured curves, the range is the largest of 10, 5, 2 and 1 %
-whose fit is not rejected.
+whose fit is not rejected (`rejected`: how often that is not the first one).
 """
 
 import argparse
@@ -22,14 +22,14 @@ from advlaw.core.io import Cells
 from advlaw.core.tables import chosen, read_table, records, write_table
 from advlaw.figures.style import COLOURS, MARKERS, RC, TEXT_WIDTH_INCHES, save
 from advlaw.fitting import small_eps
-from advlaw.fitting.changes import Changes, up_to
+from advlaw.fitting.changes import GROSS_SHARES, Changes, up_to
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import Outcomes
 from advlaw.fitting.pooled import pool
 from advlaw.fitting.settings import Fit
-from advlaw.fitting.small_eps import PRIOR
+from advlaw.fitting.small_eps import PRIOR, REJECTED
 from advlaw.fitting.truths import FACTORS, LIKE_NETS, Factor, changes, label_blind, thresholds
-from advlaw.tables.laws import GROSS_SHARES, NET_SHARES, REJECTED, law_up_to
+from advlaw.tables.laws import NET_SHARES, law_up_to
 
 HERE = Path(__file__).parent
 CONFIDENCE = 0.95
@@ -41,18 +41,20 @@ OLD_SETTINGS = Fit(min_errors=10, max_error=0.1, bootstrap=200, confidence=CONFI
 GRID = np.geomspace(0.01, 64.0, 40)
 POOLED_NETS, POOLED_IMAGES = 30, 10_000
 
-Estimate = tuple[float, float, float, float]  # an exponent with its interval; its standard error, NaN where unknown
+Estimate = tuple[float, float, float, float, bool]  # exponent, interval; standard error (or NaN); was a fit rejected?
 Sample = dict[str, Estimate | None]  # by its estimator; None where it has none
 
 
-def by_small_eps(found: Changes, of_net: bool, prior: float = PRIOR) -> Estimate | None:
+def by_small_eps(known: Changes, of_net: bool, prior: float = PRIOR) -> Estimate | None:
     """In the largest range whose fit is not rejected."""
+    was_rejected = False
     for share in NET_SHARES if of_net else GROSS_SHARES:
-        law = law_up_to(found, share, of_net, CONFIDENCE, prior)
-        if law is not None and not law.law.p_fit < REJECTED:
-            numbers = law.numbers
-            b, low, high = (numbers[f"exponent{end}"] for end in ("", "_low", "_high"))
-            return b, low, math.inf if high is None else high, math.nan if of_net else law.law.standard_error
+        found = law_up_to(known, share, of_net, CONFIDENCE, prior)
+        if found is not None and found.law.p_fit >= REJECTED:
+            b, low, high = (found.numbers[f"exponent{end}"] for end in ("", "_low", "_high"))
+            error = math.nan if of_net else found.law.standard_error
+            return b, low or 0.0, math.inf if high is None else high, error, was_rejected
+        was_rejected |= found is not None
     return None
 
 
@@ -61,7 +63,7 @@ def by_old(found: Outcomes, kind: str, rng: np.random.Generator) -> Sample:
     fitted = Fitted(found, OLD_SETTINGS, rng)
     rows = {row["estimator"]: row for row in fitted.exponents() if row["kind"] == kind}
     values = {name: [rows[key][f"exponent{end}"] for end in ("", "_low", "_high")] for name, key in OLD.items()}
-    return {name: None if math.isnan(sum(ends)) else (*ends, math.nan) for name, ends in values.items()}
+    return {name: None if math.isnan(sum(ends)) else (*ends, math.nan, False) for name, ends in values.items()}
 
 
 def as_outcomes(found: Changes) -> Outcomes:
@@ -115,8 +117,8 @@ def of_nets(factors: Sequence[Factor]) -> Callable[[np.random.Generator], Sample
         mean, error = float(weight @ [law.b for law in laws] / weight.sum()), float(weight.sum() ** -0.5)
         law = found.law
         return {
-            "pooled": (law.b, law.low, law.high, law.standard_error),
-            "averaged": (mean, mean - 1.96 * error, mean + 1.96 * error, error),
+            "pooled": (law.b, law.low, law.high, law.standard_error, law.p_fit < REJECTED),
+            "averaged": (mean, mean - 1.96 * error, mean + 1.96 * error, error, False),
         }
 
     return sample
@@ -130,7 +132,7 @@ def rows_of(
     found = [sample(rng) for _ in range(n_samples)]
     for estimator in found[0]:
         known = [values for one in found if (values := one[estimator]) is not None]
-        b, low, high, error = np.array(known).reshape(-1, 4).T if known else np.full((4, 1), np.nan)
+        b, low, high, error, rejected = np.array(known).reshape(-1, 5).T if known else np.full((5, 1), np.nan)
         half = np.median(high - low) / 2
         row = {
             "truth": truth,
@@ -139,6 +141,7 @@ def rows_of(
             "n_images": n_images,
             "n_samples": n_samples,
             "without": 1 - len(known) / n_samples,
+            "rejected": float(rejected.mean()),
             "bias": float(b.mean() - exponent),
             "spread": float(b.std()),
             "standard_error": float(np.median(error)) if not np.isnan(error).any() else None,

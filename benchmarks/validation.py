@@ -28,9 +28,8 @@ from advlaw.core.tables import write_table
 from advlaw.data.clusters import clusters
 from advlaw.evaluation.sweep import Randomness
 from advlaw.evaluation.swept import swept
-from advlaw.fitting.changes import of_thresholds
+from advlaw.fitting.changes import of_outcomes
 from advlaw.fitting.outcomes import outcomes
-from advlaw.fitting.thresholds import thresholds
 from advlaw.training.settings import Net
 from advlaw.trials.net import trained
 
@@ -77,14 +76,14 @@ def judged(arrays: Arrays, rng: np.random.Generator) -> Iterator[Cells]:
     """The exponent of all images, and how those of the chunks lie about 1; a row for every estimator."""
     n_images = len(arrays["label"])
     chunks = [part(arrays, slice(start, start + CHUNK)) for start in range(0, n_images, CHUNK)]
-    whole = by_small_eps(of_thresholds(thresholds(outcomes(arrays))), False)
+    whole = by_small_eps(of_outcomes(outcomes(arrays)), False)
     found = [
-        {"small_eps": by_small_eps(of_thresholds(thresholds(chunk)), False), **by_old(chunk, "gross", rng)}
+        {"small_eps": by_small_eps(of_outcomes(chunk), False), **by_old(chunk, "gross", rng)}
         for chunk in map(outcomes, chunks)
     ]
     for estimator in found[0]:
         known = [values for one in found if (values := one[estimator]) is not None]
-        b, low, high, _ = np.array(known).T
+        b, low, high, _, _ = np.array(known).T
         ends = whole[:3] if whole is not None and estimator == "small_eps" else (None, None, None)
         half = float(np.median(high - low) / 2)
         yield {
