@@ -1,6 +1,6 @@
 """How well exponents are estimated where they are known: by small_eps, by the mean slope and by least squares.
 
-    python benchmarks/coverage.py [--draw]          # ten minutes on one core; --draw only draws what was found
+    python benchmarks/coverage.py [--draw]          # half an hour on one core; --draw only draws what was found
 writes  benchmarks/coverage.csv  ·  benchmarks/coverage.svg and .png
 
 A row says what many samples of one truth and size gave: mean and spread of the estimates, how often the interval of

@@ -1,6 +1,6 @@
 """The exponent of nets and data that had no part in choosing the estimator's prior, chunk by chunk of test images.
 
-    python benchmarks/validation.py            # ten minutes on one core
+    python benchmarks/validation.py            # half an hour on one core
 writes  benchmarks/validation.csv
 
 Nets of one and of five hidden layers are trained on clusters of two other noises and Bayes errors than the studies',
