@@ -132,6 +132,16 @@ def test_too_few_errors_give_no_exponent_rather_than_a_number():
         assert row["eps_first"] is None
 
 
+@pytest.mark.parametrize(("n_images", "n_without", "has_ends"), [(300, 6, True), (250, 45, False)])
+def test_samples_without_a_fit_may_lie_anywhere(n_images, n_without, has_ends):
+    """Of 300; where more than a tail's share have none, there is no end of the interval."""
+    sample = outcomes(planted(np.random.default_rng(2), n_images, 0.02, 1.1))
+    rows = Fitted(sample, SETTINGS, np.random.default_rng(0)).exponents()
+    (row,) = (row for row in rows if (row["kind"], row["estimator"]) == ("net", "least_squares"))
+    assert row["bootstrap_without_fit"] == n_without
+    assert {np.isfinite(row[f"exponent_{end}"]) for end in ("low", "high")} == {has_ends}
+
+
 def test_local_slope_of_a_power_law_is_its_exponent():
     slope = local_slope((EPS**1.7)[None], EPS, 2)[0]
     np.testing.assert_allclose(slope[2:-2], 1.7)
@@ -205,6 +215,15 @@ def test_the_tail_exponent_of_gaps_covers_the_planted_one(b):
         covered += low <= b <= high
     least, most = binom.ppf([5e-5, 1 - 5e-5], 400, 0.95)
     assert least <= covered <= most
+
+
+def test_a_tie_that_rounding_breaks_does_not_decide_the_tail_exponent():
+    gaps = np.random.default_rng(0).random(10_000)
+    without = tail_exponent(gaps, 0.01, 0.95)
+    gaps[gaps.argmin()] = 1e-30
+    with_tie = tail_exponent(gaps, 0.01, 0.95)
+    assert with_tie[0] == pytest.approx(without[0], rel=0.1)
+    assert with_tie[1] < without[0] < with_tie[2]
 
 
 def test_the_density_of_gaps_near_zero_is_that_of_known_laws():
