@@ -78,7 +78,7 @@ def test_a_new_architecture_is_one_file_and_one_class(repository):
     assert {row["arch"] for row in rows if row["net"] == "squares"} == {"squared"}
 
     images, labels = read_dataset(repository.folder / "data/datasets/digits.npz").split("test")
-    np.savez(repository.folder / "digits.npz", images=images[:200], labels=labels[:200])
+    np.savez(repository.folder / "digits.npz", images=images[:600], labels=labels[:600])
     arguments = '{"image_shape": [1, 8, 8], "n_classes": 10, "units": 48}'
     audited = ("--model", "advlaw.models.squared:build", "--arguments", arguments, "--mean", "0", "--std", "1")
     weights = ("--weights", "models/small/squares/weights.safetensors", "--data", "digits.npz", "--count", "8")
