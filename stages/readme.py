@@ -3,7 +3,7 @@
     python stages/readme.py
 reads   plots/<study>/*.csv and {laws,theory,order_statistics,trials,worst_case}/*.csv of every study that was run
         plots/summary/claims.csv  ·  claims/claims.csv  ·  benchmarks/{results,costs}.json and {coverage,validation}.csv
-writes  README.md and docs/*.md, between their markers
+writes  README.md and docs/**/*.md, between their markers
 """
 
 import json
@@ -17,6 +17,7 @@ from advlaw.core.io import write_text
 from advlaw.core.section import read_section
 from advlaw.core.tables import Tables, read_table, read_tables
 from advlaw.report import benchmarks, claims, coverage
+from advlaw.report.headlines import headlines, verdict_counts
 from advlaw.report.pages import filled, studies_grid
 from advlaw.report.render import markdown
 
@@ -50,6 +51,8 @@ def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:
     known = {name: (command, studies.get(name)) for name, command in commands().items()}
     return {
         "studies": markdown(studies_grid(known)),
+        "headlines": markdown(headlines(studies)),
+        "verdict counts": verdict_counts(shown),
         "claims": paragraphs(markdown(claims.counts(verdicts)), markdown(claims.questions(shown))),
         "claims one by one": paragraphs(markdown(claims.one_by_one(shown)), claims.not_run(shown)),
         **exponent_blocks(),
@@ -77,7 +80,7 @@ def paragraphs(*texts: str) -> str:
 def main() -> None:
     studies = study_tables()
     shared = shared_blocks(studies)
-    for page in (Path("README.md"), *sorted(Path("docs").glob("*.md"))):
+    for page in (Path("README.md"), *sorted(Path("docs").rglob("*.md"))):
         write_text(page, filled(page.read_text(encoding="utf-8"), studies, shared))
     print(f"tables of {', '.join(studies)}")
 

@@ -1,4 +1,4 @@
-"""What benchmarks/coverage.py and validation.py have found, and the tables that docs/exponent.md shows of it."""
+"""What benchmarks/coverage.py and validation.py have found, and the tables that docs/findings/exponent.md shows of it."""
 
 import pytest
 from repository import ROOT

@@ -1,4 +1,4 @@
-"""The account of label-blind attacks, where its assumptions hold by construction (docs/label_blind.md)."""
+"""The account of label-blind attacks, where its assumptions hold by construction (docs/findings/label_blind.md)."""
 
 import numpy as np
 import pytest

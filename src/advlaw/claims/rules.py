@@ -14,7 +14,7 @@ from advlaw.core.io import Cells
 FEWEST, ENOUGH = 40, 200  # errors, or gaps: of fewer an exponent has no verdict, and does not hold
 UNFIT = "the fit is rejected"  # the remark on an exponent whose fit is rejected in every range
 BENT, UNBENT = 0.001, 0.05  # p values of a straight line: it is rejected below the first, and not above the second
-RATE = 0.35  # an interval's half-width falls with the number of images to this power: see docs/exponent.md
+RATE = 0.35  # an interval's half-width falls with the number of images to this power: see docs/findings/exponent.md
 MOST_IMAGES = 10**7
 
 Judged = tuple[str, str]  # the verdict, and a remark on it

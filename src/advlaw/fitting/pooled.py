@@ -2,7 +2,7 @@
 
 B is common to the nets; that their smooth factors differ does no harm, for a mixture of such densities is one of them.
 Averages of the nets' own estimates do not do: the prior pulls each by as much, which no number of nets averages out.
-See docs/exponent.md.
+See docs/findings/exponent.md.
 """
 
 import math

@@ -6,7 +6,7 @@ Errors up to an eps e0 have sizes u = eps / e0 in (0, 1], of density
 
 The factor lets the curve bend; B is what is left of it at 0. B and a_1 are free, a_2 to a_4 have normal priors of scale
 0.8 / j^2. Given e0 the sizes below it are independent, so that the likelihood needs no bootstrap. Sizes are known
-exactly (thresholds) or up to the cell of a grid of eps (counts). See docs/exponent.md.
+exactly (thresholds) or up to the cell of a grid of eps (counts). See docs/findings/exponent.md.
 """
 
 import math

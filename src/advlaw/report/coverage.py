@@ -1,4 +1,4 @@
-"""The tables of docs/exponent.md: benchmarks/coverage.csv and validation.csv."""
+"""The tables of docs/findings/exponent.md: benchmarks/coverage.csv and validation.csv."""
 
 import math
 from collections.abc import Callable

@@ -1,0 +1,113 @@
+"""README's few rows: what the papers say, what was found, and where to read on; and one sentence of verdicts."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from advlaw.claims.rules import curve_verdict
+from advlaw.core.io import Cells
+from advlaw.core.tables import Tables, records
+from advlaw.core.words import interval, law
+from advlaw.papers.ranges import PAPER_RANGES
+from advlaw.report.render import Cell, Grid, Marked
+
+COUNTED = {  # a verdict -> how a number of claims with it is told
+    "holds": "{} hold",
+    "fails": "{} fail",
+    "inconclusive": "{} are inconclusive",
+    "masked": "{} are masked by weak attacks",
+    "scaled": "{} could be tested on a smaller analogue only",
+    "not run": "{} were not run",
+}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A row: `found` gives the number and the verdict from the study's tables."""
+
+    what: str
+    paper: str
+    study: str
+    found: Callable[[Tables], tuple[str, str]]
+    page: str
+
+
+def _curve(name: str, claim: str = "") -> Callable[[Tables], tuple[str, str]]:
+    """The exponent of one curve, with the verdict on it alone or that on a claim."""
+
+    def found(tables: Tables) -> tuple[str, str]:
+        (row,) = records(tables.rows("laws/exponents", curve=name))
+        verdict = _verdict(tables, claim) if claim else curve_verdict(row, PAPER_RANGES[row["attack"]])
+        return f"B = {law(row)}", verdict
+
+    return found
+
+
+def _states(claim: str, *curves: str) -> Callable[[Tables], tuple[str, str]]:
+    def found(tables: Tables) -> tuple[str, str]:
+        rows = {row["curve"]: row for row in records(tables.rows("laws/exponents", curve=curves))}
+        told = (f"{law(rows[curve])} at {100 * rows[curve]['snapshot']:g} %" for curve in curves)
+        return f"B = {', '.join(told)}", _verdict(tables, claim)
+
+    return found
+
+
+def _pool(claim: str, name: str) -> Callable[[Tables], tuple[str, str]]:
+    def found(tables: Tables) -> tuple[str, str]:
+        row = records(tables.rows("laws/pooled", set=name, nets="all"))[0]
+        return f"B = {interval(row)} for {row['n_nets']:g} nets", _verdict(tables, claim)
+
+    return found
+
+
+def _parts(claim: str, unit: str = "{:.2f}", scale: float = 1.0) -> Callable[[Tables], tuple[str, str]]:
+    """From the least to the largest number that decides the claim."""
+
+    def found(tables: Tables) -> tuple[str, str]:
+        parts = tables.rows("claim_parts", claim=claim)
+        judged = parts[parts["allowed_low"].notna() | parts["allowed_high"].notna()]["value"] * scale
+        return f"{unit.format(judged.min())} to {unit.format(judged.max())}", _verdict(tables, claim)
+
+    return found
+
+
+def _verdict(tables: Tables, claim: str) -> str:
+    (row,) = records(tables.rows("claims", claim=claim))
+    return str(row["verdict"])
+
+
+MNIST, FINDINGS = "docs/results/mnist.md", "docs/findings"
+HEADLINES = (
+    Headline("FGSM, fully connected net, MNIST", "0.9–1.3", "mnist", _curve("fc/fgsm"), MNIST),
+    Headline("FGSM, 200,000 synthetic images", "0.9–1.3", "digits", _curve("many_fc/fgsm"), "docs/results/digits.md"),
+    Headline("FGSM, random nets pooled", "0.9–1.2", "mnist", _pool("C11", "sampled"), MNIST),
+    Headline("Step l.l., which knows no label", "1.8–2.5", "mnist", _curve("fc/step_ll"), f"{FINDINGS}/label_blind.md"),
+    Headline(
+        "Shuffled labels, by training accuracy",
+        "1.2 at 100 %",
+        "mnist",
+        _states("C13", "fc_shuffled_slow/fgsm@0.99", "fc_shuffled_slow/fgsm@1"),
+        f"{FINDINGS}/shuffled_labels.md",
+    ),
+    Headline("FGSM, ResNet-32, CIFAR-10", "0.99", "cifar10", _curve("resnet32/fgsm", "C12"), "docs/results/cifar10.md"),
+    Headline("Rank correlation of predicted and measured ε", "strong", "mnist", _parts("C19"), "docs/theory.md"),
+    Headline("Accuracy an entropy penalty adds, points", "above 0", "mnist", _parts("C25", "{:+.1f}", 100), MNIST),
+    Headline("Accuracy step-l.l. training adds under PGD", "not told", "mnist", _parts("C27", "{:+.1f}", 100), MNIST),
+)
+
+
+def headlines(studies: Mapping[str, Tables]) -> Grid:
+    """A line for each headline whose study was run."""
+    rows: list[list[Cell]] = []
+    for row in HEADLINES:
+        if row.study in studies:
+            number, verdict = row.found(studies[row.study])
+            rows.append([row.what, row.paper, number, verdict, Marked(Path(row.page).stem, "link", row.page)])
+    return Grid(["what", "the paper", "found here, as ε → 0 [95 %]", "verdict", "more"], rows)
+
+
+def verdict_counts(claims: Iterable[Cells]) -> str:
+    """`Of 66 claims, 9 hold, 5 fail, …`: a sentence on all claims, each on the study that fits it best."""
+    verdicts = [row["verdict"] for row in claims]
+    counts = [text.format(verdicts.count(name)) for name, text in COUNTED.items() if name in verdicts]
+    return f"Of the papers' {len(verdicts)} claims, {', '.join(counts[:-1])} and {counts[-1]}."
