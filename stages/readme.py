@@ -51,6 +51,7 @@ def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:
     known = {name: (command, studies.get(name)) for name, command in commands().items()}
     return {
         "studies": markdown(studies_grid(known)),
+        "speed": markdown(benchmarks.few_times(measured["benchmarks"])),
         "headlines": markdown(headlines(studies)),
         "verdict counts": verdict_counts(shown),
         "claims": paragraphs(markdown(claims.counts(verdicts)), markdown(claims.questions(shown))),

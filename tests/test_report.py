@@ -18,6 +18,7 @@ from advlaw.core.words import interval
 from advlaw.papers.ranges import PAPER_RANGES
 from advlaw.report import claims
 from advlaw.report.benchmarks import measured_on, times
+from advlaw.report.headlines import HEADLINES, headlines, verdict_counts
 from advlaw.report.pages import filled, replace_block, studies_grid
 from advlaw.report.registry import TABLES
 from advlaw.report.render import Marked, markdown
@@ -70,7 +71,7 @@ def test_what_is_no_number_is_not_written_as_json(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-PAGES = committed_files("README.md", "docs/*.md")
+PAGES = committed_files("README.md", "docs/*.md", "docs/*/*.md")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -204,6 +205,29 @@ def test_every_path_a_page_names_exists(committed, page):
     text = (committed / page).read_text(encoding="utf-8")
     for path in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (committed / page).parent.joinpath(path).exists(), path
+
+
+def test_readme_is_two_screens():
+    content = (ROOT / "README.md").read_bytes()
+    assert len(content.splitlines()) <= 160
+    assert len(content) <= 10_000
+
+
+def test_a_headline_has_the_number_and_the_verdict_of_its_tables(committed, monkeypatch):
+    monkeypatch.chdir(committed)
+    studies = runpy.run_path(str(ROOT / "stages" / "readme.py"))["study_tables"]()
+    grid = headlines(studies)
+    assert len(grid.rows) == len(HEADLINES) == 9
+    (law,) = records(studies["digits"].rows("laws/exponents", curve="many_fc/fgsm"))
+    (row,) = (row for row in grid.rows if "200,000" in row[0])
+    assert row[2:4] == [f"B = {interval(law)}", "holds" if law["exponent_low"] > 0.9 else "inconclusive"]
+    assert [row[0] for row in headlines({"digits": studies["digits"]}).rows] == [row[0]]
+
+
+def test_verdicts_are_counted_in_a_sentence():
+    verdicts = ["holds", "holds", "fails", "fails", "not run", "not run"]
+    sentence = verdict_counts({"verdict": verdict} for verdict in verdicts)
+    assert sentence == "Of the papers' 6 claims, 2 hold, 2 fail and 2 were not run."
 
 
 def test_the_table_of_benchmarks_shows_medians_and_ranges():

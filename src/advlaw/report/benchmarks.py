@@ -20,6 +20,22 @@ def times(results: dict[str, Any]) -> Grid:
     return Grid([*heads, Right("advlaw's share of matmul")], [_line(line) for line in results["lines"]])
 
 
+FEW = (  # the rows that README shows: what, net, peer
+    ("FGSM, 30 ε, not clipped", "FC 200-200-200", "Foolbox"),
+    ("FGSM, 30 ε, not clipped", "CNN 32-64, all channels-last", "Foolbox"),
+    ("thresholds to 1e-4", "CNN 32-64", "bisection, Foolbox at each step"),
+    ("PGD, 20 steps, 5 ε", "FC 1000-1000", "Foolbox"),
+    ("training a population, 1 thread", "as drawn", "torchvision DataLoader"),
+)
+
+
+def few_times(results: dict[str, Any]) -> Grid:
+    """A line for each of FEW: seconds of both, and the ratio with its extremes."""
+    lines = {(line["what"], line["net"], line["peer"]): _line(line) for line in results["lines"]}
+    rows = [[cells[0], cells[1], *cells[3:7]] for cells in (lines[key] for key in FEW)]
+    return Grid(["what", "net", Right("advlaw"), "peer", Right("its time"), "peer / advlaw"], rows)
+
+
 def _line(line: dict[str, Any]) -> list[Cell]:
     ratio: Cell = "–"
     if line["ratio"] is not None:
