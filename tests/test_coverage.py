@@ -1,4 +1,4 @@
-"""What benchmarks/coverage.py and validation.py have found, and the tables that docs/findings/exponent.md shows of it."""
+"""What benchmarks/coverage.py and validation.py have found, and the tables in docs/findings/exponent.md."""
 
 import pytest
 from repository import ROOT

@@ -1,4 +1,4 @@
-"""Why attacks that do not know the label have larger exponents: three panels for each net (docs/findings/label_blind.md)."""
+"""Why attacks that do not know the label have larger exponents: three panels a net (docs/findings/label_blind.md)."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Why attacks that do not know the label have larger exponents: two mechanisms, measured apart (docs/findings/label_blind.md).
+"""Why attacks that do not know the label have larger exponents: two mechanisms (docs/findings/label_blind.md).
 
 (i) Near a tie the answer is right as often as the runner-up is, so an attack that closes the gap without knowing the
 label repairs as many images as it breaks, to first order in the gap: the net error loses its linear term.
