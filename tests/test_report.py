@@ -16,6 +16,7 @@ from advlaw.core.io import write_json, write_text
 from advlaw.core.tables import Tables, framed, read_tables, records, write_table
 from advlaw.core.words import interval
 from advlaw.papers.ranges import PAPER_RANGES
+from advlaw.reference.keys import sections
 from advlaw.report import claims
 from advlaw.report.benchmarks import measured_on, times
 from advlaw.report.pages import filled, replace_block, studies_grid
@@ -70,7 +71,7 @@ def test_what_is_no_number_is_not_written_as_json(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-PAGES = committed_files("README.md", "docs/*.md")
+PAGES = committed_files("README.md", "docs/*.md", "docs/*/*.md")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -84,6 +85,7 @@ def test_the_tables_of_a_page_are_the_pipeline_s(monkeypatch, committed, page):
     assert filled(text, studies, shared) == text
     names = [params.parent.name for params in Path("studies").glob("*/params.yaml")]
     known = {f"{table.name} {study}" for table in TABLES for study in ("digits", *names)} | {*shared}
+    known |= {f"keys {section}" for section in sections()}  # see test_reference.py
     assert set(re.findall("<!-- ([^/].*?) -->", text)) <= known
 
 
