@@ -32,6 +32,7 @@ def test_every_key_has_a_meaning():
         ("snapshots", "list of number > 0, ≤ 1", "`[]`"),
         ("watched", "integer ≥ 0", "none"),
         ("random_start", "`true`, `false`", "`false`"),
+        ("attack", "`one_step.<name>`, `iterative.<name>`", ""),
         ("eps", "`sigma`, `largest` or `fixed`", ""),
         ("eps.fixed", "number > 0, ≤ 255", ""),
         ("draw.cnn.dropout", "list of 2: number ≥ 0, < 1", ""),

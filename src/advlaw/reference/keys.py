@@ -87,7 +87,7 @@ class Reference:
         if inner := values.get("patternProperties"):
             return f"mapping of names: {self.described(*inner.values())}"
         limits = ", ".join(f"{sign} {values[limit]:g}" for limit, sign in LIMITS.items() if limit in values)
-        return f"{PATTERNS.get(values.get('pattern', '')) or TYPES[values['type']]} {limits}".strip()
+        return f"{text(values.get('pattern', '')) or TYPES[values['type']]} {limits}".strip()
 
     def section(self, name: str) -> str:
         """A link to the section's table, named as the heading above it; else its keys."""
@@ -107,6 +107,14 @@ def parts(name: str) -> set[str]:
 def subclasses(kind: type[Any]) -> Iterator[type[Any]]:
     for each in kind.__subclasses__():
         yield from (each, *subclasses(each))
+
+
+def text(pattern: str) -> str:
+    """What a text is that must match a pattern: a name, or a key of some families of attacks; else nothing."""
+    families = re.match(r"\^\(([\w|]+)\)\\\.", pattern)
+    if families:
+        return ", ".join(f"`{family}.<name>`" for family in families[1].split("|"))
+    return PATTERNS.get(pattern, "")
 
 
 def referred(values: Schema) -> Iterator[tuple[str, str]]:
