@@ -52,10 +52,10 @@ format: .venv/test.stamp
 	ruff format .
 	ruff check --fix .
 
-readme: .venv/run.stamp           ## copy the pipeline's tables into README.md
+readme: .venv/run.stamp           ## fill the tables of README.md and docs/
 	python stages/readme.py
 
-bench: .venv/bench.stamp          ## our code against other libraries, into benchmarks/results.json and README.md
+bench: .venv/bench.stamp          ## our code against other libraries, into benchmarks/results.json and docs/speed.md
 	OMP_WAIT_POLICY=PASSIVE python benchmarks/run.py
 	OMP_WAIT_POLICY=PASSIVE python benchmarks/costs.py
 	python stages/readme.py

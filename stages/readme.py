@@ -1,8 +1,9 @@
-"""Copy the studies' tables into README.md and docs/ (not a DVC stage: `make readme`, after a repro).
+"""Fill the tables of README.md and docs/ (not a DVC stage: `make readme`, after a repro).
 
     python stages/readme.py
 reads   plots/<study>/*.csv and {laws,theory,order_statistics,trials,worst_case}/*.csv of every study that was run
         plots/summary/claims.csv  ·  claims/claims.csv  ·  benchmarks/{results,costs}.json and {coverage,validation}.csv
+        src/advlaw/*/settings.py: the typed sections, for docs/params.md
 writes  README.md and docs/**/*.md, between their markers
 """
 
@@ -16,11 +17,13 @@ from advlaw.core.command import run
 from advlaw.core.io import write_text
 from advlaw.core.section import read_section
 from advlaw.core.tables import Tables, read_table, read_tables
+from advlaw.reference.keys import Reference
 from advlaw.report import benchmarks, claims, coverage
 from advlaw.report.headlines import headlines, verdict_counts
 from advlaw.report.pages import filled, studies_grid
 from advlaw.report.render import markdown
 
+PARAMS = Path("docs/params.md")
 FOLDERS = ("./", "laws/", "theory/", "order_statistics/", "trials/", "worst_case/")
 
 
@@ -82,7 +85,8 @@ def main() -> None:
     studies = study_tables()
     shared = shared_blocks(studies)
     for page in (Path("README.md"), *sorted(Path("docs").rglob("*.md"))):
-        write_text(page, filled(page.read_text(encoding="utf-8"), studies, shared))
+        text = filled(page.read_text(encoding="utf-8"), studies, shared)
+        write_text(page, Reference(text).filled() if page == PARAMS else text)
     print(f"tables of {', '.join(studies)}")
 
 

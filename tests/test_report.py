@@ -16,6 +16,7 @@ from advlaw.core.io import write_json, write_text
 from advlaw.core.tables import Tables, framed, read_tables, records, write_table
 from advlaw.core.words import interval
 from advlaw.papers.ranges import PAPER_RANGES
+from advlaw.reference.keys import sections
 from advlaw.report import claims
 from advlaw.report.benchmarks import measured_on, times
 from advlaw.report.headlines import HEADLINES, headlines, verdict_counts
@@ -85,6 +86,7 @@ def test_the_tables_of_a_page_are_the_pipeline_s(monkeypatch, committed, page):
     assert filled(text, studies, shared) == text
     names = [params.parent.name for params in Path("studies").glob("*/params.yaml")]
     known = {f"{table.name} {study}" for table in TABLES for study in ("digits", *names)} | {*shared}
+    known |= {f"keys {section}" for section in sections()}  # see test_reference.py
     assert set(re.findall("<!-- ([^/].*?) -->", text)) <= known
 
 

@@ -27,6 +27,7 @@ ALLOWED = {
     "figures": BASE | {"papers"},
     "claims": BASE | {"papers"},
     "report": BASE | {"claims", "figures", "papers"},
+    "reference": BASE | {"report"},
     "comparison": BASE | {"claims", "fitting", "tables"},
     "__main__.py": BASE | {"audit"},
     "config": {"config", "core"},
