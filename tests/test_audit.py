@@ -1,9 +1,7 @@
 """The audit of one model on images of one's own: from the command to the tables, without touching a study."""
 
-import contextlib
 import json
 import os
-import runpy
 import subprocess
 import sys
 import time
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from one_process import run_stage
 from PIL import Image
 from raw_csv import read_csv
 from safetensors.torch import save_file
@@ -58,12 +57,7 @@ def command(folder: Path, *arguments: str, fails: bool = False) -> str:
 
 @pytest.fixture
 def told(digits, monkeypatch, capfd):
-    """What the command says in `digits`, its stages run one by one in this process: torch is imported once."""
-
-    def run_stage(folder: Path, stage: list[str]) -> None:
-        monkeypatch.setattr(sys, "argv", [f"{stage[0]}.py", *stage[1:], "--params", "params.yaml"])
-        with contextlib.chdir(folder):
-            runpy.run_path(str(ROOT / "stages" / f"{stage[0]}.py"), run_name="__main__")
+    """What the command says in `digits`, its stages run in this process."""
 
     def told(*arguments: str, fails: bool = False) -> str:
         for name in ("mine", "another"):
