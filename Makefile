@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would compile torch anew
 
-# most tests wait for processes of their own, which start on one core; the longest files are not the last by name
+# most tests wait for processes of their own, which start on one core; the order is tests/conftest.py's
 TESTS := pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: repro study studies summary report compare test lint check format readme bench clean-cache lock

@@ -104,23 +104,23 @@ def test_a_new_model_needs_no_code_and_another_is_attacked_as_it_was_at_several_
     )
 
 
-def test_an_empty_section_switches_its_stages_off(repository):
+def test_empty_sections_switch_their_stages_off(repository):
     text = repository.text("params.yaml")
-    start, end = text.index("sweeps:\n"), text.index("fit:\n")
-    (repository.folder / "params.yaml").write_text(text[:start] + "sweeps: {}\n" + text[end:], encoding="utf-8")
+    for first, following, empty in (
+        ("sweeps:\n", "fit:\n", "sweeps: {}\n"),
+        ("  nets:\n    fc:\n      attacks:", "theory:\n", "  nets: {}\n"),  # of `response`
+        ("trials:\n", "worst_case:\n", "trials: {}\n"),
+    ):
+        start, end = text.index(first), text.index(following)
+        text = text[:start] + empty + text[end:]
+    (repository.folder / "params.yaml").write_text(text, encoding="utf-8")
     repository.change("  headline:\n  - fc/fgsm\n  - linear/fgsm", "  headline: []")
     repository.change("  compared:\n  - fc", "  compared: []")
-    text = repository.text("params.yaml")
-    start, end = text.index("  nets:\n"), text.index("theory:\n")
-    (repository.folder / "params.yaml").write_text(text[:start] + "  nets: {}\n" + text[end:], encoding="utf-8")
-    assert ran(repository.dvc("repro")) == REST | {"theory", "worst_case_tables"} | TABLES  # all read `fit`
-    assert repository.text("plots/small/error_curves.csv").count("\n") == 1
-    assert not (repository.folder / "plots" / "small" / "theory" / "curves.csv").exists()
-    text = repository.text("params.yaml")
-    start, end = text.index("trials:\n"), text.index("worst_case:\n")
-    (repository.folder / "params.yaml").write_text(text[:start] + "trials: {}\n" + text[end:], encoding="utf-8")
-    assert ran(repository.dvc("repro")) == TOLD | {"laws"}
-    assert repository.text("plots/small/trials/sets.csv").count("\n") == 1
+    assert ran(repository.dvc("repro")) == REST | {"theory", "worst_case_tables"}  # all read `fit`
+    plots = repository.folder / "plots/small"
+    for table in ("error_curves.csv", "trials/sets.csv"):
+        assert (plots / table).read_text("utf-8").count("\n") == 1
+    assert not (plots / "theory/curves.csv").exists()
     repository.dvc("plots", "show")
 
 
