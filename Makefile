@@ -2,11 +2,12 @@
 SHELL  := /bin/bash
 PYTHON ?= python3
 REV ?= HEAD
+STARTED := $(shell date +%s)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would compile torch anew
 
-# most tests wait for processes of their own, which start on one core; the longest files are not the last by name
+# most tests wait for processes of their own, which start on one core; the order is tests/conftest.py's
 TESTS := pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: repro study studies summary report compare test lint check format readme bench clean-cache lock
@@ -15,11 +16,13 @@ TESTS := pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 repro: .venv/run.stamp            ## install, validate the params, run the default study
 	python stages/check.py --params params.yaml
 	dvc repro
+	@python stages/headline.py --params params.yaml --started $(STARTED)
 
 study: .venv/run.stamp            ## another study: make study STUDY=mnist
 	@test -f "studies/$(STUDY)/dvc.yaml" || { echo "error: STUDY = '$(STUDY)': no such study; one of: $(notdir $(wildcard studies/*))"; exit 1; }
 	python stages/check.py --params studies/$(STUDY)/params.yaml
 	dvc repro studies/$(STUDY)/dvc.yaml
+	@python stages/headline.py --params studies/$(STUDY)/params.yaml --started $(STARTED)
 
 studies:                          ## every study runs the root's pipeline: copy it to each
 	for folder in studies/*/; do cp dvc.yaml $$folder; done

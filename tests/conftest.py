@@ -21,9 +21,17 @@ from advlaw.models.store import build
 os.environ.update(PORTABLE)  # what tests and the stages that they start compute is the same on every x86-64 CPU
 collect_ignore = [] if os.environ.get("ADVLAW_MIRROR") else ["test_mirror.py"]
 
+LONGEST = (  # begun first, as a file is one worker's: the other is not to wait for it in the end
+    *("test_pipeline.py", "test_committed_tables.py", "test_trials_pipeline.py", "test_pipeline_bytes.py"),
+    *("test_new_architecture.py", "test_cifar10.py", "test_parallel.py", "test_images.py", "test_pipeline_mistakes.py"),
+)
 SHAPE = (1, 8, 8)
 CLASSES = 10
 SIZES = {"linear": {}, "fc": {"widths": [40, 30]}, "cnn": {"channels": [6, 8], "dropout": 0.3}}
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(autouse=True)

@@ -10,15 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from one_process import run_stage
 from PIL import Image
 from raw_csv import read_csv
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
+from advlaw import __main__ as program
+from advlaw.audit import stages as audit_stages
 from advlaw.audit.command import _yaml
 from advlaw.audit.images import Source, read_images
 from advlaw.audit.params import audit_params
 from advlaw.config.study import load_study
+from advlaw.core import command as commands
 from advlaw.core.dataset import read_dataset
 from advlaw.core.io import write_json, write_text
 from advlaw.core.tables import read_labelled, records
@@ -49,6 +53,30 @@ def command(folder: Path, *arguments: str, fails: bool = False) -> str:
     output = done.stdout + done.stderr
     assert (done.returncode != 0) == fails, output
     return output
+
+
+@pytest.fixture
+def told(digits, monkeypatch, capfd):
+    """What the command says in `digits`, its stages run in this process."""
+
+    def told(*arguments: str, fails: bool = False) -> str:
+        for name in ("mine", "another"):
+            sys.modules.pop(name, None)
+        monkeypatch.setattr(sys, "argv", ["advlaw", *arguments])
+        code = None
+        try:
+            commands.run(program.main)
+        except SystemExit as end:
+            code = end.code
+        output = "".join(capfd.readouterr())
+        assert bool(code) == fails, f"{output}{code}"
+        return f"{output}{code if isinstance(code, str) else ''}"
+
+    monkeypatch.chdir(digits)
+    monkeypatch.syspath_prepend(str(digits))
+    monkeypatch.setattr(audit_stages, "_run", run_stage)
+    monkeypatch.setattr(program, "heed_signals", lambda: None)  # which would stay when this test is over
+    return told
 
 
 def digit_images() -> tuple[np.ndarray, np.ndarray]:
@@ -208,7 +236,6 @@ def test_the_params_of_an_audit_are_those_of_a_valid_study(tmp_path, monkeypatch
     assert list(study.sweeps) == ["fgsm", "l2", "step_ll", *(["pgd"] if steps else [])]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -223,8 +250,8 @@ def test_the_params_of_an_audit_are_those_of_a_valid_study(tmp_path, monkeypatch
         (["--model", "mine:net", "--arguments", "{"], "argument --arguments: '{': not JSON"),
     ],
 )
-def test_arguments_that_cannot_be_used_are_answered_in_a_line(digits, arguments, message):
-    output = command(digits, "audit", "--data", "digits.npz", *arguments, fails=True)
+def test_arguments_that_cannot_be_used_are_answered_in_a_line(digits, told, arguments, message):
+    output = told("audit", "--data", "digits.npz", *arguments, fails=True)
     assert message in output
     assert "Traceback" not in output
     assert not list(digits.glob("audit/*/data/*/sweeps"))
@@ -235,9 +262,9 @@ def test_help_is_shown_without_a_command(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits):
+def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits, told):
     arguments = ["audit", "--model", "mine:net", "--weights", "mine.safetensors", "--eps-max", "64", "--count", "12"]
-    output = command(digits, *arguments, "--data", "digits.npz")
+    output = told(*arguments, "--data", "digits.npz")
     plots = digits / "audit/net/plots/net"
     (model,) = read_csv(plots / "models.csv")
     assert float(model["test_accuracy"]) > 0.9
@@ -254,23 +281,23 @@ def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits):
     sweep = digits / "audit/net/data/net/sweeps/l2/l2.npz"
     written = sweep.stat().st_mtime_ns
     (digits / "audit/net/.done/fit.json").unlink()  # as if killed there
-    again = command(digits, *arguments, "--data", "digits.npz")
+    again = told(*arguments, "--data", "digits.npz")
     assert "sweep l2: done before" in again
     assert "fit: done before" not in again
     assert sweep.stat().st_mtime_ns == written
     assert {path: path.read_bytes() for path in plots.rglob("*") if path.is_file()} == before
 
     sweep.unlink()  # what a stage wrote is looked for before it counts as done
-    assert "sweep l2: done before" not in command(digits, *arguments, "--data", "digits.npz")
+    assert "sweep l2: done before" not in told(*arguments, "--data", "digits.npz")
     assert sweep.exists()
 
     (digits / "another.py").write_text(CODE, encoding="utf-8")
-    refused = command(digits, "audit", "--model", "another:net", "--data", "digits.npz", fails=True)
+    refused = told("audit", "--model", "another:net", "--data", "digits.npz", fails=True)
     assert "--out audit/net: holds an audit of mine:net; give another folder, or remove this one" in refused
 
     started = time.time()
     write_text(plots / "figures/notes.txt", "a person's own")
-    other = command(digits, *arguments, "--data", "digits.npz", "--steps", "0", "--images", "200")
+    other = told(*arguments, "--data", "digits.npz", "--steps", "0", "--images", "200")
     assert "done before" not in other
     assert "audit/net: settings, images or code were others before; " in other
     kept = [path for part in ("data", "plots", "models") for path in (digits / "audit/net" / part).rglob("*.*")]

@@ -5,6 +5,7 @@ Another CPU's logarithm may differ in its last bit, and a coordinate in its sixt
 
 import io
 import re
+import runpy
 import subprocess
 from pathlib import Path
 from urllib.parse import unquote
@@ -12,10 +13,10 @@ from urllib.parse import unquote
 import matplotlib.image
 import numpy as np
 import pytest
-from repository import clone_committed, committed_files, environment, ran
+from repository import ROOT, clone_committed, committed_files, environment, ran
 
 TOLD = ("claims", "figures", "report")
-STUDIES = [".", *(lock.removesuffix("/dvc.lock") for lock in committed_files("studies/*/dvc.lock"))]
+STUDIES = [lock.removesuffix("/dvc.lock") for lock in committed_files("studies/*/dvc.lock")]
 NUMBER = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?!\w)")
 OF_CONTENTS = [  # names made of the contents' hash: of what is drawn, of a file in a dvc.lock
     (re.compile(r"\b([a-z]|C\w+_)[0-9a-f]{10}\b"), r"\1"),
@@ -64,8 +65,14 @@ def git(folder: Path, *arguments: str) -> bytes:
     return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=True).stdout
 
 
+def assert_as_committed(clone: Path) -> None:
+    assert git(clone, "ls-files", "--others", "--deleted", "--exclude-standard") == b""
+    for name in git(clone, "diff", "--name-only", "HEAD").decode().splitlines():
+        assert same_but_for_rounding(git(clone, "show", f"HEAD:{name}"), (clone / name).read_bytes()), name
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("pipeline", [*STUDIES, "summary"])
+@pytest.mark.parametrize("pipeline", [".", "summary"])
 def test_a_fresh_clone_writes_claims_figures_and_report_from_committed_tables(clone, pipeline):
     stages = [f"{pipeline}/dvc.yaml:{stage}" for stage in TOLD if (pipeline, stage) != ("summary", "figures")]
     done = subprocess.run(
@@ -78,6 +85,15 @@ def test_a_fresh_clone_writes_claims_figures_and_report_from_committed_tables(cl
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert {stage.rpartition(":")[2] for stage in ran(done.stdout)} == {stage.rpartition(":")[2] for stage in stages}
-    assert git(clone, "ls-files", "--others", "--deleted", "--exclude-standard") == b""
-    for name in git(clone, "diff", "--name-only", "HEAD").decode().splitlines():
-        assert same_but_for_rounding(git(clone, "show", f"HEAD:{name}"), (clone / name).read_bytes()), name
+    assert_as_committed(clone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("study", STUDIES)
+def test_claims_figures_and_report_of_every_other_study_follow_from_its_committed_tables(clone, study, monkeypatch):
+    """As the default study's do through DVC, whose pipeline is theirs."""
+    monkeypatch.chdir(clone)
+    for stage in TOLD:
+        monkeypatch.setattr("sys.argv", [f"{stage}.py", "--params", f"{study}/params.yaml"])
+        runpy.run_path(str(ROOT / "stages" / f"{stage}.py"), run_name="__main__")
+    assert_as_committed(clone)

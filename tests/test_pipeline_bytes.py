@@ -6,25 +6,31 @@ import time
 
 import psutil
 import pytest
-from repository import Repository
+from repository import Repository, ran
+from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.slow
 
 
-def test_running_again_by_force_gives_the_same_lock(repository):
-    before = {name: repository.text(name) for name in ("dvc.lock", "datasets/dvc.lock")}
-    repository.dvc("repro", "--force")
-    assert {name: repository.text(name) for name in before} == before
-    assert repository.git("status", "--porcelain") == ""
-
-
-def test_experiments_in_a_snapshot_import_the_snapshot_s_code(repository):
+def test_an_experiment_elsewhere_runs_its_own_code_and_by_force_to_the_same_bytes(repository):
+    """Every stage anew in a folder of another name, where nothing is kept: what it writes is its inputs' alone."""
+    before = outs(repository.text("dvc.lock"))
     repository.change('print(f"{path}: {len(', 'print(f"changed {path}: {len(', "stages/check.py")
     repository.change("def load_study(", "print('from', __file__)\n\n\ndef load_study(", "src/advlaw/config/study.py")
-    output = repository.dvc("exp", "run", "--temp", "-S", "fit.bootstrap=120")
+    output = repository.dvc("exp", "run", "--temp", "--force", "--name", "again")
     (origin,) = [line for line in output.splitlines() if line.startswith("from ")]
     assert str(repository.folder / "src") not in origin
     assert "/.dvc/tmp/exps/" in origin
+    assert ran(output) | {"check"} == {*before, "dataset@digits"}
+    assert "are there already" not in output
+    (found,) = repository.git("for-each-ref", "--format=%(refname)", "refs/exps/**/again").split()
+    assert outs(repository.git("show", f"{found}:dvc.lock")) == before
+    assert repository.git("diff", "--name-only").split() == ["src/advlaw/config/study.py", "stages/check.py"]
+
+
+def outs(lock: str) -> dict[str, list]:
+    """The files that each stage wrote, with their hashes."""
+    return {name: entry["outs"] for name, entry in YAML(typ="safe").load(lock)["stages"].items()}
 
 
 def test_a_training_killed_in_the_middle_resumes_to_the_same_bytes(repository):

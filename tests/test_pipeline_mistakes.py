@@ -6,18 +6,12 @@ from repository import Repository, ran
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("epochs: 3    # kept by -S", "epoch: 3", "models.linear: unknown key 'epoch'; did you mean 'epochs'?"),
-        ("eps_min: 0.1", "eps_min: 20.0", "attack: eps_min = 20 must be below eps_max = 16"),
-        ("model: linear", "model: vgg", "sweeps.linear.model = 'vgg': not among the models: fc, fc_robust, linear"),
-    ],
-)
-def test_bad_params_stop_before_any_stage_and_lose_nothing(repository, old, new, message):
+def test_bad_params_stop_before_any_stage_and_lose_nothing(repository):
+    """What is answered to each mistake: tests/test_config.py."""
+    old, new = "epochs: 3    # kept by -S", "epoch: 3"
     repository.change(old, new)
     output = repository.dvc("repro", fails=True)
-    assert f"error: params.yaml: {message}" in output
+    assert "error: params.yaml: models.linear: unknown key 'epoch'; did you mean 'epochs'?" in output
     assert "Traceback" not in output
     assert ran(output) == set()
     repository.change(new, old)
@@ -33,21 +27,15 @@ def test_a_wrong_type_on_the_command_line_stops_before_any_stage(repository):
     assert ran(repository.dvc("repro")) == set()
 
 
-@pytest.mark.parametrize(
-    ("mirror", "message"),
-    [("nowhere", "no such folder"), ("mirror", "train-images-idx3-ubyte.gz: contents are not mnist/train-images")],
-)
-def test_a_bad_mirror_is_a_clear_error_and_leaves_nothing(repository, monkeypatch, mirror, message):
-    folder = repository.folder.parent / "mirror" / "mnist"
-    folder.mkdir(parents=True)
-    (folder / "train-images-idx3-ubyte.gz").write_bytes(b"corrupt")
-    wanted = repository.folder.parent / mirror
+def test_a_bad_mirror_is_a_clear_error_and_leaves_nothing(repository, monkeypatch):
+    mirror = repository.folder.parent / "mirror"
+    (mirror / "mnist").mkdir(parents=True)
+    (mirror / "mnist/train-images-idx3-ubyte.gz").write_bytes(b"corrupt")
     repository.change("- digits\n", "- digits\n- mnist\n")  # of `datasets`
     repository.change("dataset: digits", "dataset: mnist")
-    monkeypatch.setattr(Repository, "environment", {**repository.environment, "ADVLAW_MIRROR": str(wanted)})
+    monkeypatch.setattr(Repository, "environment", {**repository.environment, "ADVLAW_MIRROR": str(mirror)})
     output = repository.dvc("repro", fails=True)
-    assert f"error: ADVLAW_MIRROR = {wanted}" in output or f"error: {wanted}/mnist/" in output
-    assert message in output
+    assert f"error: {mirror}/mnist/train-images-idx3-ubyte.gz: contents are not mnist/train-images" in output
     assert "Traceback" not in output
     assert not list((repository.folder / "data").rglob("*mnist*"))
     repository.git("checkout", "--", "params.yaml")

@@ -45,6 +45,7 @@ WITHOUT_TORCH = (
     "stages/stamp.py",
     "stages/readme.py",
     "stages/compare.py",
+    "stages/headline.py",
 )
 
 

@@ -1,0 +1,79 @@
+"""Studies: their params are valid; each net of one that was never run trains for an epoch, and is attacked."""
+
+import runpy
+import shutil
+
+import numpy as np
+import pytest
+from repository import ROOT
+from ruamel.yaml import YAML
+
+from advlaw.core.dataset import Dataset, write_dataset
+from advlaw.core.io import read_npz
+from advlaw.core.section import read_yaml
+
+SHAPES = {"cifar10": (3, 32, 32), "fashion_mnist": (1, 28, 28)}
+SMALLEST = {"resnet": {"depth": 8}, "wide_resnet": {"depth": 10, "width": 1}}
+SIZES = {"train": 32, "validation": 16, "test": 16}
+NEVER_RUN = [
+    path.parent.name for path in sorted(ROOT.glob("studies/*/dvc.yaml")) if not path.with_suffix(".lock").exists()
+]
+
+PARAMS = [
+    "params.yaml",
+    *(f"studies/{path.parent.name}/params.yaml" for path in sorted(ROOT.glob("studies/*/dvc.yaml"))),
+]
+
+
+def tiny(params: dict) -> dict:
+    """The same study on a CPU, with one epoch, the smallest residual nets and three eps."""
+    for entry in (*params["models"].values(), *params["robust_models"].values()):
+        entry["epochs"] = 1
+        entry["snapshot_epochs"] = [epoch for epoch in entry.get("snapshot_epochs", ()) if epoch == 1]
+        entry |= {key: size for key, size in SMALLEST.get(entry["arch"], {}).items() if key in entry}
+    params["attack"]["count"] = 3
+    return {**params, "device": "cpu"}
+
+
+@pytest.fixture
+def stage(tmp_path, monkeypatch):
+    """Runs a stage of a study in a folder of its own, in this process."""
+    shutil.copytree(ROOT / "datasets", tmp_path / "datasets")
+    monkeypatch.chdir(tmp_path)
+
+    def run(name: str, params: str, *keys: str) -> None:
+        monkeypatch.setattr("sys.argv", [f"{name}.py", *keys, "--params", params])
+        runpy.run_path(str(ROOT / "stages" / f"{name}.py"), run_name="__main__")
+
+    return run
+
+
+@pytest.mark.parametrize("params", PARAMS)
+def test_the_params_of_every_study_are_valid(params, stage, tmp_path):
+    (tmp_path / params).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / params, tmp_path / params)
+    stage("check", params)
+
+
+@pytest.mark.parametrize("study", NEVER_RUN)
+def test_a_study_that_was_never_run_would_train_and_attack_its_nets(study, stage, tmp_path):
+    file = f"studies/{study}/params.yaml"
+    params = tiny(read_yaml(ROOT / file))
+    (tmp_path / file).parent.mkdir(parents=True)
+    with (tmp_path / file).open("w", encoding="utf-8") as target:
+        YAML(typ="safe").dump(params, target)
+    stage("check", file)
+    for name in params["datasets"]:
+        images = np.random.default_rng(0).integers(0, 256, (sum(SIZES.values()), *SHAPES[name]), dtype=np.uint8)
+        ends = np.cumsum(list(SIZES.values()))[:-1]
+        splits = dict(zip(SIZES, np.split(np.arange(len(images)), ends), strict=True))
+        write_dataset(tmp_path / f"data/datasets/{name}.npz", Dataset(images, np.arange(len(images)) % 10, splits))
+
+    trained = {**dict.fromkeys(params["models"], "train"), **dict.fromkeys(params["robust_models"], "train_robust")}
+    for name, script in trained.items():
+        stage(script, file, name)
+    for name, sweep in params["sweeps"].items():
+        if sweep["model"] in trained:
+            stage("sweep", file, name)
+            for attack in sweep["attacks"]:
+                assert read_npz(tmp_path / f"data/{study}/sweeps/{name}/{attack}.npz")["prediction"].shape[0] == 3
