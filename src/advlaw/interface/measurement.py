@@ -122,11 +122,14 @@ def _n_settles(found: Estimate) -> float:
 
 def _said(row: Cells) -> str:
     """What is said of an attack, in one line."""
-    lost = f"; {row['n_not_finite']:.0f} images not judged" if row["n_not_finite"] else ""
+    lost = [f"{row['n_not_finite']:.0f} images not judged"] if row["n_not_finite"] else []
     if row["why"]:
-        return f"no exponent: {row['why']}{lost}"
-    straight = "bends" if row["p_straight"] < STRAIGHT else "straight"
-    needed = "" if math.isnan(row["n_settles"]) else f"; +-{WITHIN} takes {row['n_settles']:,.0f} images"
-    where = f"{row['n_errors']:.0f} {row['kind']} errors up to eps = {row['e0']:.2g}"
-    straight += f" (p = {row['p_straight']:.2g})"
-    return f"B = {interval(row)} as eps -> 0, from {where}; {straight}{needed}{lost}"
+        return "; ".join([f"no exponent: {row['why']}", *lost])
+    net = "net " if row["kind"] == "net" else ""
+    parts = [f"B = {interval(row)} as eps -> 0, from {row['n_errors']:.0f} {net}errors"]
+    if not math.isnan(row["p_straight"]):
+        found = "it bends" if row["p_straight"] < STRAIGHT else "a straight line fits"
+        parts.append(f"{found} (p = {row['p_straight']:.2g})")
+    if not math.isnan(row["n_settles"]):
+        parts.append(f"about {float(format(row['n_settles'], '.2g')):,.0f} images give +-{WITHIN}")
+    return "; ".join([*parts, *lost])

@@ -1,6 +1,7 @@
 """The tables of one measurement, in memory: those that the stages `fit` and `laws` write, by the same code."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,18 @@ class Collected:
         self.thresholds[attack] = arrays["threshold"] if "threshold" in arrays else arrays["bracket"][:, 1]
 
     def measurement(self) -> Measurement:
-        labels = framed(self.tables.curves, curves.CURVE_COLUMNS)
+        labels = _frame(self.tables.curves, curves.CURVE_COLUMNS)
         named = {
-            "error_curves": framed(self.tables.points, curves.POINT_COLUMNS),
-            "exponents": framed(self.tables.exponents, curves.EXPONENT_COLUMNS),
-            "laws/exponents": framed(self.laws, laws.EXPONENT_COLUMNS),
-            "laws/lines": framed(self.lines, laws.LINE_COLUMNS),
+            "error_curves": _frame(self.tables.points, curves.POINT_COLUMNS),
+            "exponents": _frame(self.tables.exponents, curves.EXPONENT_COLUMNS),
+            "laws/exponents": _frame(self.laws, laws.EXPONENT_COLUMNS),
+            "laws/lines": _frame(self.lines, laws.LINE_COLUMNS),
         }
         labelled = {name: frame.merge(labels, on="curve", validate="many_to_one") for name, frame in named.items()}
         return Measurement(Tables(labelled), pd.DataFrame(self.thresholds), self.params)
+
+
+def _frame(rows: list[Cells], columns: Sequence[str]) -> pd.DataFrame:
+    """A table as it is when it has been read from its file, where a number that may be missing is a float."""
+    frame = framed(rows, columns)
+    return frame.astype({name: "float64" for name, kind in frame.dtypes.items() if kind == "Int64"})
