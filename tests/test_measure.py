@@ -87,13 +87,12 @@ def test_a_measurement_is_that_of_the_stages_of_its_entry(found, net, digits, im
     )
     torch.export.save(program, "model.pt2")
     entry = YAML(typ="safe", pure=True).load(found.entry())
-    entry["pretrained_models"]["model"].pop("classes")  # in the audit's own words
     others = {"seed": 0, "threads": 2, "device": "cpu", "portable": False}
     params = audit_params("model", {}, entry["attack"], 10, N_MEASURED, others)
     YAML().dump(params | entry, Path("params.yaml"))
     pixels, wanted = (values[N_TRAINED:] for values in digits)
-    index = {"train": np.arange(0), "validation": np.arange(0), "test": np.arange(N_MEASURED)}
-    write_dataset(Path("data/datasets/images.npz"), Dataset(pixels, wanted, **index))
+    splits = {"train": np.arange(0), "validation": np.arange(0), "test": np.arange(N_MEASURED)}
+    write_dataset(Path("data/datasets/images.npz"), Dataset(pixels, wanted, splits))
     for stage in ("pretrained model", "sweep fgsm", "sweep l2", "sweep step_ll", "sweep pgd", "fit", "laws"):
         name, *keys = stage.split()
         monkeypatch.setattr("sys.argv", [name, *keys, "--params", "params.yaml"])
