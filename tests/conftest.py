@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
+from installed import install
 from repository import Repository, clone_committed
 from skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401
 
@@ -92,6 +93,12 @@ def finished(tmp_path_factory, worker_id):
         repository.commit("results")
         done.touch()
     return repository
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """A folder into which the package has been installed, away from this repository."""
+    return install(tmp_path_factory.mktemp("installed") / "site", tmp_path_factory.mktemp("build"))
 
 
 @pytest.fixture

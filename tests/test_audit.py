@@ -39,11 +39,14 @@ def net(width=16):
 """
 
 
-def command(folder: Path, *arguments: str, fails: bool = False) -> str:
-    """What `python -m advlaw` says in `folder`."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_WAIT_POLICY": "PASSIVE", "MPLBACKEND": "agg"}
+def command(folder: Path, *arguments: str, fails: bool = False, installed: Path | None = None) -> str:
+    """What `python -m advlaw` says in `folder`, or `advlaw` where the package is installed."""
+    source, called = ROOT / "src", [sys.executable, "-m", "advlaw"]
+    if installed is not None:
+        source, called = installed, [str(installed / "bin/advlaw")]
+    environment = {**os.environ, "PYTHONPATH": str(source), "OMP_WAIT_POLICY": "PASSIVE", "MPLBACKEND": "agg"}
     done = subprocess.run(
-        [sys.executable, "-m", "advlaw", *arguments],
+        [*called, *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -307,7 +310,7 @@ def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits, told):
 
 
 @pytest.mark.slow
-def test_an_unmodified_net_of_torchvision_is_audited_on_a_folder_of_images(tmp_path):
+def test_an_unmodified_net_of_torchvision_is_audited_on_a_folder_of_images_outside_the_repository(tmp_path, installed):
     rng = np.random.default_rng(0)
     for number in range(96):
         path = tmp_path / "pictures" / f"class{number % 4}" / f"{number}.png"
@@ -318,25 +321,9 @@ def test_an_unmodified_net_of_torchvision_is_audited_on_a_folder_of_images(tmp_p
     torch.manual_seed(0)
     save_file(squeezenet1_0(num_classes=4).state_dict(), tmp_path / "random.safetensors")
     net = ("--model", "torchvision.models:squeezenet1_0", "--arguments", '{"num_classes": 4}')
-    output = command(
-        tmp_path,
-        *(
-            "audit",
-            *net,
-            "--weights",
-            "random.safetensors",
-            "--data",
-            "pictures",
-            "--size",
-            "64",
-            "--count",
-            "3",
-            "--steps",
-            "2",
-            "--out",
-            "here",
-        ),
-    )
+    sizes = ("--size", "64", "--count", "3", "--steps", "2", "--out", "here")
+    given = ("--weights", "random.safetensors", "--data", "pictures")
+    output = command(tmp_path, "audit", *net, *given, *sizes, installed=installed)
     assert "squeezenet1_0: clean accuracy" in output
     found = read_dataset(tmp_path / "here/data/datasets/images.npz")
     assert found.images.shape == (96, 3, 64, 64)

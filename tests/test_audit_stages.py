@@ -179,7 +179,7 @@ import sys
 from pathlib import Path
 from advlaw.core.command import heed_signals, run
 from advlaw.audit import stages as audit_stages
-audit_stages.ROOT = Path(sys.argv[1])
+audit_stages.pipeline = lambda: Path(sys.argv[1])
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests run in the background inherit that these are ignored
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def main():

@@ -1,7 +1,9 @@
 """The shape of the project: which package imports which, and that dvc.yaml names what every stage depends on."""
 
 import ast
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +31,8 @@ ALLOWED = {
     "report": BASE | {"claims", "figures", "papers"},
     "reference": BASE | {"report"},
     "comparison": BASE | {"claims", "fitting", "tables"},
+    "interface": BASE | BOTTOM | {"audit", "claims", "evaluation", "figures", "foreign", "tables"},  # a stage in a call
+    "__init__.py": {"interface"},  # when it is asked for
     "__main__.py": BASE | {"audit"},
     "config": {"config", "core"},
     "core": {"core"},
@@ -88,9 +92,16 @@ def test_the_whole_params_file_is_read_in_one_place_alone():
         assert (len(used) > sections / 2) == is_whole, f"{path.relative_to(ROOT)}: {sorted(used)}"
 
 
-def test_package_inits_are_empty():
-    for path in SRC.rglob("__init__.py"):
+def test_package_inits_are_empty_but_for_the_outermost():
+    for path in SRC.glob("advlaw/*/**/__init__.py"):
         assert path.read_text(encoding="utf-8").strip() == "", path
+
+
+def test_importing_the_package_imports_nothing_else():
+    code = "import sys; before = set(sys.modules); import advlaw; print(*set(sys.modules) - before)"
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["advlaw"]
 
 
 def stages(file: Path) -> dict[str, dict]:

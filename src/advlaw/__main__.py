@@ -1,11 +1,13 @@
-"""`python -m advlaw`: what is done outside of the pipeline."""
+"""`advlaw`, or `python -m advlaw`: what is done outside of the pipeline."""
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 from advlaw.audit.command import Audit, audit
+from advlaw.audit.params import COUNT, EPS_MAX, EPS_MIN, STEPS
 from advlaw.core.command import heed_signals, run, said
 
 AUDIT = """\
@@ -13,13 +15,14 @@ Attack one model on images of one's own and report how its adversarial error gro
 PGD over a grid of eps, thresholds image by image, exponents with intervals, and what theory predicts. A model of
 --model is imported or opened, which runs the code in it. Give the same command again after an interruption.
 
-  python -m advlaw audit --model torchvision.models:squeezenet1_0 --weights squeezenet.safetensors --data photographs
-  python -m advlaw audit --model mynets:lenet --data digits.npz --mean 33.3 --std 78.6
+  advlaw audit --model torchvision.models:squeezenet1_0 --weights squeezenet.safetensors --data photographs
+  advlaw audit --model mynets:lenet --data digits.npz --mean 33.3 --std 78.6
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    commands = argparse.ArgumentParser(prog="python -m advlaw", description=__doc__)
+    called = "python -m advlaw" if Path(sys.argv[0]).name == "__main__.py" else "advlaw"
+    commands = argparse.ArgumentParser(prog=called, description=__doc__)
     own = commands.add_subparsers(metavar="COMMAND").add_parser(
         "audit",
         help="attack a model of one's own and report its exponents",
@@ -62,12 +65,17 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--channels", type=int, choices=(1, 3), default=3, help="a folder's images as grey or as RGB")
     attack = own.add_argument_group("the attacks")
     attack.add_argument(
-        "--count", type=_positive, default=20, metavar="N", help="points of the grid of eps (default 20)"
+        "--count", type=_positive, default=COUNT, metavar="N", help="points of the grid of eps (default %(default)s)"
     )
-    attack.add_argument("--eps-min", type=float, default=0.01, metavar="EPS", help="in pixel units (default 0.01)")
-    attack.add_argument("--eps-max", type=float, default=16.0, metavar="EPS", help="in pixel units (default 16)")
+    for end, eps in (("min", EPS_MIN), ("max", EPS_MAX)):
+        text = f"in pixel units (default {eps:g})"
+        attack.add_argument(f"--eps-{end}", type=float, default=eps, metavar="EPS", help=text)
     attack.add_argument(
-        "--steps", type=int, default=10, metavar="N", help="of PGD; 0 leaves it out, most of the time (default 10)"
+        "--steps",
+        type=int,
+        default=STEPS,
+        metavar="N",
+        help="of PGD; 0 leaves it out, most of the time (default %(default)s)",
     )
     how = own.add_argument_group("how it is run")
     how.add_argument("--out", type=Path, metavar="FOLDER", help="(default: audit/ and the net's name)")
@@ -117,5 +125,10 @@ def main() -> None:
         raise ValueError(f"{said(error)}; give another path or mend this one") from error
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """The command `advlaw` of an installed package."""
     run(main)
+
+
+if __name__ == "__main__":
+    console()

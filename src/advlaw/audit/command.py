@@ -1,4 +1,4 @@
-"""`python -m advlaw audit`: one model and one set of images through the pipeline's own stages.
+"""`advlaw audit`: one model and one set of images through the pipeline's own stages.
 
 The audit is a study in a folder of its own, from which the stages run: params.yaml, data/, models/ and plots/ lie
 there, and nothing of the repository is touched. A stage that has finished with the same settings, images and code is
@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from scipy.stats import binom
 
 from advlaw.attacks.settings import Grid
 from advlaw.audit.files import printable
 from advlaw.audit.folder import HEADER, check_folder, net_name
 from advlaw.audit.images import Source, read_images
 from advlaw.audit.params import DATASET, audit_params
-from advlaw.audit.stages import ROOT, alone, is_done, remember, run_stage, take_back
-from advlaw.audit.summary import NEEDED, print_summary
+from advlaw.audit.stages import PACKAGE, alone, is_done, pipeline, remember, run_stage, take_back
+from advlaw.audit.summary import NEEDED, check_accuracy, check_number, print_summary
 from advlaw.config.study import Study
 from advlaw.core.code import sha256
 from advlaw.core.dataset import Dataset, write_dataset
@@ -32,8 +31,6 @@ from advlaw.core.tables import write_table
 from advlaw.foreign.settings import Normalised
 
 IMAGENET = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
-FEWEST_IMAGES, FEWEST_RIGHT = 20, 10
-CHANCE = 0.001  # the probability below which an accuracy is more than chance
 START = 6.0  # seconds that a stage takes to begin
 REFINED = 12  # forward passes for the exact thresholds, about
 
@@ -70,9 +67,8 @@ def audit(settings: Audit) -> None:
     check_folder(folder, model, settings.out is not None)
     dataset, n_classes = read_images(settings)
     n_images, n_channels = dataset.images.shape[:2]
-    if n_images < FEWEST_IMAGES:
-        given = f"--images {n_images}" if n_images == settings.images else f"--data {settings.data}: {n_images} images"
-        raise ValueError(f"{given}: an exponent needs {FEWEST_IMAGES}, better 1,000")
+    is_chosen = n_images == settings.images
+    check_number(n_images, f"--images {n_images}" if is_chosen else f"--data {settings.data}: {n_images} images")
     mean, std = _statistics(settings, n_channels)
     params = audit_params(
         settings.name,
@@ -88,7 +84,7 @@ def audit(settings: Audit) -> None:
     state = _sha256(
         text.encode(),
         *(part for array in (dataset.images[:], dataset.labels) for part in (str(array.shape).encode(), array.data)),
-        sha256(*sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")])).encode(),
+        sha256(*sorted([*PACKAGE.rglob("*.py"), *(pipeline() / "stages").glob("*.py")])).encode(),
     )
     with alone(folder):
         if outdated := take_back(folder, state):
@@ -164,7 +160,7 @@ def _write_placeholders(folder: Path, name: str, n_images: int) -> list[Path]:
     """
     entry = {"source": "own", "train": 0, "validation": 0, "test": n_images}
     write_text(folder / "datasets/params.yaml", _yaml({"seed": 0, "datasets": {DATASET: entry}}))
-    write_text(folder / "requirements.txt", (ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    write_text(folder / "requirements.txt", (pipeline() / "requirements.txt").read_text(encoding="utf-8"))
     write_json(folder / "benchmarks/results.json", {})
     write_table(folder / "claims/claims.csv", [], ["id"])
     files = [folder / "plots" / name / f"{table}.csv" for table in ("claims", "claim_parts")]
@@ -213,20 +209,9 @@ def _run_stages(settings: Audit, folder: Path, state: str, n_images: int, n_clas
 
 
 def _check_accuracy(settings: Audit, accuracy: float, n_images: int, n_classes: int) -> None:
-    """Stops where too few images can be made wrong, and says whether the model or their number is to blame."""
-    n_right = round(accuracy * n_images)
-    found = f"{n_right} of {n_images} images are classified as labelled, and only they can be made wrong"
-    is_chance = binom.sf(n_right - 1, n_images, 1 / n_classes) > CHANCE
-    if n_right < FEWEST_RIGHT and is_chance:
-        raise ValueError(
-            f"{found}: no more than by chance; compare {_doubtful(settings)} with how the model was trained"
-        )
-    if n_right < FEWEST_RIGHT:
-        raise ValueError(
-            f"{found}; an exponent needs {NEEDED} of them: give {math.ceil(NEEDED / accuracy)} images, or, if it "
-            f"should do better, compare {_doubtful(settings)} with how it was trained"
-        )
-    if n_right < NEEDED:
+    """Stops where too few images can be made wrong, and says so where a line through points may have too few."""
+    found = check_accuracy(accuracy, n_images, n_classes, _doubtful(settings))
+    if round(accuracy * n_images) < NEEDED:
         print(f"{found}; an exponent needs {NEEDED} of them", flush=True)
 
 

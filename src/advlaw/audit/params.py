@@ -1,4 +1,7 @@
-"""The params of an audit: a study of one net, with the sections that every study has."""
+"""The params of an audit: a study of one net, with the sections that every study has; its attacks and their defaults.
+
+`advlaw.measure` takes the same ones.
+"""
 
 from typing import Any
 
@@ -9,6 +12,8 @@ ONE_STEP: dict[str, dict[str, Any]] = {
     "step_ll": {"direction": "sign", "target": "least_likely", "clip": False},
 }
 CLIPPED = {"direction": "sign", "clip": True}
+EPS_MIN, EPS_MAX, COUNT = 0.01, 16.0, 20  # the grid of eps
+STEPS = 10  # of PGD
 MIN_ERRORS, MAX_ERROR = 5, 0.2  # a wider range than the other studies', since there are fewer images
 
 
@@ -38,7 +43,7 @@ def audit_params(
         "baselines": {},
         "attacks": {
             "one_step": {**ONE_STEP, "fgsm_clipped": CLIPPED},
-            "iterative": {"pgd": _pgd(steps)} if steps else {},
+            "iterative": {"pgd": pgd(steps)} if steps else {},
             "apgd": {},
             "query": {},
         },
@@ -67,7 +72,8 @@ def audit_params(
     }
 
 
-def _pgd(steps: int) -> dict[str, Any]:
+def pgd(steps: int) -> dict[str, Any]:
+    """PGD's settings: unclipped, from the image itself."""
     size = {"relative": 2.5 / steps}  # of eps: two and a half times what is needed to cross the ball
     return {"steps": steps, "step_size": size, "clip": False}
 

@@ -20,12 +20,25 @@ from typing import Any
 from advlaw.core.io import write_json
 from advlaw.core.section import read_yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+PACKAGE = Path(__file__).resolve().parents[1]
+SOURCE = PACKAGE.parent
 DONE = ".done"
 COARSENESS = 1.0  # seconds by which a file system's clock may be behind
 PATIENCE = 10.0  # seconds that a stage has to end in
 
 Stage = list[str]  # its script and what it is run for, as ["sweep", "fgsm"]
+
+
+def pipeline() -> Path:
+    """The folder of stages/, dvc.yaml and requirements.txt: the repository's, or where `pip install` has put them.
+
+    Raises ValueError where there is neither.
+    """
+    places = [SOURCE.parent, PACKAGE / "pipeline"]
+    for place in places:
+        if (place / "stages").is_dir() and (place / "dvc.yaml").is_file():
+            return place
+    raise ValueError(f"no stages/ with a dvc.yaml in {places[0]} or {places[1]}; install advlaw with pip install")
 
 
 @contextmanager
@@ -95,7 +108,7 @@ def run_stage(folder: Path, study: str, stage: Stage, state: str) -> float:
 
 def outputs(stage: Stage, study: str) -> list[str]:
     """Where a stage writes, by dvc.yaml: files and folders."""
-    entry = _pipeline()[stage[0]]
+    entry = _entries()[stage[0]]
     entry = entry.get("do", entry)
     found = []
     for out in (*entry.get("outs", []), *entry.get("plots", [])):
@@ -107,8 +120,8 @@ def outputs(stage: Stage, study: str) -> list[str]:
 
 
 @cache
-def _pipeline() -> dict[str, Any]:
-    stages: dict[str, Any] = read_yaml(ROOT / "dvc.yaml")["stages"]
+def _entries() -> dict[str, Any]:
+    stages: dict[str, Any] = read_yaml(pipeline() / "dvc.yaml")["stages"]
     return stages
 
 
@@ -153,9 +166,9 @@ def _remove(folder: Path, path: Path, marker: dict[str, Any]) -> int:
 def _run(folder: Path, stage: Stage) -> None:
     """One stage with the audit's folder as its root, in a session of its own: it is ended by us alone."""
     given = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
-    path = [str(ROOT / "src"), *(str(Path(part).resolve()) for part in given), str(Path.cwd())]
+    path = [str(SOURCE), *(str(Path(part).resolve()) for part in given), str(Path.cwd())]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OMP_WAIT_POLICY": "PASSIVE"}
-    command = [sys.executable, str(ROOT / "stages" / f"{stage[0]}.py"), *stage[1:], "--params", "params.yaml"]
+    command = [sys.executable, str(pipeline() / "stages" / f"{stage[0]}.py"), *stage[1:], "--params", "params.yaml"]
     running = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, close_fds=False)
     try:
         code = running.wait()

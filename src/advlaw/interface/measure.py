@@ -1,0 +1,118 @@
+"""`advlaw.measure`: the law of a model's adversarial error, for a notebook, by what the pipeline's stages call."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from advlaw.attacks.settings import Attacks, Grid
+from advlaw.audit.params import COUNT, EPS_MAX, EPS_MIN, STEPS, audit_params
+from advlaw.audit.summary import check_accuracy, check_number
+from advlaw.core.images import Examples
+from advlaw.core.io import Arrays
+from advlaw.core.section import validate
+from advlaw.evaluation.settings import Sweep
+from advlaw.evaluation.sweep import Randomness
+from advlaw.evaluation.swept import swept
+from advlaw.interface.attacks import chosen_attacks
+from advlaw.interface.inputs import given, units
+from advlaw.interface.measurement import ARGUMENTS, Measurement
+from advlaw.interface.model import device_of, taken
+from advlaw.interface.tables import Collected
+from advlaw.training.accuracy import accuracy
+
+AttackNames = str | Sequence[str] | Mapping[str, Mapping[str, Any]]
+
+
+def measure(
+    model: nn.Module,
+    images: Any,
+    labels: Any = None,
+    attacks: AttackNames = ("fgsm", "pgd"),
+    *,
+    bounds: Sequence[float] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    eps_min: float = EPS_MIN,
+    eps_max: float = EPS_MAX,
+    count: int = COUNT,
+    steps: int = STEPS,
+    seed: int = 0,
+    name: str = "model",
+) -> Measurement:
+    """How the error of `model` grows with the size eps of an attack: its exponent as eps -> 0, and what that rests on.
+
+    images (N, C, H, W), a tensor or an array, with labels (N,), class numbers; or a stream of batches
+    (images, labels), as a DataLoader is, without `labels`. A thousand images or more: 400 that are classified as
+    labelled are the fewest that an exponent can be had from.
+    bounds: which values are black and white in them, (0, 1) or (0, 255). To be said, since nothing is guessed.
+    mean, std: of each channel, in the units of the images, if the model takes (images - mean) / std; else it takes the
+    images as they are. It gives logits (B, K). It is copied, and runs in evaluation mode on the device that it is on.
+    attacks: of "fgsm", "l2", "step_ll" and "pgd" (with `steps` steps), as `advlaw audit` has them, or a mapping of
+    names to settings as in params.yaml, each with its `family`: {"mine": {"family": "one_step", "direction": "sign",
+    "clip": True}}.
+    eps_min, eps_max, count: the grid of eps, log-spaced, in pixel units [0, 255] whatever the images' bounds are:
+    eps = 8 is 8/255 of the range from black to white. L2 attacks use it times sqrt(C*H*W).
+    seed: of random attacks and of bootstraps. name: what the model is called in `entry()`.
+
+    Raises ValueError naming the argument, what was found, what is allowed and the next step.
+    """
+    in_units, device = units(bounds), device_of(model)
+    families = chosen_attacks(attacks, steps)
+    grid = {"eps_min": float(eps_min), "eps_max": float(eps_max), "count": count}
+    points = validate(grid, Grid, ARGUMENTS, "eps")
+    examples = given(images, labels, in_units)
+    n_images, n_channels = examples.pixels.shape[:2]
+    check_number(n_images, f"images: {n_images}")
+    statistics = in_units.statistics(mean, std, n_channels)
+    on_device = Examples(examples.images(device), examples.labels.to(device))
+    with exact_arithmetic():
+        net, n_classes = taken(model, statistics, on_device.images, int(examples.labels.max()) + 1)
+        clean = accuracy(net, on_device)
+        check_accuracy(clean, n_images, n_classes, "labels, bounds, mean and std")
+        entry = {"arch": "own_file", "file": f"{name}.pt2", "classes": n_classes, **statistics}
+        params = audit_params(name, entry, grid, steps, n_images, {"seed": seed})
+        params |= {"attacks": families, "sweeps": _sweeps(families, name)}
+        settings = validate(families, Attacks, ARGUMENTS, "attacks")
+        collected = Collected(params, tuple(examples.pixels.shape[1:]), clean)
+        for attack, sweep in params["sweeps"].items():
+            sweep = validate(sweep, Sweep, ARGUMENTS, f"attacks.{attack}")
+            kind = settings.by_key(f"{sweep.family}.{attack}")
+            randomness = Randomness(seed, ("sweep", attack, attack))
+            arrays = swept(net, on_device.images, on_device.labels, sweep.family, kind, points, randomness)
+            collected.add(attack, sweep, kind, _judged(attack, arrays))
+    return collected.measurement()
+
+
+def _sweeps(families: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, dict[str, Any]]:
+    """The section `sweeps`: one for each attack, of its name."""
+    return {
+        attack: {"model": name, "family": family, "attacks": [attack]}
+        for family, attacks in families.items()
+        for attack in attacks
+    }
+
+
+def _judged(attack: str, arrays: Arrays) -> Arrays:
+    """The arrays as they are; ValueError where no image can be judged."""
+    if arrays["not_finite"].all():
+        raise ValueError(
+            f"attacks: {attack}: every image has logits or a gradient that are no numbers at some eps up to "
+            f"{arrays['eps'][-1]:g}; lower eps_max, or see what the model divides by or takes a root of"
+        )
+    return arrays
+
+
+@contextmanager
+def exact_arithmetic() -> Iterator[None]:
+    """Float32 without TF32, as in a stage; afterwards as it was."""
+    precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.backends.cudnn.allow_tf32 = tf32
