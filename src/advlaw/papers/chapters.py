@@ -11,7 +11,7 @@ class Chapter(NamedTuple):
 CHAPTERS = {
     "overview": Chapter(
         "At a glance",
-        "Every exponent of this study, and every claim that is judged by a number.",
+        "Every exponent of the study with its interval, and the error curves that some of them are fitted to.",
     ),
     "curves": Chapter(
         "Adversarial error against ε",
