@@ -17,6 +17,8 @@ WORDS = ("quantity", "subject", "remark")  # of a part
 SYMBOLS = {  # what tables spell in ASCII; no part of a longer name
     "eps_hat": "ε̂",
     "eps": "ε",
+    "step-ll": "step l.l.",
+    "iter-ll": "iter. l.l.",
     "lambda": "λ",
     "sigma": "σ",
     "Delta": "Δ",
