@@ -1,7 +1,7 @@
 """Draw the study's figures from its tables: Cubuk Fig. 2 to 6 and 10 to 13, and what explains them.
 
     python stages/figures.py --params params.yaml
-reads   plots/<study>/:  {claims,claim_parts,error_curves,curves,exponents,logit_gap_distribution,logit_gaps,models}.csv
+reads   plots/<study>/:  {error_curves,curves,exponents,logit_gap_distribution,logit_gaps,models}.csv
         ·  {laws,theory,order_statistics,trials,worst_case}/*.csv
 writes  plots/<study>/figures/NAME.svg  ·  .png  ·  .csv (the plotted numbers), of each of src/advlaw/figures that the
         tables have rows for
@@ -14,7 +14,7 @@ from advlaw.core.section import read_section
 from advlaw.core.tables import read_tables
 from advlaw.figures.registry import draw_all
 
-TABLES = ("claim_parts", "claims", "error_curves", "exponents", "logit_gap_distribution", "models")
+TABLES = ("error_curves", "exponents", "logit_gap_distribution", "models")
 FOLDERS = ("laws/", "theory/", "order_statistics/", "trials/", "worst_case/")
 
 

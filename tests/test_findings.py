@@ -19,7 +19,7 @@ from advlaw.claims.finding import (
 )
 from advlaw.claims.judge import counts
 from advlaw.claims.rules import RULES, UNFIT, Fit, above, exponent, inside, n_settles, straight
-from advlaw.claims.wording import displayed, sentence
+from advlaw.claims.wording import displayed, in_symbols, sentence
 from advlaw.tables import laws
 from advlaw.tables.laws import BREAKS, FEW, REPAIRS
 
@@ -249,6 +249,15 @@ def test_a_part_is_displayed_with_the_interval_of_many_and_the_images_that_would
     assert (found["settles"], found["question"], found["remark"]) == ("about 37,000 images", "as a law", UNFIT)
     (row,) = displayed(judged(), frame([part("a", 1.0, 0.2)]), CLAIMS)
     assert (row["parts"][0]["adjusted"], row["parts"][0]["settles"]) == ("", "")
+
+
+def test_what_tables_spell_in_ascii_is_read_in_symbols():
+    assert in_symbols("exponent as eps -> 0, eps = 8, A eps^B") == "exponent as ε → 0, ε = 8, A ε^B"
+    assert in_symbols("eps_linear/eps_hat, Delta_1j +-0.1, lambda=3") == "ε_linear/ε̂, Δ_1j ±0.1, λ=3"
+    assert in_symbols("steps, my_eps, deps") == "steps, my_eps, deps"
+    (row,) = displayed(judged(reason="as eps -> 0"), frame([part("a", 1.0, 0.2, quantity="error at eps = 8")]), CLAIMS)
+    assert (row["reason"], row["parts"][0]["quantity"]) == ("as ε → 0", "error at ε = 8")
+    assert row["measured"].startswith("a, error at ε = 8: ")
 
 
 def test_verdicts_are_counted_in_their_order():

@@ -1,6 +1,7 @@
 """What was found of each claim in words, made from its typed parts when it is displayed."""
 
 import math
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -12,10 +13,28 @@ from advlaw.core.tables import groups, records
 
 PLURAL = {"holds": "hold", "fails": "fail"}
 UNITS = {"": "", "percent": " %", "points": " points"}
+WORDS = ("quantity", "subject", "remark")  # of a part
+SYMBOLS = {  # what tables spell in ASCII; no part of a longer name
+    "eps_hat": "ε̂",
+    "eps": "ε",
+    "step-ll": "step l.l.",
+    "iter-ll": "iter. l.l.",
+    "lambda": "λ",
+    "sigma": "σ",
+    "Delta": "Δ",
+    "Gamma": "Γ",
+}
+SPELLED = re.compile(rf"(?<![A-Za-z_])({'|'.join(SYMBOLS)})(?![A-Za-z])")
+
+
+def in_symbols(text: str) -> str:
+    """`exponent as eps -> 0` as a reader has it: `exponent as ε → 0`."""
+    return SPELLED.sub(lambda name: SYMBOLS[name[0]], text).replace("->", "→").replace("+-", "±")
 
 
 def displayed(judged: pd.DataFrame, parts: pd.DataFrame, papers: pd.DataFrame) -> list[Cells]:
-    """A study's claims.csv or the summary's with the papers' words, the sentence `measured`, and each claim's parts.
+    """A study's claims.csv or the summary's with the papers' words, the sentence `measured`, and each claim's parts, as
+    text and as `found`.
 
     `parts`: its claim_parts.csv, or for the summary those of all studies, with their `study`; `papers`:
     claims/claims.csv. `answers` says the verdict on each question about curves (`finding.QUESTIONS`), if there is one.
@@ -28,12 +47,19 @@ def displayed(judged: pd.DataFrame, parts: pd.DataFrame, papers: pd.DataFrame) -
         if row["verdict"] not in VERDICTS:
             problem = f"verdict = {row['verdict']!r}: must be one of {', '.join(VERDICTS)}"
             raise ValueError(f"claims.csv: {row['claim']}: {problem}")
-        found = records(own.get((row["study"], row["claim"]), pd.DataFrame()))
-        words = {column: said[row["claim"]][column] for column in ("paper", "where", "statement", "numbers")}
+        found = [_worded(part) for part in records(own.get((row["study"], row["claim"]), pd.DataFrame()))]
+        words = {
+            column: in_symbols(said[row["claim"]][column]) for column in ("paper", "where", "statement", "numbers")
+        }
+        words["reason"] = in_symbols(row["reason"])
         answers = [f"{question}: {row[column(question)]}" for question in QUESTIONS if row[column(question)]]
         told = {"measured": sentence(found), "answers": "; ".join(answers)}
-        rows.append({**row, **words, **told, "parts": [_cells(part) for part in found]})
+        rows.append({**row, **words, **told, "found": found, "parts": [_cells(part) for part in found]})
     return rows
+
+
+def _worded(part: Cells) -> Cells:
+    return {**part, **{name: in_symbols(part[name]) for name in WORDS}}
 
 
 def _cells(part: Cells) -> Cells:
@@ -70,26 +96,32 @@ def sentence(parts: Iterable[Cells]) -> str:
     """A clause for each quantity and what it is held against; several nets by counts of verdicts and extremes."""
     clauses: dict[tuple[str, str], list[Cells]] = {}
     for part in parts:
-        clauses.setdefault((part["quantity"], _allowed(part)), []).append(part)
+        range_ = f" (allowed: {allowed(part)})" if part["verdict"] else ""
+        clauses.setdefault((part["quantity"], range_), []).append(part)
     return "; ".join(
         _single(group[0], *about) if len(group) == 1 else _several(group, *about) for about, group in clauses.items()
     )
 
 
-def _single(part: Cells, quantity: str, allowed: str) -> str:
-    ends = ", ".join(_decimal(part[end], part["unit"]) for end in ("low", "high") if part["low"] < part["high"])
-    number = _with_unit(part["value"], part["unit"]) + (f" [{ends}]" if ends else "")
-    tested = _p_value([part])
-    told = _listed(number, tested, part["remark"], _settled([part], "which"))
+def _single(part: Cells, quantity: str, range_: str) -> str:
+    told = number(part)
+    if not math.isnan(part["value"]):
+        told = _listed(told, _p_value([part]), part["remark"], _settled([part], "which"))
+    return f"{part['subject']}, {quantity}{range_}: {told}"
+
+
+def number(part: Cells) -> str:
+    """`0.82 [0.60, 1.08]`, `2.5 points [2.0, 3.1]`, or the p value of what is a test alone."""
     if math.isnan(part["value"]):
-        told = tested or number
-    return f"{part['subject']}, {quantity}{allowed}: {told}"
+        return _p_value([part]) or _with_unit(part["value"], part["unit"])
+    ends = ", ".join(_decimal(part[end], part["unit"]) for end in ("low", "high") if part["low"] < part["high"])
+    return _with_unit(part["value"], part["unit"]) + (f" [{ends}]" if ends else "")
 
 
-def _several(parts: list[Cells], quantity: str, allowed: str) -> str:
+def _several(parts: list[Cells], quantity: str, range_: str) -> str:
     counts = {verdict: sum(part["verdict"] == verdict for part in parts) for verdict in VERDICTS}
     verdicts = ", ".join(f"{n} {PLURAL.get(name, name) if n > 1 else name}" for name, n in counts.items() if n)
-    text = f"{quantity}{allowed}:" + (f" {verdicts};" if verdicts else "")
+    text = f"{quantity}{range_}:" + (f" {verdicts};" if verdicts else "")
     known = sorted((part for part in parts if not math.isnan(part["value"])), key=lambda part: part["value"]) or parts
     lowest, highest = (_with_unit(part["value"], part["unit"]) for part in (known[0], known[-1]))
     if lowest == highest:
@@ -122,18 +154,15 @@ def _images(n: float) -> str:
     return f"{float(f'{n:.2g}'):,.0f}"
 
 
-def _allowed(part: Cells) -> str:
-    """What a judged part is held against, in brackets: the paper's number or, where it has none, a convention."""
+def allowed(part: Cells) -> str:
+    """What a judged part is held against: the paper's number or, where it has none, a convention."""
     low, high, unit = part["allowed_low"], part["allowed_high"], part["unit"]
-    if not part["verdict"]:
-        return ""
     if math.isnan(high):
-        return f" (allowed: above {_with_unit(low, unit)})"
+        return f"above {_with_unit(low, unit)}"
     if math.isnan(low):
-        return f" (allowed: at most {_with_unit(high, unit)})"
+        return f"at most {_with_unit(high, unit)}"
     is_setting = high - low < 0.003  # and no range
-    text = _with_unit((low + high) / 2, unit) if is_setting else f"{_end(low, unit)} to {_end(high, unit)}{UNITS[unit]}"
-    return f" (allowed: {text})"
+    return _with_unit((low + high) / 2, unit) if is_setting else f"{_end(low, unit)} to {_end(high, unit)}{UNITS[unit]}"
 
 
 def _end(value: float, unit: str) -> str:

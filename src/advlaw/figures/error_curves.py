@@ -28,8 +28,8 @@ SMALLEST_SHOWN = 1e-4
 POINTS = ["curve", "grid_eps", "net_error", "net_low", "net_high"]
 LINES = ["curve", "grid_eps", "fitted", "tangent"]
 FITTED = (
-    "Points: clean minus adversarial accuracy, shaded by its 95 % interval. Solid: the fitted law with the smooth "
-    "factor that lets it bend, over the range of its fit. Dashed: its tangent as ε → 0, whose slope is the exponent B."
+    "Points show clean minus adversarial accuracy; the shading is its 95 % interval. Solid lines show the fit, a power "
+    "of ε times a smooth factor, over its range. Dashed lines show its tangent as ε → 0, whose slope is the exponent B."
 )
 
 
@@ -87,7 +87,9 @@ class Curves:
         """What is no exponent as eps -> 0: the slope over the range, with every error of the same weight."""
         slopes = {(row["curve"], row["kind"]): row for row in records(tables.rows("exponents", estimator="mean_slope"))}
         found = (f"{name} {interval(slopes[row['curve'], row['kind']])}" for name, row in self._named(tables))
-        return listed("The mean slope up to a tenth of clean accuracy, larger where a curve bends upwards, is", found)
+        return listed(
+            "Mean slopes up to a tenth of clean accuracy, which are larger where a curve bends upwards", found
+        )
 
     def _named(self, tables: Tables) -> Iterator[tuple[str, Cells]]:
         laws = self.laws(tables)
@@ -135,7 +137,7 @@ FIGURES = (
         "figure_2a",
         "curves",
         "Adversarial error under FGSM against ε: a linear, a fully connected and a convolutional net",
-        "Cubuk Fig. 2a: FGSM's error on MNIST is a power law for three architectures, a linear model among them.",
+        "Cubuk Fig. 2a: the error under FGSM on MNIST follows a power law for three architectures, even a linear model.",
         Curves(
             "FGSM",
             lambda rows: chosen(rows, attack="fgsm", arch=tuple(ARCHITECTURES), **ORDINARY),
@@ -151,14 +153,14 @@ FIGURES = (
         Curves(
             "FGSM", lambda rows: chosen(rows, attack="fgsm", labels="shuffled", split="train"), state_label, "model"
         ),
-        "Each state of training has its own curve; one that begins late and steeply may follow no law.",
+        "Each curve shows one state of training. A curve that begins late and rises steeply may follow no power law.",
         is_main=True,
     ),
     _figure(
         "figure_2c",
         "curves",
         "Adversarial error of a fully connected net against ε under FGSM, L2, step l.l. and PGD",
-        "Cubuk Fig. 2c: attacks on the true label share an exponent near 1; that of step l.l. is about 2.",
+        "Cubuk Fig. 2c: attacks that use the true label share an exponent near 1; step l.l. has one of about 2.",
         Curves("attacks on FC", lambda rows: chosen(rows, attack=PAPER_ATTACKS, arch="fc", **ORDINARY)),
         is_main=True,
     ),
@@ -178,28 +180,28 @@ FIGURES = (
         "own",
         "curves",
         "Adversarial error of a person's own model",
-        "No figure of the papers: Cubuk Fig. 2c has these attacks on a fully connected net on MNIST.",
+        "The papers have no such figure; Cubuk Fig. 2c shows these attacks on a fully connected net on MNIST.",
         Curves("attacks", lambda rows: chosen(rows, attack=tuple(ATTACK_NAMES), arch=OWN, **ORDINARY), panel="model"),
     ),
     _figure(
         "clipping",
         "curves",
         "Adversarial error under FGSM with and without clipping to valid pixels",
-        "No figure of the papers: Cubuk Eq. 1 does not clip, Kurakin's attacks do.",
+        "The papers have no such figure; Cubuk Eq. 1 does not clip, Kurakin's attacks do.",
         Curves(
             "FGSM on FC",
             lambda rows: chosen(rows, attack=("fgsm", "fgsm_clipped"), arch="fc", **ORDINARY),
             lambda row: "clipped to [0, 255]" if row["clip"] else "not clipped",
             contrast="clip",
         ),
-        "Clipping cuts off what would leave the range of pixels, so that the same ε moves an image less.",
+        "Clipping keeps pixels in their valid range, so the same ε moves an image less.",
     ),
     _figure(
         "defended",
         "defences",
         "Adversarial error of defended nets under FGSM",
-        "No figure of the papers: Cubuk Fig. 1 has adversarially trained ImageNet nets among others, with exponents of "
-        "0.9 to 1.1 as all of them.",
+        "The papers have no such figure; Cubuk Fig. 1 includes adversarially trained ImageNet nets, whose exponents are "
+        "0.9 to 1.1, as those of all nets there.",
         Curves(
             "FGSM, defended nets",
             lambda rows: chosen(rows[rows["defence"] != ""], attack="fgsm", snapshot=None),

@@ -137,14 +137,15 @@ FIGURES = (
         "forest_exponents",
         "overview",
         "All exponents of the adversarial error as ε → 0",
-        "Cubuk Sec. 1 and 2: exponents of 0.9 to 1.3 under FGSM, L2 and PGD for all nets and data, of 0.9 to 1.2 under "
-        "FGSM for sampled nets, and of 1.8 to 2.5 under step l.l.",
+        "Cubuk Sec. 1 and 2 report exponents of 0.9 to 1.3 under FGSM, L2 and PGD for all nets and data sets, of 0.9 to "
+        "1.2 under FGSM for sampled nets, and of 1.8 to 2.5 under step l.l.",
         ("laws/exponents",),
         draw_forest,
         (
-            "A row for each curve, named by its sweep and attack. The exponent is the slope of the error as ε → 0; "
-            "arrows go on beyond the axis, or to an end that was not found. A curve whose errors follow no power law "
-            "there, or are too few, says why. The line at 1 is the theory's exponent for attacks that know the label.",
+            "Each row shows one curve, named by its sweep and its attack. The exponent is the log-log slope of the error "
+            "as ε → 0. An arrow marks an interval that continues beyond the axis or has no known end. Where errors "
+            "follow no power law, or are too few, the row gives the reason. The vertical line marks 1, the exponent that "
+            "theory predicts for attacks that know the label.",
         ),
         is_main=True,
     ),

@@ -123,19 +123,19 @@ def _seen(tables: Tables, of: str) -> str:
     rows = [row for row in final if not math.isnan(row["exponent"])]
     smallest = min((row["share"] for row in rows), default=0.0)
     return listed(
-        f"Exponent of the density of Δ₁₂ of all nets that were followed, smallest {100 * smallest:g} % of the gaps",
+        f"Exponents of the density of Δ₁₂, from the smallest {100 * smallest:g} % of each net's gaps",
         (f"{row['net']} {interval(row)}" for row in rows if row["share"] == smallest),
     )
 
 
-FLAT = "Zero is a flat density. Dotted lines have the slopes of the theory."
+FLAT = "An exponent of zero means a flat density. Dotted lines have the slopes that the theory predicts."
 FIGURES = (
     Figure(
         "figure_4",
         "theory",
         "Density of the gaps between the largest logit and the next ones, of a net and of independent random logits",
-        "Cubuk Fig. 4: near zero the density of Δ₁₂ is flat, those of Δ₁ⱼ rise as powers that grow with j, for an "
-        "ImageNet net as for independent uniform logits.",
+        "Cubuk Fig. 4: near zero the density of Δ₁₂ is flat, and those of Δ₁ⱼ rise as powers that grow with j. This "
+        "holds for an ImageNet net and for independent uniform logits.",
         ("theory/gap_densities", "order_statistics/densities", "compared"),
         draw_first_and_uniform,
         (_seen, FLAT),
@@ -149,7 +149,7 @@ FIGURES = (
         "exponents.",
         ("theory/gap_densities", "compared"),
         draw_compared,
-        (_seen, "A curve further to the right has larger gaps."),
+        (_seen, "A curve further to the right belongs to a net with larger gaps."),
         is_main=True,
     ),
     Figure(
@@ -168,18 +168,20 @@ FIGURES = (
         OURS,
         ("theory/gap_densities",),
         draw_training,
-        ("One marker for each epoch. Where a curve is flat to the left, there are images arbitrarily near a tie.",),
+        (
+            "Each marker stands for one epoch. Where a curve is flat on the left, some images are arbitrarily near a tie.",
+        ),
     ),
     Figure(
         "figure_2b_gaps",
         "shuffled",
         "Share of images whose gap Δ₁₂ is below a multiple of its median, for shuffled and for true labels",
-        "No figure of the papers: it asks why Fig. 2b comes out as it does.",
+        "The papers have no such figure; it explains Fig. 2b.",
         ("logit_gap_distribution",),
         draw_gaps,
         (
-            "A curve parallel to the dotted line has a positive density of gaps at zero, and the error then begins "
-            "linearly in ε; a steeper one has pushed its training images away from ties.",
+            "A curve parallel to the dotted line has a positive density of gaps at zero, so its error begins linearly "
+            "in ε. A steeper curve belongs to a net that has pushed its training images away from ties.",
         ),
     ),
 )

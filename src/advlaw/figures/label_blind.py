@@ -85,8 +85,9 @@ FIGURES = (
         ("theory/ties", "theory/label_blind_curves"),
         draw_label_blind,
         (
-            "(a) The closer the two largest logits, the more often the runner-up is the right class. (b) How fast the "
-            "gap closes, with the spread over images. (c) The net error, measured and from these two causes.",
+            "(a) The closer the two largest logits are, the more often the runner-up is the right class. (b) The gap "
+            "closes at this speed; shading shows the spread over images. (c) Net error as measured, and as it follows "
+            "from these two causes.",
             _exponents,
         ),
     ),

@@ -48,9 +48,12 @@ FIGURES = (
         "one_step_methods",
         "curves",
         "Accuracy of one net against ε under all one-step methods, top 1 and top 5",
-        "Kurakin's appendix compares such methods on ImageNet; Cubuk takes FGSM, L2 and step l.l.",
+        "Kurakin's appendix compares these methods on ImageNet; Cubuk uses FGSM, L2 and step l.l.",
         ("error_curves",),
         draw_methods,
-        ("Left: methods that use the true label. Right: methods that do not, and noise. Dotted: top 5.",),
+        (
+            "The left panel shows methods that use the true label, the right one those that do not, and noise. Dotted lines show "
+            "top-5 accuracy.",
+        ),
     ),
 )

@@ -167,7 +167,7 @@ FIGURES = (
         "figure_10",
         "population",
         "Adversarial error under FGSM against ε of nets whose architectures were drawn at random",
-        "Cubuk Fig. 10: the curves of hundreds of sampled nets on MNIST, said to share one form.",
+        "Cubuk Fig. 10 shows the curves of hundreds of sampled nets on MNIST, which share one form.",
         ("trials/sets", "trials/*/nets", "trials/*/curves"),
         draw_curves,
         (_seen,),
@@ -189,6 +189,8 @@ FIGURES = (
         OURS,
         ("trials/sets", "trials/*/nets"),
         draw_scatter,
-        ("Each dot is a net: above its exponent by least squares, below its gross error at one ε.",),
+        (
+            "Each dot is a net. The upper row shows its exponent by least squares, the lower row its gross error at one ε.",
+        ),
     ),
 )

@@ -182,7 +182,7 @@ FIGURES = (
         ("theory/followed",),
         draw_figure_3,
         (
-            "Brighter cells hold more images; on the dashed diagonal the predicted threshold is the measured one.",
+            "Brighter cells hold more images. On the dashed diagonal the predicted threshold is the measured one.",
             _correlations,
         ),
         is_main=True,
@@ -195,7 +195,9 @@ FIGURES = (
         "Cubuk Eq. 8 predicts the error from the gaps of clean images; the paper draws no such figure.",
         ("theory/curves",),
         draw_error_predictions,
-        ("Where linear response or mean field are within a tenth of the measured curve is in the table below.",),
+        (
+            "The table below gives the range of ε over which linear response and mean field stay within a tenth of the curve.",
+        ),
     ),
     Figure(
         "residuals",
@@ -206,8 +208,8 @@ FIGURES = (
         draw_all_residuals,
         (
             _slopes,
-            "Slope 2 is what a smooth function leaves after its linear response; slope 1 says that the response is not "
-            "linear however small ε is, for at least some images. A linear net leaves nothing and is not drawn.",
+            "A smooth function leaves a residual of slope 2. Slope 1 means that the response of some images is not "
+            "linear, however small ε is. A linear net leaves no residual and is not drawn.",
         ),
     ),
     Figure(

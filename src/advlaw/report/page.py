@@ -12,8 +12,9 @@ from advlaw.claims.wording import VERDICTS
 from advlaw.core.io import Cells
 from advlaw.core.tables import Tables, records
 from advlaw.report.benchmarks import measured_on, times
+from advlaw.report.intervals import line
 from advlaw.report.render import html
-from advlaw.report.sections import sections
+from advlaw.report.sections import Section, sections
 
 PAPERS = {"cubuk2017": "Cubuk et al. 2017", "kurakin2016": "Kurakin et al. 2016"}
 BENCHMARKS = "Time of advlaw and of other libraries for the same work"
@@ -50,7 +51,7 @@ class Setting:
 
 
 def report(claims: list[Cells], studies: list[StudyPage], setting: Setting, is_summary: bool) -> str:
-    """The page of one study, or with `is_summary` that about all: claims, then each study's main figures and tables.
+    """The page of one study, or with `is_summary` that about all: an overview, claims, then the other chapters.
 
     `claims` as `advlaw.claims.wording.displayed` has them.
     """
@@ -62,14 +63,17 @@ def report(claims: list[Cells], studies: list[StudyPage], setting: Setting, is_s
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    chapters = {study.name: sections(study.name, study.tables, study.figures, is_summary) for study in studies}
     return environment.get_template("report.html").render(
         title="advlaw: all studies" if is_summary else f"advlaw: {studies[0].name}",
         is_summary=is_summary,
-        claims=claims,
-        counts=Counter(claim["verdict"] for claim in claims),
+        claims={verdict: [{**one, **line(one)} for one in claims if one["verdict"] == verdict] for verdict in VERDICTS},
+        n_claims=len(claims),
         verdicts=VERDICTS,
         papers=PAPERS,
-        studies={study.name: sections(study.name, study.tables, study.figures, is_summary) for study in studies},
+        overview=_overview(chapters, claims, is_summary),
+        studies=chapters,
+        attacked=_attacked(studies),
         stamp=Markup(STAMP),
         setups=[_setup(study) for study in studies],
         datasets=_datasets(studies, setting.datasets),
@@ -85,6 +89,27 @@ def stamped(page: str, text: str) -> str:
     if page.count(STAMP) != 1:
         raise ValueError(f"the report needs one {STAMP}; make it again with the report stage")
     return page.replace(STAMP, str(escape(text)))
+
+
+def _overview(chapters: dict[str, list[Section]], claims: list[Cells], is_summary: bool) -> Section | None:
+    """With what the page opens: the overview of the study that judges the most claims, taken out of its chapters."""
+    judged = Counter(claim["study"] for claim in claims)
+    best = max(chapters, key=lambda name: judged[name])
+    found = next((section for section in chapters[best] if section.is_overview), None)
+    if found is None:
+        return None
+    chapters[best].remove(found)
+    return found._replace(title=f"{found.title}: {best}") if is_summary else found
+
+
+def _attacked(studies: list[StudyPage]) -> str:
+    """`12 nets under 17 attacks (37 curves) and 100 more in sets`, of all studies together."""
+    curves = [row for study in studies for row in records(study.tables.rows("laws/exponents"))]
+    nets = {(row["dataset"], row["model"]) for row in curves}
+    in_sets = sum(row["n_nets"] for study in studies for row in records(study.tables.rows("trials/sets")))
+    sets = f" and {in_sets:g} more in sets" if in_sets else ""
+    n_attacks = len({row["attack"] for row in curves})
+    return f"{len(nets)} nets under {n_attacks} attacks ({len(curves)} curves){sets}"
 
 
 def _setup(study: StudyPage) -> dict[str, Any]:

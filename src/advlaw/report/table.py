@@ -14,15 +14,15 @@ from advlaw.report.render import Grid
 class Table:
     """What `make` makes of a study's tables is shown in pages at `<!-- NAME STUDY -->`, and in the study's report.
 
-    The report shows it if the study has rows in all tables that it `needs` (`*` stands for any set of nets), folded
-    unless `is_open`. Raises ValueError for an unknown chapter.
+    The report shows it, folded, if the study has rows in all tables that it `needs` (`*` stands for any set of nets).
+    With `is_main` it is on the page about all studies as well. Raises ValueError for an unknown chapter.
     """
 
     name: str
     chapter: str
     title: str
     needs: tuple[str, ...]
-    is_open: bool
+    is_main: bool
     make: Callable[[Tables], Grid]
 
     def __post_init__(self) -> None:
@@ -39,7 +39,7 @@ class Table:
 
 
 def table(
-    name: str, chapter: str, title: str, needs: tuple[str, ...], is_open: bool = False
+    name: str, chapter: str, title: str, needs: tuple[str, ...], is_main: bool = False
 ) -> Callable[[Callable[[Tables], Grid]], Table]:
     """Turns the function below it into a `Table`, which the registry finds."""
-    return partial(Table, name, chapter, title, needs, is_open)
+    return partial(Table, name, chapter, title, needs, is_main)

@@ -15,7 +15,7 @@ GAPS = "exponent of P(Δ₁₂ ≤ d), smallest 10 %"
 LAW, PRINTED, SLOPE = "as a law, ε → 0", "as printed", "mean slope"
 
 
-@table("exponents", "curves", "Exponents of nets fitted to true labels", needs=("laws/exponents",), is_open=True)
+@table("exponents", "curves", "Exponents of nets fitted to true labels", needs=("laws/exponents",), is_main=True)
 def exponents(tables: Tables) -> Grid:
     """A line per curve of the nets fitted to true labels: its exponents in three ways, the paper's, and verdicts."""
     heads = ["data", "net", "attack", Right("images"), Right("errors"), "the paper", LAW, "verdict as a law", PRINTED]
@@ -50,7 +50,7 @@ def ranges(tables: Tables) -> Grid:
     return Grid([*heads, "bend, a₁", *map(_whole, shares)], rows)
 
 
-@table("models", "curves", "The nets", needs=("models", "logit_gaps"), is_open=True)
+@table("models", "curves", "The nets", needs=("models", "logit_gaps"), is_main=True)
 def models(tables: Tables) -> Grid:
     """A line per model: architecture, size, how it was trained, accuracies, and the exponents of its gaps."""
     heads = ["model", "data", "net", Right("parameters"), Right("epochs"), "defence", Right("training accuracy")]
@@ -72,7 +72,7 @@ def models(tables: Tables) -> Grid:
     "shuffled",
     "FGSM on nets fitted to shuffled labels",
     needs=("laws/exponents", "logit_gaps", "models"),
-    is_open=True,
+    is_main=True,
 )
 def shuffled(tables: Tables) -> Grid:
     """A line per state of a net fitted to shuffled labels: FGSM's exponent, if errors follow a law, and how many images

@@ -28,7 +28,7 @@ AGREEMENTS = {  # a column -> the prediction whose curve it is about, and how fa
     "theory",
     "Predicted thresholds and curves",
     needs=("theory/predictions", "theory/agreement"),
-    is_open=True,
+    is_main=True,
 )
 def predictions(tables: Tables) -> Grid:
     """A line per net and true-label attack: rank correlations, where predicted curves agree, who takes over first."""

@@ -14,7 +14,7 @@ ESTIMATES = {"net_ls": "least squares", "net": "mean slope"}
 SHARES = ("share", "share_low", "share_high", "share_touching")
 
 
-@table("pooled", "population", "One exponent for all sampled nets, as ε → 0", needs=("laws/pooled",), is_open=True)
+@table("pooled", "population", "One exponent for all sampled nets, as ε → 0", needs=("laws/pooled",), is_main=True)
 def pooled(tables: Tables) -> Grid:
     """A line per attack, kind of net and range: the exponent that nets share, and whether they do."""
     heads = ["set", "attack", "nets", Right("number"), "range", Right("errors"), "as a law, ε → 0", Right("p of B = 1")]
@@ -27,7 +27,7 @@ def pooled(tables: Tables) -> Grid:
 
 
 @table(
-    "population", "population", "Net exponents of sampled nets, one by one", needs=("trials/*/exponents",), is_open=True
+    "population", "population", "Net exponents of sampled nets, one by one", needs=("trials/*/exponents",), is_main=True
 )
 def population(tables: Tables) -> Grid:
     """A line per attack, estimator and kind of net: quantiles of the net exponent, its share in the paper's range."""
@@ -45,7 +45,7 @@ def population(tables: Tables) -> Grid:
 
 
 @table(
-    "differences", "variants", "Accuracy above the baseline's, in points", needs=("trials/*/differences",), is_open=True
+    "differences", "variants", "Accuracy above the baseline's, in points", needs=("trials/*/differences",), is_main=True
 )
 def differences(tables: Tables) -> Grid:
     """A line per net and attack: how many points more accurate it is than its baseline, clean and at every eps."""
