@@ -83,7 +83,7 @@ def main() -> None:
     shared = shared_blocks(studies)
     for page in (Path("README.md"), *sorted(Path("docs").rglob("*.md"))):
         write_text(page, filled(page.read_text(encoding="utf-8"), studies, shared))
-    print(f"tables of {', '.join(studies)}")
+    print(f"README.md and docs/: tables of {', '.join(studies)}")
 
 
 if __name__ == "__main__":

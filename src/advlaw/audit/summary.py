@@ -15,13 +15,13 @@ WIDEST = 0.1  # of the images right when clean: where the range of a law ends, a
 FEWEST = 40  # errors in it, for a law
 FEWEST_REPAIRED = 10  # images, for the odds that a change breaks one
 REASONS = {  # by the remark in laws/exponents
-    "too few points of the grid": "the errors up to a tenth are at too few eps for a fit to be tested: raise --count",
-    "no end of its interval": "the errors are too few, or too steep, to bound the exponent: see laws/exponents.csv",
-    "hangs on the prior": "how fast the curve bends cannot be told from its exponent: see laws/exponents.csv",
-    "the fit is rejected": "errors do not grow as a power law as eps -> 0, in no range: see laws/ranges.csv",
+    "too few points of the grid": "too few eps have errors up to a tenth, so a fit cannot be tested: raise --count",
+    "no end of its interval": "errors are too few, or grow too steeply, to bound the exponent: see laws/exponents.csv",
+    "hangs on the prior": "the data do not tell the exponent from the bend of the curve: see laws/exponents.csv",
+    "the fit is rejected": "errors do not follow a power law as eps -> 0, in any range: see laws/ranges.csv",
     "repairs more at small eps": "at small eps the attack repairs more images than it breaks: net errors have no law",
-    "breaks more at small eps": "at small eps the attack does not repair as many images as it breaks: net errors have "
-    "no law of their own",
+    "breaks more at small eps": "at small eps the attack breaks more images than it repairs: net errors have no law of "
+    "their own",
 }
 
 
@@ -35,7 +35,7 @@ def print_summary(name: str, folder: Path) -> None:
         own = {"curve": row["curve"], "kind": "net", "estimator": "least_squares"}
         (line,) = records(tables.rows("exponents", **own))
         printed = "" if math.isnan(line["exponent"]) else f"; as printed, by least squares, {interval(line)}"
-        lost = f"; {row['n_not_finite']:.0f} more images not judged" if row["n_not_finite"] > 0 else ""
+        lost = f"; {row['n_not_finite']:.0f} images not judged (not finite)" if row["n_not_finite"] > 0 else ""
         print(f"  {row['attack']:8} ({row['kind']} error)  {found}{printed}{lost}")
     print(f"tables and figures: {plots}; report: {plots / 'report.html'}")
 
@@ -61,8 +61,8 @@ def why_none(row: Cells, curve: pd.DataFrame) -> str:
     most = max(gross)
     if most == 0 and row["n_zero_gradient"] > n_images - n_right:
         return (
-            f"no image becomes wrong: the gradient of {row['n_zero_gradient']:.0f} of {n_images} images is zero, which "
-            "leaves the attack without a direction"
+            f"no image becomes wrong: the gradient is zero for {row['n_zero_gradient']:.0f} of {n_images} images, "
+            "where the attack has no direction"
         )
     if most == 0:
         return f"no image becomes wrong up to eps = {eps[-1]:g}: raise --eps-max"
@@ -72,10 +72,10 @@ def why_none(row: Cells, curve: pd.DataFrame) -> str:
             f"{math.ceil(FEWEST / (WIDEST * accuracy))} images"
         )
     if most < FEWEST:
-        return f"at most {most} errors up to eps = {eps[-1]:g}, a law needs {FEWEST}: raise --eps-max"
+        return f"at most {most} errors up to eps = {eps[-1]:g}; a law needs {FEWEST}: raise --eps-max"
     if gross[0] > WIDEST * n_right:
         return (
-            f"{gross[0]} of {n_right} images are wrong at the first eps of the grid, {eps[0]:g}; a law is looked for "
+            f"{gross[0]} of {n_right} images are wrong at the first eps of the grid, {eps[0]:g}; a law is fitted "
             f"up to {WIDEST:.0%}: lower --eps-min"
         )
     counted = net if row["kind"] == "net" else gross
@@ -83,9 +83,9 @@ def why_none(row: Cells, curve: pd.DataFrame) -> str:
     repaired = max((wrong - left for wrong, left in zip(gross[:inside], net[:inside], strict=True)), default=0)
     if row["kind"] == "net" and 0 < repaired < FEWEST_REPAIRED:
         return (
-            f"{repaired} images are repaired up to {WIDEST:.0%} net errors; how often a change breaks an image takes "
-            f"{FEWEST_REPAIRED} or none: give {math.ceil(n_images * FEWEST_REPAIRED / repaired)} images"
+            f"{repaired} images are repaired up to {WIDEST:.0%} net errors; the odds that a change breaks an image "
+            f"need {FEWEST_REPAIRED} or none: give {math.ceil(n_images * FEWEST_REPAIRED / repaired)} images"
         )
     if inside == len(eps):
         return f"errors grow at too few eps of the grid up to {eps[-1]:g}: raise --eps-max"
-    return f"too few eps of the grid have from 1 to {WIDEST:.0%} of errors: raise --count"
+    return f"too few eps of the grid have between one error and {WIDEST:.0%}: raise --count"
