@@ -30,9 +30,9 @@ from advlaw.comparison.wording import (
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rev", default="HEAD", help="git revision to compare with (default HEAD, what is committed)")
-    parser.add_argument("--study", default="", help="one study alone")
-    parser.add_argument("--all", action="store_true", help="every difference, however many")
+    parser.add_argument("--rev", default="HEAD", help="git revision to compare with (default: HEAD)")
+    parser.add_argument("--study", default="", help="compare only this study")
+    parser.add_argument("--all", action="store_true", help="print all differences")
     return parser.parse_args()
 
 
@@ -44,7 +44,7 @@ def compare(root: Path, rev: str, study: str, show_all: bool) -> bool:
     found, notes = Found(), {}
     for name, (old, new) in sides.items():
         if counts[name].differing:
-            from advlaw.comparison.pairing import pair_study  # takes a second, and equal tables need none of it
+            from advlaw.comparison.pairing import pair_study  # takes a second, and equal tables do not need it
 
             compare_study(old, new, found)
             notes[name] = pair_study(root, revision, old, new, found)

@@ -87,7 +87,7 @@ def main() -> None:
     for page in (Path("README.md"), *sorted(Path("docs").rglob("*.md"))):
         text = filled(page.read_text(encoding="utf-8"), studies, shared)
         write_text(page, Reference(text).filled() if page == PARAMS else text)
-    print(f"tables of {', '.join(studies)}")
+    print(f"README.md and docs/: tables of {', '.join(studies)}")
 
 
 if __name__ == "__main__":

@@ -179,15 +179,15 @@ def test_images_are_cut_from_the_middle_after_the_shorter_side_is_scaled(tmp_pat
 
 BAD_DATA = {
     "absent": r"--data .*absent: no such folder or file; give",
-    "empty": r"--data .*empty: has no folders with images",
+    "empty": r"--data .*empty: no class folder with images",
     "broken": r"broken/a/x\.png: cannot be read as an image: .*; mend or remove it",
-    "text.npz": r"text\.npz: is no npz file, or a part of one; give an npz file with images",
-    "part.npz": r"part\.npz: is no npz file, or a part of one; give an npz file with images",
-    "deep": r"deep/a/x\.png: has more than 8 bits a channel \(I;16\); convert it to 8",
-    "unnamed.npz": r"unnamed\.npz: has no array 'labels' among images; give an npz",
+    "text.npz": r"text\.npz: not an npz file, or an incomplete one; give an npz file with images",
+    "part.npz": r"part\.npz: not an npz file, or an incomplete one; give an npz file with images",
+    "deep": r"deep/a/x\.png: more than 8 bits per channel \(I;16\); convert it to 8",
+    "unnamed.npz": r"unnamed\.npz: no array 'labels' among images; give an npz",
     "float.npz": r"float\.npz: images are float64 \(4, 1, 8, 8\); give",
     "short.npz": r"short\.npz: labels are int64 \(3,\) for 4 images; give",
-    "negative.npz": r"negative\.npz: labels must be at least one, and from 0 to 99999; give",
+    "negative.npz": r"negative\.npz: there must be labels, all from 0 to 99999; give",
 }
 
 
@@ -212,7 +212,7 @@ def test_classes_that_do_not_fit_are_named(digits):
     (digits / "few.txt").write_text("a-9\n", encoding="utf-8")
     (digits / "twice.txt").write_text((digits / "classes.txt").read_text("utf-8") * 2, encoding="utf-8")
     for classes, message in (
-        ("few.txt", r"does not list b-8, c-7, d-6 and 6 more, folders of .*; give the model's classes"),
+        ("few.txt", r"does not list b-8, c-7, d-6 and 6 more, folders of .*; give all classes of the model"),
         ("twice.txt", r"twice\.txt: lists j-0 twice"),
         ("none.txt", r"none\.txt: no such file"),
     ):
@@ -242,11 +242,11 @@ def test_the_params_of_an_audit_are_those_of_a_valid_study(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "nothing"], r"error: --model nothing: no such file, and no package.module:factory"),
+        (["--model", "nothing"], r"error: --model nothing: neither an existing file nor package.module:factory"),
         (["--model", "mine:net", "--weights", "none"], "error: --weights none: no such file"),
         (["--model", "mine:net", "--eps-min", "20"], "eps_min = 20 must be below eps_max = 16"),
-        (["--model", "mine:net", "--images", "5"], "error: --images 5: an exponent needs 20"),
-        (["--model", "mine:net", "--mean", "1", "2"], "--mean: 2 values; the images have 1 channels"),
+        (["--model", "mine:net", "--images", "5"], "error: --images 5: an exponent needs at least 20 images"),
+        (["--model", "mine:net", "--mean", "1", "2"], "--mean: 2 values, but the images have 1 channels"),
         (["--model", "mine:net", "--classes", "11"], "net: gives 10 logits; the data set has 11 classes"),
         (["--model", "mine:net", "--images", "24", "--arguments", '{"width": 4}'], "images are classified as labelled"),
         (["--model", "mine:other"], "mine has no 'other'"),
@@ -285,13 +285,13 @@ def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits, told):
     written = sweep.stat().st_mtime_ns
     (digits / "audit/net/.done/fit.json").unlink()  # as if killed there
     again = told(*arguments, "--data", "digits.npz")
-    assert "sweep l2: done before" in again
-    assert "fit: done before" not in again
+    assert "sweep l2: already done" in again
+    assert "fit: already done" not in again
     assert sweep.stat().st_mtime_ns == written
     assert {path: path.read_bytes() for path in plots.rglob("*") if path.is_file()} == before
 
     sweep.unlink()  # what a stage wrote is looked for before it counts as done
-    assert "sweep l2: done before" not in told(*arguments, "--data", "digits.npz")
+    assert "sweep l2: already done" not in told(*arguments, "--data", "digits.npz")
     assert sweep.exists()
 
     (digits / "another.py").write_text(CODE, encoding="utf-8")
@@ -301,8 +301,8 @@ def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits, told):
     started = time.time()
     write_text(plots / "figures/notes.txt", "a person's own")
     other = told(*arguments, "--data", "digits.npz", "--steps", "0", "--images", "200")
-    assert "done before" not in other
-    assert "audit/net: settings, images or code were others before; " in other
+    assert "already done" not in other
+    assert "audit/net: settings, images or code have changed; removed " in other
     kept = [path for part in ("data", "plots", "models") for path in (digits / "audit/net" / part).rglob("*.*")]
     assert [path.name for path in kept if path.stat().st_mtime < started - 0.1] == []
     assert [path for path in kept if "pgd" in path.as_posix()] == []

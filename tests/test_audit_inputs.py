@@ -50,12 +50,12 @@ def test_files_that_are_not_taken_are_counted_by_suffix(tmp_path, capsys):
     (tmp_path / "owl/README").touch()
     assert labels(tmp_path) == [0, 0]
     assert capsys.readouterr().out.splitlines() == [
-        f"{tmp_path}: left out: 1 file .avif, 3 files .gif, 1 file without a suffix",
-        f"{tmp_path}: left out: images in no class folder: 2",
-        f"{tmp_path}: class folders without an image: wren",
+        f"{tmp_path}: left out: 1 .avif file, 3 .gif files, 1 suffixless file",
+        f"{tmp_path}: left out: images outside class folders: 2",
+        f"{tmp_path}: class folders without images: wren",
     ]
     with pytest.raises(
-        ValueError, match=r"owl: has no folders with images .*; left out: 3 files \.gif; .*; give a folder"
+        ValueError, match=r"owl: no class folder with images .*; left out: 3 \.gif files; .*; give a folder"
     ):
         read_images(source(tmp_path / "owl"))
 
@@ -86,14 +86,14 @@ def test_links_are_followed_once_and_never_back(tmp_path, capsys):
         "owl/linked.png",
     ]
     assert labels(data) == [0] * 5 + [1] * 3
-    assert "links that lead back to where they are: owl/" in capsys.readouterr().out
+    assert "links to folders that contain them: owl/" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("link", ["wren", "owl/more", "owl/1.png"])
 def test_a_link_to_nothing_is_named(tmp_path, link):
     write_images(tmp_path / "owl", 1)
     (tmp_path / link).symlink_to("gone")
-    with pytest.raises(ValueError, match=f"{tmp_path / link}: a link to gone, which is not there; mend or remove it"):
+    with pytest.raises(ValueError, match=f"{tmp_path / link}: a broken link, to gone; mend or remove it"):
         read_images(source(tmp_path))
 
 
@@ -176,7 +176,7 @@ def test_the_same_name_in_two_encodings_is_refused(tmp_path):
     (tmp_path / "classes.txt").write_text("été\n", encoding="utf-8")
     for form in ("NFC", "NFD"):
         write_images(tmp_path / "d" / unicodedata.normalize(form, "été"), 1)
-    with pytest.raises(ValueError, match="has été twice, its accents encoded in two ways; join both folders"):
+    with pytest.raises(ValueError, match="two folders are called été, with accents encoded in two ways; join them"):
         read_images(source(tmp_path / "d", classes=str(tmp_path / "classes.txt")))
 
 

@@ -231,7 +231,7 @@ def test_a_folder_belongs_to_one_audit_and_the_stage_that_it_left(tmp_path):
     ) as audit:
         assert audit.stdout is not None
         pids = [int(pid) for pid in audit.stdout.readline().split()[1:]]
-        refused = pytest.raises(ValueError, match="another audit, or a stage that it left, is running there")
+        refused = pytest.raises(ValueError, match="another audit, or a stage left over from one, is running there")
         with refused, alone(tmp_path):
             pass
         audit.kill()  # which it cannot see, so that the stage goes on
@@ -266,7 +266,7 @@ def test_a_stage_that_is_killed_is_named(tmp_path):
         [sys.executable, "-c", AUDIT, str(tmp_path)], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("error: slow was ended by SIGKILL; memory may have run out, give fewer --images;")
+    assert done.stderr.startswith("error: slow was ended by SIGKILL; memory may have run out: give fewer --images;")
 
 
 @pytest.mark.parametrize(

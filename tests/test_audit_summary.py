@@ -39,16 +39,16 @@ def row(n_right: int = 900, n_images: int = 1000, zero: int = 0, **more: str) ->
             "200 of 900 images are wrong at the first eps of the grid, 0.5; .*: lower --eps-min",
         ),
         ([0] * 4, {}, "no image becomes wrong up to eps = 4: raise --eps-max"),
-        ([0] * 4, {"zero": 750}, "no image becomes wrong: the gradient of 750 of 1000 images is zero"),
+        ([0] * 4, {"zero": 750}, "no image becomes wrong: the gradient is zero for 750 of 1000 images"),
         ([0] * 4, {"zero": 20}, "no image becomes wrong up to eps = 4: raise --eps-max"),  # they are wrong when clean
-        ([0, 0, 1, 39], {}, "at most 39 errors up to eps = 4, a law needs 40: raise --eps-max"),
-        ([0, 2, 39, 180], {}, "too few eps of the grid have from 1 to 10% of errors: raise --count"),
+        ([0, 0, 1, 39], {}, "at most 39 errors up to eps = 4; a law needs 40: raise --eps-max"),
+        ([0, 2, 39, 180], {}, "too few eps of the grid have between one error and 10%: raise --count"),
         ([0, 0, 40, 41], {}, "errors grow at too few eps of the grid up to 4: raise --eps-max"),
         ([9, 20, 30, 60], {"n_right": 300}, "300 images .* needs 40 errors in a tenth of them: give 1334 images"),
         (
             [9, 20, 30, 60],
             {"remark": "the fit is rejected"},
-            "errors do not grow as a power law as eps -> 0, in no range",
+            "errors do not follow a power law as eps -> 0, in any range",
         ),
     ],
 )
@@ -59,15 +59,17 @@ def test_why_there_is_no_law(errors, changes, message):
 def test_why_net_errors_have_no_law():
     few = curve([0, 20, 80, 200], gross=[0, 22, 84, 230])
     assert why_none(row(kind="net"), few) == (
-        "4 images are repaired up to 10% net errors; how often a change breaks an image takes 10 or none: "
+        "4 images are repaired up to 10% net errors; the odds that a change breaks an image need 10 or none: "
         "give 2500 images"
     )
     assert why_none(row(kind="net", remark="repairs more at small eps"), few).startswith("at small eps the attack rep")
-    assert why_none(row(kind="net", remark="breaks more at small eps"), few).startswith("at small eps the attack does")
+    assert why_none(row(kind="net", remark="breaks more at small eps"), few).startswith(
+        "at small eps the attack breaks"
+    )
     lost = curve([-80, 10, 50, 200], gross=[0, 30, 70, 260])
     assert why_none(row(kind="net"), lost).startswith("too few eps of the grid")
     beyond = why_none(row(), curve([-20, -20, 0, 1], gross=[0, 3, 9, 12]))
-    assert beyond == "at most 12 errors up to eps = 4, a law needs 40: raise --eps-max"
+    assert beyond == "at most 12 errors up to eps = 4; a law needs 40: raise --eps-max"
 
 
 def test_an_audit_says_as_much_as_a_law_needs():
@@ -105,7 +107,7 @@ def test_exponents_are_shown_as_laws_and_as_printed(tmp_path, capsys):
     assert [line.split(")", 1)[1].strip() for line in shown] == [
         "B = 1.10 [0.90, inf] as eps -> 0, from 52 errors; as printed, by least squares, 1.20",
         "B = 1.00 [0.90, 1.20] as eps -> 0, from 52 errors; as printed, by least squares, 1.30 [1.00, 1.60]; "
-        "3 more images not judged",
+        "3 images not judged (not finite)",
         "no image becomes wrong up to eps = 4: raise --eps-max",
     ]
     assert str(plots / "report.html") in where
@@ -119,21 +121,21 @@ def settings(tmp_path, model="mine:net", weights=None, is_folder=True):
 
 
 def test_an_accuracy_of_chance_blames_what_the_model_was_trained_with(tmp_path):
-    weights = r"--weights \(none were given\)"
+    weights = r"--weights \(none given\)"
     for given, message in (
-        (settings(tmp_path), rf"^4 of 40 .* by chance; compare {weights}, --classes .* --resize with how"),
-        (settings(tmp_path, weights="w"), r"chance; compare --classes \(the order of classes\), --mean, --std, --size"),
-        (settings(tmp_path, model="a.pt2"), r"chance; compare --classes"),
-        (settings(tmp_path, is_folder=False), rf"chance; compare {weights}, the labels, --mean and --std with how"),
+        (settings(tmp_path), rf"^4 of 40 .* by chance; check {weights}, --classes .* --resize against"),
+        (settings(tmp_path, weights="w"), r"chance; check --classes \(the order of classes\), --mean, --std, --size"),
+        (settings(tmp_path, model="a.pt2"), r"chance; check --classes"),
+        (settings(tmp_path, is_folder=False), rf"chance; check {weights}, the labels, --mean and --std against"),
     ):
         with pytest.raises(ValueError, match=message):
             _check_accuracy(given, 0.1, 40, 10)
 
 
 def test_few_images_of_a_model_better_than_chance_ask_for_more(tmp_path, capsys):
-    with pytest.raises(ValueError, match=r"^9 of 30 .*; an exponent needs 25 of them: give 84 images, or"):
+    with pytest.raises(ValueError, match=r"^9 of 30 .*; an exponent needs 25 of them: give 84 images or"):
         _check_accuracy(settings(tmp_path), 0.3, 30, 100)
     _check_accuracy(settings(tmp_path), 0.5, 40, 100)
-    assert capsys.readouterr().out.startswith("20 of 40 images are classified as labelled, and only they can be made")
+    assert capsys.readouterr().out.startswith("20 of 40 images are classified as labelled, and only these can become")
     _check_accuracy(settings(tmp_path), 0.9, 40, 100)
     assert capsys.readouterr().out == ""

@@ -52,9 +52,7 @@ def test_every_committed_table_is_known_typed_and_its_keys_name_one_row():
 
 
 def test_an_unknown_table_says_where_to_describe_it():
-    with pytest.raises(
-        ValueError, match=r"plots/small/colours\.csv: an unknown table; describe .*comparison/tables\.py"
-    ):
+    with pytest.raises(ValueError, match=r"plots/small/colours\.csv: unknown table; describe .*comparison/tables\.py"):
         table("small", "colours")
 
 
@@ -89,7 +87,7 @@ def test_numbers_agree_if_each_lies_in_the_others_interval(tree, capsys, exponen
     output = capsys.readouterr().out
     line = f"small  exponents  fc/fgsm gross mean_slope  exponent: 1.2 [1, 1.5] -> {exponent} [{low}, {high}]"
     assert (line in output) is not agrees
-    assert f"{int(agrees)} within its interval, {int(not agrees)} beyond, 0 not judged" in output
+    assert f"{int(agrees)} are within their intervals, {int(not agrees)} beyond, 0 not judged" in output
 
 
 def test_an_interval_of_no_width_judges_nothing(tree, capsys):
@@ -173,7 +171,7 @@ def test_rows_that_the_outcomes_make_are_counted_and_not_judged(tree, capsys):
     git(tree, "commit", "-q", "-m", "an image")
     write(tree, "theory/followed", bins[0])
     assert compare(tree, "HEAD", "", False) is False
-    assert "theory/followed: rows on one side alone, which follow from the outcomes: 1" in capsys.readouterr().out
+    assert "theory/followed: rows on one side only, which depend on the outcomes: 1" in capsys.readouterr().out
 
 
 def test_a_net_trained_another_way_is_named_once(tree, capsys):
@@ -182,10 +180,10 @@ def test_a_net_trained_another_way_is_named_once(tree, capsys):
     git(tree, "commit", "-q", "-m", "a training")
     write(tree, "training/fc", {"epoch": 1, "train_loss": 2.000002, "train_accuracy": 0.5})
     assert compare(tree, "HEAD", "", False) is False
-    assert "trained another way" not in capsys.readouterr().out
+    assert "trained differently" not in capsys.readouterr().out
     write(tree, "training/fc", {"epoch": 1, "train_loss": 2.2, "train_accuracy": 0.5})
     assert compare(tree, "HEAD", "", False) is False
-    assert "small: trained another way: fc; the difference" in capsys.readouterr().out
+    assert "small: trained differently: fc; two trainings" in capsys.readouterr().out
 
 
 def status(monkeypatch, folder, *arguments):
@@ -212,7 +210,7 @@ def test_exit_status_is_2_where_there_is_nothing_to_compare(tree, monkeypatch, c
     assert said.out == ""
     assert said.err.startswith("error: REV = 'nowhere': no such revision; allowed: a branch, a tag or a commit")
     assert status(monkeypatch, tree, "--study", "smal") == 2
-    assert capsys.readouterr().err == "error: STUDY = 'smal': no tables of such a study; allowed: small\n"
+    assert capsys.readouterr().err == "error: STUDY = 'smal': no study of this name has tables; allowed: small\n"
     shutil.rmtree(tree / ".git")
     assert status(monkeypatch, tree) == 2
     assert "tree: no git repository, so there is nothing to compare with" in capsys.readouterr().err
@@ -245,7 +243,7 @@ def test_a_number_in_several_tables_and_a_curves_points_are_one_line_each():
     same = [Difference("small", name, "fc", "exponent", "1 [0, 2]", "3 [2, 4]", EXPONENT) for name in ("a", "b", "c")]
     points = [Difference("small", "d", f"fc {eps}", "error", f"{eps}", "9", NUMBER, curve="fc") for eps in (1, 2)]
     assert difference_lines(Found([*same, *points]), None) == [
-        "small  a  fc  exponent: 1 [0, 2] -> 3 [2, 4] (and 2 times more)",
+        "small  a  fc  exponent: 1 [0, 2] -> 3 [2, 4] (and 2 more alike)",
         "small  d  fc 1  error: 1 -> 9 (and at 1 more eps)",
     ]
 
@@ -259,5 +257,5 @@ def test_what_is_not_judged_is_a_line_a_table_the_largest_first():
     assert shown_lines(Found(shown=shown), None) == [
         "not judged  small  models: numbers without an interval: 1, by up to 50.0%",
         "not judged  small  training: numbers without an interval: 5, by up to 2e-06 of their size; "
-        "rows on one side alone, which follow from the outcomes: 1",
+        "rows on one side only, which depend on the outcomes: 1",
     ]

@@ -128,7 +128,7 @@ def test_outcomes_that_are_not_those_of_the_tables_are_not_paired(kept, capsys):
     write_npz(kept / "data/small/sweeps/fc/fgsm.npz", attacked(THRESHOLDS, np.arange(1000) < 885))
     write(kept, "models", {**MODEL, "learning_rate": 0.002})
     assert compare(kept, "HEAD", "", False) is False
-    assert "small: unpaired: fc/fgsm: other images, another grid of eps, or outcomes" in capsys.readouterr().out
+    assert "small: unpaired: fc/fgsm: different images, a different grid of eps, or outcomes" in capsys.readouterr().out
 
 
 def test_outcomes_that_the_cache_does_not_have_are_not_paired(kept, capsys):

@@ -88,7 +88,7 @@ def audit(settings: Audit) -> None:
     )
     with alone(folder):
         if outdated := take_back(folder, state):
-            print(f"{folder}: settings, images or code were others before; {outdated} files of that audit are removed")
+            print(f"{folder}: settings, images or code have changed; removed {outdated} files of the earlier audit")
         write_text(folder / "params.yaml", text)
         remember(folder, "prepared", state, _write_placeholders(folder, settings.name, n_images))
         _write_images(folder, printable(settings.data.resolve().name), dataset)
@@ -120,17 +120,17 @@ def _model_entry(settings: Audit) -> dict[str, Any]:
     """What the entry of `pretrained_models` says of the model itself."""
     weights = settings.weights
     if weights is not None and not weights.is_file():
-        raise ValueError(f"--weights {weights}: no such file; give the model's state dict, safetensors or torch.save's")
+        raise ValueError(f"--weights {weights}: no such file; give a state dict of safetensors or torch.save")
     if Path(settings.model).is_file():
         if weights is not None or settings.arguments:
             raise ValueError(
-                f"--model {settings.model}: is a program with its weights; leave out --weights and --arguments"
+                f"--model {settings.model}: a program has its own weights; leave out --weights and --arguments"
             )
         return {"arch": "own_file", "file": str(Path(settings.model).resolve())}
     if ":" not in settings.model:
         raise ValueError(
-            f"--model {settings.model}: no such file, and no package.module:factory; give one of them, "
-            "as torchvision.models:squeezenet1_0 is"
+            f"--model {settings.model}: neither an existing file nor package.module:factory; give one of them, "
+            "such as torchvision.models:squeezenet1_0"
         )
     file = str(weights.resolve()) if weights is not None else None
     return {"arch": "own_module", "module": settings.model, "arguments": settings.arguments, "weights": file}
@@ -142,7 +142,7 @@ def _statistics(settings: Audit, n_channels: int) -> tuple[list[float], list[flo
     for option, values in zip(("--mean", "--std"), found, strict=True):
         if len(values) != n_channels:
             raise ValueError(
-                f"{option}: {len(values)} values; the images have {n_channels} channels; give one for each"
+                f"{option}: {len(values)} values, but the images have {n_channels} channels; give one per channel"
             )
     return found
 
@@ -193,7 +193,7 @@ def _run_stages(settings: Audit, folder: Path, state: str, n_images: int, n_clas
     taken = folder / "models" / name / name
     state += _sha256(*(path.read_bytes() for path in sorted(taken.iterdir())))
     if outdated := take_back(folder, state):
-        print(f"{folder}: the model's code or weights were others before; {outdated} files of that audit are removed")
+        print(f"{folder}: the model's code or weights have changed; removed {outdated} files of the earlier audit")
     row = json.loads((taken / "row.json").read_text(encoding="utf-8"))
     _check_accuracy(settings, row["test_accuracy"], n_images, n_classes)
     sweeps = [["sweep", attack] for attack in ("fgsm", "l2", "step_ll", *(("pgd",) if settings.steps else ()))]
@@ -201,7 +201,7 @@ def _run_stages(settings: Audit, folder: Path, state: str, n_images: int, n_clas
     plan = [["provenance", DATASET], *sweeps, ["response", name], *([stage] for stage in (*others, "report"))]
     for stage in plan:
         if is_done(folder, stage, state):
-            print(f"{' '.join(stage)}: done before", flush=True)
+            print(f"{' '.join(stage)}: already done", flush=True)
             continue
         seconds = run_stage(folder, name, stage, state)
         if stage == ["sweep", "fgsm"]:
@@ -217,7 +217,7 @@ def _check_accuracy(settings: Audit, accuracy: float, n_images: int, n_classes: 
 
 def _doubtful(settings: Audit) -> str:
     """The arguments that may not be those of the model."""
-    weights = ["--weights (none were given)"] if ":" in settings.model and not settings.weights else []
+    weights = ["--weights (none given)"] if ":" in settings.model and not settings.weights else []
     if settings.data.is_file():
         return ", ".join([*weights, "the labels, --mean and --std"])
     return ", ".join([*weights, "--classes (the order of classes)", "--mean, --std, --size and --resize"])
@@ -227,4 +227,4 @@ def _print_estimate(settings: Audit, seconds: float) -> None:
     """How long the rest may take, told from the first attack."""
     one = max(seconds, 1.0) / (settings.count + REFINED)  # a forward pass over all images
     rest = one * (2 * (settings.count + REFINED) + 4 * settings.count * settings.steps + 4 * (20 + REFINED))
-    print(f"the rest takes up to about {math.ceil(rest / 60)} minutes", flush=True)
+    print(f"the rest takes up to {math.ceil(rest / 60)} minutes", flush=True)

@@ -30,7 +30,7 @@ class ClassFiles:
         """The folder of this name, however its accents are encoded: macOS writes a letter and its accent apart."""
         same = [folder for folder in (*self.folders, *self.hidden) if composed(folder) == composed(name)]
         if len(same) > 1:
-            raise ValueError(f"{self.root}: has {name} twice, its accents encoded in two ways; join both folders")
+            raise ValueError(f"{self.root}: two folders are called {name}, with accents encoded in two ways; join them")
         return same[0] if same else None
 
     def images(self, folder: str) -> list[Path]:
@@ -45,14 +45,14 @@ class ClassFiles:
     def left_out(self) -> Iterator[str]:
         """Lines that say what is there and was not taken."""
         if self.suffixes:
-            counts = [f"{n} file{'s' * (n > 1)} {suffix}" for suffix, n in sorted(self.suffixes.items())]
+            counts = [f"{n} {suffix} file{'s' * (n > 1)}" for suffix, n in sorted(self.suffixes.items())]
             yield f"left out: {', '.join(counts)}"
         if self.outside:
-            yield f"left out: images in no class folder: {self.outside}"
+            yield f"left out: images outside class folders: {self.outside}"
         for what, names in (
             ("left out: folders of other programs", self.hidden),
-            ("left out: links that lead back to where they are", self.loops),
-            ("class folders without an image", self.empty),
+            ("left out: links to folders that contain them", self.loops),
+            ("class folders without images", self.empty),
         ):
             if names:
                 yield f"{what}: {printable(', '.join(names[:SHOWN]))}" + f" and {len(names) - SHOWN} more" * (
@@ -77,7 +77,7 @@ class ClassFiles:
             elif _is_image(entry):
                 yield path
             elif not entry.name.startswith("."):
-                self.suffixes[path.suffix.lower() or "without a suffix"] += 1
+                self.suffixes[path.suffix.lower() or "suffixless"] += 1
 
 
 def is_hidden(folder: str) -> bool:
@@ -101,9 +101,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     """Also a link to one; raises ValueError for a link that leads nowhere, whose images would be missed."""
     if entry.is_symlink() and not entry.name.startswith(".") and not Path(entry.path).exists():
-        raise ValueError(
-            f"{entry.path}: a link to {Path(entry.path).readlink()}, which is not there; mend or remove it"
-        )
+        raise ValueError(f"{entry.path}: a broken link, to {Path(entry.path).readlink()}; mend or remove it")
     return entry.is_dir()
 
 

@@ -48,7 +48,7 @@ def check_folder(folder: Path, model: dict[str, Any], is_given: bool) -> None:
             found = earlier.get("module") or earlier.get("file")
             raise ValueError(f"--out {folder}: holds an audit of {found}; {OTHER_FOLDER}")
     if earlier.get("weights") != model.get("weights"):
-        found = f"the weights {earlier['weights']}" if earlier.get("weights") else "weights that the factory sets"
+        found = f"the weights {earlier['weights']}" if earlier.get("weights") else "the factory's own weights"
         raise ValueError(f"--out {folder}: holds an audit of {model['module']} with {found}; {OTHER_FOLDER}")
     if not is_given and earlier.get("arguments") != model.get("arguments"):
         found = f"--arguments '{_text(earlier.get('arguments'))}'"

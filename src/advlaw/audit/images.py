@@ -58,8 +58,8 @@ def _of_folder(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
     if not files:
         told = "".join(f"; {line}" for line in left_out)
         raise ValueError(
-            f"--data {source.data}: has no folders with images ({', '.join(sorted(SUFFIXES))}){told}; "
-            "give a folder that has one for each class"
+            f"--data {source.data}: no class folder with images ({', '.join(sorted(SUFFIXES))}){told}; "
+            "give a folder that contains one folder per class"
         )
     for line in left_out:
         print(f"{source.data}: {line}", flush=True)
@@ -72,18 +72,18 @@ def _listed(source: Source, found: ClassFiles) -> list[str | None]:
     """The folder of each class of a classes file, if it has one: a line is a name, or its number, its name and more."""
     path = Path(source.classes or "")
     if not path.is_file():
-        raise ValueError(f"--classes {path}: no such file; give one with a folder's name in each line")
+        raise ValueError(f"--classes {path}: no such file; give one with a folder's name on each line")
     try:
         lines = [line.strip() for line in read_text(path).split("\n") if line.strip()]
     except ValueError as error:
-        raise ValueError(f"--classes {error}; give one with a folder's name in each line") from None
+        raise ValueError(f"--classes {error}; give one with a folder's name on each line") from None
     names = [composed(name) for name in _names(lines)]
     unknown = sorted(folder for folder in found.folders if composed(folder) not in names)
     if unknown:
         more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
         raise ValueError(
             f"--classes {path}: does not list {', '.join(unknown[:SHOWN])}{more}, folders of {source.data}; "
-            "give the model's classes, the folder's name of one in each line"
+            "give all classes of the model, one folder's name on each line"
         )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -108,7 +108,7 @@ def _pixels(file: Path, source: Source) -> np.ndarray:
     except Exception as error:  # PIL raises whatever a damaged file leads its decoders to
         what = str(error) or type(error).__name__
         raise ValueError(f"{file}: cannot be read as an image: {what}; mend or remove it") from None
-    raise ValueError(f"{file}: has more than 8 bits a channel ({mode}); convert it to 8")
+    raise ValueError(f"{file}: more than 8 bits per channel ({mode}); convert it to 8")
 
 
 def _cut(image: Image.Image, source: Source) -> np.ndarray:
@@ -125,11 +125,11 @@ def _cut(image: Image.Image, source: Source) -> np.ndarray:
 def _of_npz(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
     try:
         if not zipfile.is_zipfile(source.data):
-            raise ValueError("is no npz file, or a part of one")
+            raise ValueError("not an npz file, or an incomplete one")
         with np.load(source.data, allow_pickle=False) as file:
             missing = [name for name in ("images", "labels") if name not in file.files]
             if missing:
-                raise ValueError(f"has no array {missing[0]!r} among {', '.join(file.files)}")
+                raise ValueError(f"no array {missing[0]!r} among {', '.join(file.files)}")
             images, labels = file["images"], file["labels"]
         _check_arrays(images, labels)
     except Exception as error:  # a damaged one leads zipfile, zlib and NumPy to whatever they raise
@@ -143,7 +143,7 @@ def _of_npz(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
     chosen = _drawn(len(labels), source)
     n_labels = int(labels.max()) + 1
     if source.classes is not None and not source.classes.isdecimal():
-        raise ValueError(f"--classes {source.classes}: of an npz file must be the number of the model's classes")
+        raise ValueError(f"--classes {source.classes}: for an npz file, give the number of the model's classes")
     n_classes = n_labels if source.classes is None else int(source.classes)
     if n_classes < n_labels:
         raise ValueError(
@@ -158,7 +158,7 @@ def _check_arrays(images: np.ndarray, labels: np.ndarray) -> None:
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != len(images):
         raise ValueError(f"labels are {labels.dtype} {labels.shape} for {len(images)} images")
     if len(labels) == 0 or labels.min() < 0 or labels.max() >= MOST_CLASSES:
-        raise ValueError(f"labels must be at least one, and from 0 to {MOST_CLASSES - 1}")
+        raise ValueError(f"there must be labels, all from 0 to {MOST_CLASSES - 1}")
 
 
 def _drawn(n_images: int, source: Source) -> list[int]:

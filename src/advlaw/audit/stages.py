@@ -55,7 +55,7 @@ def alone(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(
-                f"--out {folder}: another audit, or a stage that it left, is running there; wait for it or end it"
+                f"--out {folder}: another audit, or a stage left over from one, is running there; wait for it or end it"
             ) from None
         except OSError:  # a file system without locks
             pass
@@ -176,9 +176,9 @@ def _run(folder: Path, stage: Stage) -> None:
         _end(running)
         raise
     if code < 0:
-        memory = "memory may have run out, give fewer --images; " if code == -signal.SIGKILL else ""
+        memory = "memory may have run out: give fewer --images; " if code == -signal.SIGKILL else ""
         name = signal.Signals(-code).name
-        sys.exit(f"error: {' '.join(stage)} was ended by {name}; {memory}run the same command again to go on")
+        sys.exit(f"error: {' '.join(stage)} was ended by {name}; {memory}run the same command again to resume")
     if code:
         sys.exit(code)
 

@@ -23,20 +23,20 @@ COMMAND = {name: f"--{name.replace('_', '-')}" for name in ("eps_min", "eps_max"
     "ranges": "laws/ranges.csv",
 }
 REASONS = {  # by the remark in laws/exponents
-    "too few points of the grid": "the errors up to a tenth are at too few eps for a fit to be tested: raise {count}",
-    "no end of its interval": "the errors are too few, or too steep, to bound the exponent: see {laws}",
-    "hangs on the prior": "how fast the curve bends cannot be told from its exponent: see {laws}",
-    "the fit is rejected": "errors do not grow as a power law as eps -> 0, in no range: see {ranges}",
+    "too few points of the grid": "too few eps have errors up to a tenth, so a fit cannot be tested: raise {count}",
+    "no end of its interval": "errors are too few, or grow too steeply, to bound the exponent: see {laws}",
+    "hangs on the prior": "the data do not tell the exponent from the bend of the curve: see {laws}",
+    "the fit is rejected": "errors do not follow a power law as eps -> 0, in any range: see {ranges}",
     "repairs more at small eps": "at small eps the attack repairs more images than it breaks: net errors have no law",
-    "breaks more at small eps": "at small eps the attack does not repair as many images as it breaks: net errors have "
-    "no law of their own",
+    "breaks more at small eps": "at small eps the attack breaks more images than it repairs: net errors have no law of "
+    "their own",
 }
 
 
 def check_number(n_images: int, given: str) -> None:
     """ValueError for fewer images than any exponent can be had from; `given` names them."""
     if n_images < FEWEST_IMAGES:
-        raise ValueError(f"{given}: an exponent needs {FEWEST_IMAGES}, better 1,000")
+        raise ValueError(f"{given}: an exponent needs at least {FEWEST_IMAGES} images, better 1,000")
 
 
 def check_accuracy(accuracy: float, n_images: int, n_classes: int, doubtful: str) -> str:
@@ -45,14 +45,14 @@ def check_accuracy(accuracy: float, n_images: int, n_classes: int, doubtful: str
     `doubtful`: the arguments that may not be those of the model.
     """
     n_right = round(accuracy * n_images)
-    found = f"{n_right} of {n_images} images are classified as labelled, and only they can be made wrong"
+    found = f"{n_right} of {n_images} images are classified as labelled, and only these can become wrong"
     is_chance = binom.sf(n_right - 1, n_images, 1 / n_classes) > CHANCE
     if n_right < FEWEST_RIGHT and is_chance:
-        raise ValueError(f"{found}: no more than by chance; compare {doubtful} with how the model was trained")
+        raise ValueError(f"{found}: no more than by chance; check {doubtful} against the model's training")
     if n_right < FEWEST_RIGHT:
         raise ValueError(
-            f"{found}; an exponent needs {NEEDED} of them: give {math.ceil(NEEDED / accuracy)} images, or, if it "
-            f"should do better, compare {doubtful} with how it was trained"
+            f"{found}; an exponent needs {NEEDED} of them: give {math.ceil(NEEDED / accuracy)} images or, if the model "
+            f"should do better, check {doubtful} against its training"
         )
     return found
 
@@ -67,7 +67,7 @@ def print_summary(name: str, folder: Path) -> None:
         own = {"curve": row["curve"], "kind": "net", "estimator": "least_squares"}
         (line,) = records(tables.rows("exponents", **own))
         printed = "" if math.isnan(line["exponent"]) else f"; as printed, by least squares, {interval(line)}"
-        lost = f"; {row['n_not_finite']:.0f} more images not judged" if row["n_not_finite"] > 0 else ""
+        lost = f"; {row['n_not_finite']:.0f} images not judged (not finite)" if row["n_not_finite"] > 0 else ""
         print(f"  {row['attack']:8} ({row['kind']} error)  {found}{printed}{lost}")
     print(f"tables and figures: {plots}; report: {plots / 'report.html'}")
 
@@ -95,8 +95,8 @@ def why_none(row: Cells, curve: pd.DataFrame, called: Mapping[str, str] = COMMAN
     most = max(gross)
     if most == 0 and row["n_zero_gradient"] > n_images - n_right:
         return (
-            f"no image becomes wrong: the gradient of {row['n_zero_gradient']:.0f} of {n_images} images is zero, which "
-            "leaves the attack without a direction"
+            f"no image becomes wrong: the gradient is zero for {row['n_zero_gradient']:.0f} of {n_images} images, "
+            "where the attack has no direction"
         )
     if most == 0:
         return f"no image becomes wrong up to eps = {eps[-1]:g}: raise {called['eps_max']}"
@@ -106,10 +106,10 @@ def why_none(row: Cells, curve: pd.DataFrame, called: Mapping[str, str] = COMMAN
             f"{math.ceil(FEWEST / (WIDEST * accuracy))} images"
         )
     if most < FEWEST:
-        return f"at most {most} errors up to eps = {eps[-1]:g}, a law needs {FEWEST}: raise {called['eps_max']}"
+        return f"at most {most} errors up to eps = {eps[-1]:g}; a law needs {FEWEST}: raise {called['eps_max']}"
     if gross[0] > WIDEST * n_right:
         return (
-            f"{gross[0]} of {n_right} images are wrong at the first eps of the grid, {eps[0]:g}; a law is looked for "
+            f"{gross[0]} of {n_right} images are wrong at the first eps of the grid, {eps[0]:g}; a law is fitted "
             f"up to {WIDEST:.0%}: lower {called['eps_min']}"
         )
     counted = net if row["kind"] == "net" else gross
@@ -117,9 +117,9 @@ def why_none(row: Cells, curve: pd.DataFrame, called: Mapping[str, str] = COMMAN
     repaired = max((wrong - left for wrong, left in zip(gross[:inside], net[:inside], strict=True)), default=0)
     if row["kind"] == "net" and 0 < repaired < FEWEST_REPAIRED:
         return (
-            f"{repaired} images are repaired up to {WIDEST:.0%} net errors; how often a change breaks an image takes "
-            f"{FEWEST_REPAIRED} or none: give {math.ceil(n_images * FEWEST_REPAIRED / repaired)} images"
+            f"{repaired} images are repaired up to {WIDEST:.0%} net errors; the odds that a change breaks an image "
+            f"need {FEWEST_REPAIRED} or none: give {math.ceil(n_images * FEWEST_REPAIRED / repaired)} images"
         )
     if inside == len(eps):
         return f"errors grow at too few eps of the grid up to {eps[-1]:g}: raise {called['eps_max']}"
-    return f"too few eps of the grid have from 1 to {WIDEST:.0%} of errors: raise {called['count']}"
+    return f"too few eps of the grid have between one error and {WIDEST:.0%}: raise {called['count']}"

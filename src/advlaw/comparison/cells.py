@@ -95,21 +95,21 @@ def keyed(where: str, table: Table, rows: list[Row]) -> dict[Key, Row]:
     for row in rows:
         missing = [column for column in table.key if column not in row and column != "#"]
         if missing:
-            raise ValueError(f"{where}: no column {missing[0]!r}, which says what a row is of; it has {', '.join(row)}")
+            raise ValueError(f"{where}: no column {missing[0]!r}, which belongs to its key; it has {', '.join(row)}")
         key = tuple(row[column] for column in table.key if column != "#")
         if "#" in table.key:
             places[key] = places.get(key, 0) + 1
             key = (*key, str(places[key]))
         if key in found:
             raise ValueError(
-                f"{where}: two rows of {_said(key)!r}; its key in src/advlaw/comparison/tables.py, "
-                f"{', '.join(table.key)}, must name one row"
+                f"{where}: two rows have the key {_joined(key)!r}; extend {', '.join(table.key)} in "
+                "src/advlaw/comparison/tables.py so that it names one row"
             )
         found[key] = row
     return found
 
 
-def _said(key: Key) -> str:
+def _joined(key: Key) -> str:
     return " ".join(part for part in key if part)
 
 
@@ -125,11 +125,11 @@ class _Pair:
     def judge(self, key: Key, column: str, cells: tuple[str, str], old: Estimate | None, new: Estimate | None) -> None:
         """One cell that differs, or whose interval does."""
         if column in self.table.verdicts:
-            self._differs(VERDICT, _said(key), column, cells[0] or "none", cells[1] or "none")
+            self._differs(VERDICT, _joined(key), column, cells[0] or "none", cells[1] or "none")
         elif is_text(column) or old is None or new is None:
             self._shown().words += 1
         elif any(math.isnan(a) != math.isnan(b) for a, b in ((old.value, new.value), (old.low, new.low))):
-            self._differs(self._rank(column), _said(key), column, written(old), written(new), self._curve(key))
+            self._differs(self._rank(column), _joined(key), column, written(old), written(new), self._curve(key))
         elif not old.is_complete:
             shown = self._shown()
             shown.numbers += 1
@@ -137,7 +137,7 @@ class _Pair:
         elif agree(old, new):
             self.found.within += 1
         else:
-            self._differs(self._rank(column), _said(key), column, written(old), written(new), self._curve(key))
+            self._differs(self._rank(column), _joined(key), column, written(old), written(new), self._curve(key))
 
     def miss_columns(self, old: list[str], new: list[str]) -> None:
         for column in old:
@@ -155,7 +155,7 @@ class _Pair:
             return
         for order, missing, sides in ((old, gone, ("there", "gone")), (new, added, ("none", "new"))):
             if missing:
-                named = [_said(key) for key in order if key in missing]
+                named = [_joined(key) for key in order if key in missing]
                 rows = "1 row" if len(named) == 1 else f"{len(named)} rows"
                 self._differs(ROWS, "; ".join(named[:3]) + "; ..." * (len(named) > 3), rows, *sides)
 
@@ -171,4 +171,4 @@ class _Pair:
         return ACCURACY if "accuracy" in column and self.table.key[-1] != "grid_eps" else NUMBER
 
     def _curve(self, key: Key) -> str:
-        return _said(key[:-1]) if self.table.key[-1] in EPS else ""
+        return _joined(key[:-1]) if self.table.key[-1] in EPS else ""

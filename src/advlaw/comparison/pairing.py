@@ -40,8 +40,8 @@ def pair_study(root: Path, revision: Revision, old: Files, new: Files, found: Fo
     trained = retrained(old, new)
     if trained:
         notes.append(
-            f"trained another way: {', '.join(trained)}; the difference between two trainings also carries the spread "
-            "between seeds, which this study does not know"
+            f"trained differently: {', '.join(trained)}; two trainings also differ by their seeds, a spread that this "
+            "study does not know"
         )
     return notes
 
@@ -64,7 +64,7 @@ def _pair_curves(params: Path, curves: list[KeptCurve], old: Files, new: Files, 
             unlike.append(name)
     notes = [f"paired: {n_paired} curves on the same images, {n_equal} more with equal outcomes"]
     if unlike:
-        why = "other images, another grid of eps, or outcomes that are not those of the tables"
+        why = "different images, a different grid of eps, or outcomes that do not match the tables"
         notes.append(f"unpaired: {', '.join(unlike)}: {why}")
     return notes
 

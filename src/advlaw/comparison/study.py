@@ -65,7 +65,7 @@ def study_names(root: Path, revision: Revision, wanted: str = "") -> list[str]:
     here = [path.relative_to(root).as_posix() for kind in KINDS for path in (root / kind).glob("*/*")]
     names = sorted({path.split("/")[1] for path in (*here, *revision.blobs) if path.startswith(KINDS)})
     if wanted and wanted not in names:
-        raise ValueError(f"STUDY = {wanted!r}: no tables of such a study; allowed: {', '.join(names)}")
+        raise ValueError(f"STUDY = {wanted!r}: no study of this name has tables; allowed: {', '.join(names)}")
     if not names:
         raise ValueError(f"{root.resolve()}: no tables in metrics/ and plots/; run this in the project's folder")
     return [wanted] if wanted else names
@@ -117,7 +117,7 @@ def compare_study(old: Files, new: Files, found: Found) -> None:
 
 
 def retrained(old: Files, new: Files) -> list[str]:
-    """The nets whose training went another way: their training curves differ by more than rounding."""
+    """The nets that were trained differently: their training curves differ by more than rounding."""
     names = [name for name in sorted(new.tables) if name.startswith("training/") and name in old.tables]
     return [Path(name).name for name in names if not _same_but_for_rounding(old.tables[name], new.tables[name])]
 

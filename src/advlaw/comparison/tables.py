@@ -140,7 +140,7 @@ def table(study: str, name: str) -> Table:
         found = TABLES.get(folder if folder in ONE_PER_ENTRY else name)
     if found is None:
         raise ValueError(
-            f"plots/{study}/{name}.csv: an unknown table; describe it in src/advlaw/comparison/tables.py, which knows: "
+            f"plots/{study}/{name}.csv: unknown table; describe it in src/advlaw/comparison/tables.py, which lists: "
             f"{', '.join(TABLES)}"
         )
     return found

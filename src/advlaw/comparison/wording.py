@@ -29,7 +29,7 @@ def difference_lines(found: Found, room: int | None) -> list[str]:
 
 def _line(group: list[Difference]) -> str:
     one, others = group[0], len(group) - 1
-    more = f" (and at {others} more eps)" if one.curve else f" (and {others} times more)"
+    more = f" (and at {others} more eps)" if one.curve else f" (and {others} more alike)"
     note = f"; {one.note}" if one.note else more * bool(others)
     return f"{one.study}  {one.table}  {one.key}  {one.column}: {one.old} -> {one.new}{note}"
 
@@ -77,7 +77,7 @@ def _shown(shown: Shown) -> str:
     if shown.words:
         parts.append(f"texts: {shown.words}")
     if shown.rows:
-        parts.append(f"rows on one side alone, which follow from the outcomes: {shown.rows}")
+        parts.append(f"rows on one side only, which depend on the outcomes: {shown.rows}")
     return "; ".join(parts)
 
 
@@ -92,6 +92,6 @@ def summary_line(revision: str, counts: Iterable[Bytes], found: Found) -> str:
     equal, differing = sum(count.equal for count in tables), sum(count.differing for count in tables)
     shown = sum(shown.numbers + shown.words + shown.rows for shown in found.shown.values())
     return (
-        f"with {revision}: {equal} tables equal byte for byte, {differing} not; of what differs in them "
-        f"{found.within} within its interval, {len(found.beyond)} beyond, {shown} not judged"
+        f"compared with {revision}: {equal} tables equal byte for byte, {differing} differ; of the differences, "
+        f"{found.within} are within their intervals, {len(found.beyond)} beyond, {shown} not judged"
     )
