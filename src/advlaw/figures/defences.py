@@ -98,8 +98,8 @@ def _gains(tables: Tables, of: str) -> str:
 
 
 CONTROLS = (
-    "Thick lines show the paper's attack. Thin lines show control attacks on the same nets; the dashed one is the worst "
-    "case over all attacks, which a robust net would survive."
+    "Thick lines show the paper's attack. Thin lines show control attacks on the same nets; the dashed one is the "
+    "worst case over all attacks, which a robust net would survive."
 )
 FIGURES = (
     Figure(
@@ -117,7 +117,8 @@ FIGURES = (
         "figure_12",
         "defences",
         "Adversarial accuracy under step l.l. of wide ResNets on CIFAR-10, with and without the entropy penalty",
-        "Cubuk Fig. 12: the entropy penalty makes a wide ResNet more accurate under step l.l. at the same clean accuracy.",
+        "Cubuk Fig. 12: the entropy penalty makes a wide ResNet more accurate under step l.l. at the same clean "
+        "accuracy.",
         ("error_curves", "models"),
         partial(draw_defences, (("Wide ResNet", "wide_resnet", "step_ll"),)),
         (CONTROLS, _gains),

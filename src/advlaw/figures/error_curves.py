@@ -137,7 +137,8 @@ FIGURES = (
         "figure_2a",
         "curves",
         "Adversarial error under FGSM against ε: a linear, a fully connected and a convolutional net",
-        "Cubuk Fig. 2a: the error under FGSM on MNIST follows a power law for three architectures, even a linear model.",
+        "Cubuk Fig. 2a: the error under FGSM on MNIST follows a power law for three architectures, even a linear "
+        "model.",
         Curves(
             "FGSM",
             lambda rows: chosen(rows, attack="fgsm", arch=tuple(ARCHITECTURES), **ORDINARY),
@@ -200,8 +201,8 @@ FIGURES = (
         "defended",
         "defences",
         "Adversarial error of defended nets under FGSM",
-        "The papers have no such figure; Cubuk Fig. 1 includes adversarially trained ImageNet nets, whose exponents are "
-        "0.9 to 1.1, as those of all nets there.",
+        "The papers have no such figure; Cubuk Fig. 1 includes adversarially trained ImageNet nets, whose exponents "
+        "are 0.9 to 1.1, as those of all nets there.",
         Curves(
             "FGSM, defended nets",
             lambda rows: chosen(rows[rows["defence"] != ""], attack="fgsm", snapshot=None),

@@ -137,15 +137,15 @@ FIGURES = (
         "forest_exponents",
         "overview",
         "All exponents of the adversarial error as ε → 0",
-        "Cubuk Sec. 1 and 2 report exponents of 0.9 to 1.3 under FGSM, L2 and PGD for all nets and data sets, of 0.9 to "
-        "1.2 under FGSM for sampled nets, and of 1.8 to 2.5 under step l.l.",
+        "Cubuk Sec. 1 and 2 report exponents of 0.9 to 1.3 under FGSM, L2 and PGD for all nets and data sets, of 0.9 "
+        "to 1.2 under FGSM for sampled nets, and of 1.8 to 2.5 under step l.l.",
         ("laws/exponents",),
         draw_forest,
         (
-            "Each row shows one curve, named by its sweep and its attack. The exponent is the log-log slope of the error "
-            "as ε → 0. An arrow marks an interval that continues beyond the axis or has no known end. Where errors "
-            "follow no power law, or are too few, the row gives the reason. The vertical line marks 1, the exponent that "
-            "theory predicts for attacks that know the label.",
+            "Each row shows one curve, named by its sweep and its attack. The exponent is the log-log slope of the "
+            "error as ε → 0. An arrow marks an interval that continues beyond the axis or has no known end. Where "
+            "errors follow no power law, or are too few, the row gives the reason. The vertical line marks 1, the "
+            "exponent that theory predicts for attacks that know the label.",
         ),
         is_main=True,
     ),

@@ -169,7 +169,8 @@ FIGURES = (
         ("theory/gap_densities",),
         draw_training,
         (
-            "Each marker stands for one epoch. Where a curve is flat on the left, some images are arbitrarily near a tie.",
+            "Each marker stands for one epoch. Where a curve is flat on the left, some images are arbitrarily near a "
+            "tie.",
         ),
     ),
     Figure(

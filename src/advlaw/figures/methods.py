@@ -52,8 +52,8 @@ FIGURES = (
         ("error_curves",),
         draw_methods,
         (
-            "The left panel shows methods that use the true label, the right one those that do not, and noise. Dotted lines show "
-            "top-5 accuracy.",
+            "The left panel shows methods that use the true label, the right one those that do not, and noise. "
+            "Dotted lines show top-5 accuracy.",
         ),
     ),
 )

@@ -190,7 +190,8 @@ FIGURES = (
         ("trials/sets", "trials/*/nets"),
         draw_scatter,
         (
-            "Each dot is a net. The upper row shows its exponent by least squares, the lower row its gross error at one ε.",
+            "Each dot is a net. The upper row shows its exponent by least squares, the lower row its gross error at "
+            "one ε.",
         ),
     ),
 )

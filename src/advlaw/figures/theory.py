@@ -196,7 +196,8 @@ FIGURES = (
         ("theory/curves",),
         draw_error_predictions,
         (
-            "The table below gives the range of ε over which linear response and mean field stay within a tenth of the curve.",
+            "The table below gives the range of ε over which linear response and mean field stay within a tenth of "
+            "the curve.",
         ),
     ),
     Figure(
