@@ -1,5 +1,6 @@
 """A table as Markdown and as HTML, from cells that are neither."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -33,6 +34,7 @@ class Grid:
     rows: Sequence[Sequence[Cell]]
 
 
+BREAKS = re.compile(r" (?=[^\[\]]*\])")  # the spaces within brackets
 MARKDOWN = {"code": "`{0.text}`", "strong": "**{0.text}**", "link": "[{0.text}]({0.target})"}
 HTML = {
     "code": Markup("<code>{0.text}</code>"),
@@ -69,9 +71,9 @@ def _in_markdown(cell: Cell) -> str:
 
 
 def _in_html(cell: Cell) -> Markup:
-    return Markup("").join(
-        piece if isinstance(piece, str) else HTML[piece.how].format(piece) for piece in _pieces(cell)
-    )
+    """An interval is not broken into two lines."""
+    texts = (BREAKS.sub("\u00a0", piece) if isinstance(piece, str) else piece for piece in _pieces(cell))
+    return Markup("").join(text if isinstance(text, str) else HTML[text.how].format(text) for text in texts)
 
 
 def _pieces(cell: Cell) -> tuple[str | Marked, ...]:
