@@ -5,18 +5,13 @@ reads   the params file  ·  metrics/<study>/summary.json  ·  plots/<study>/law
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 from advlaw.attacks.settings import Grid
-from advlaw.claims.finding import VERDICTS
-from advlaw.claims.wording import PLURAL
 from advlaw.core.command import run
-from advlaw.core.io import Cells, read_text
 from advlaw.core.section import read_section
-from advlaw.core.tables import read_labelled, records
-from advlaw.core.words import law
+from advlaw.report.headlines import last_lines
 
 
 def arguments() -> argparse.Namespace:
@@ -24,19 +19,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="params file (default params.yaml)")
     parser.add_argument("--started", type=float, required=True, help="when the run began, in seconds since 1970")
     return parser.parse_args()
-
-
-def exponent(row: Cells) -> str:
-    """`fc/fgsm: B = 1.08 [0.48, 2.01] as ε -> 0`, of a row of laws/exponents."""
-    found = law(row) if row["remark"] else f"B = {law(row)} as ε -> 0"
-    return f"{row['curve']}: {found}, clean accuracy {row['clean_accuracy']:.1%}"
-
-
-def verdicts(counts: dict[str, int]) -> str:
-    """`66 claims: 7 hold, 3 fail, …`, in the order of all tables and without those that are none."""
-    told = [(counts[verdict], verdict) for verdict in VERDICTS if counts[verdict]]
-    words = (f"{count} {verdict if count == 1 else PLURAL.get(verdict, verdict)}" for count, verdict in told)
-    return f"{sum(counts.values())} claims: {', '.join(words)}"
 
 
 def duration(seconds: float) -> str:
@@ -54,12 +36,7 @@ def next_step(params: Path) -> str:
 
 def main() -> None:
     given = arguments()
-    study = read_section(given.params, "study", str)
-    found = json.loads(read_text(Path("metrics") / study / "summary.json"))
-    rows = {row["curve"]: row for row in records(read_labelled(Path("plots") / study, "laws/exponents"))}
-    print(f"\n{study}", *(exponent(rows[curve]) for curve in found["exponent"]), sep="\n  ")
-    print(f"  {verdicts(found['claims'])}")
-    print(f"report: plots/{study}/report.html")
+    print("", *last_lines(read_section(given.params, "study", str)), sep="\n")
     print(f"took: {duration(time.time() - given.started)}")
     print(f"next: source .venv/bin/activate && {next_step(given.params)} && dvc metrics diff")
 

@@ -19,7 +19,7 @@ from advlaw.core.section import read_section
 from advlaw.core.tables import Tables, read_table, read_tables
 from advlaw.reference.keys import Reference
 from advlaw.report import benchmarks, claims, coverage
-from advlaw.report.headlines import headlines, verdict_counts
+from advlaw.report.headlines import headlines, last_lines, verdict_counts
 from advlaw.report.pages import filled, studies_grid
 from advlaw.report.render import markdown
 
@@ -57,6 +57,7 @@ def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:
         "speed": markdown(benchmarks.few_times(measured["benchmarks"])),
         "headlines": markdown(headlines(studies)),
         "verdict counts": verdict_counts(shown),
+        "last lines": "\n".join(["```", *last_lines(next(iter(studies))), "```"]),
         "claims": paragraphs(markdown(claims.counts(verdicts)), markdown(claims.questions(shown))),
         "claims one by one": paragraphs(markdown(claims.one_by_one(shown)), claims.not_run(shown)),
         **exponent_blocks(),

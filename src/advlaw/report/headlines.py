@@ -1,12 +1,15 @@
-"""README's few rows: what the papers say, what was found, and where to read on; and one sentence of verdicts."""
+"""Results in a few lines: README's rows and its sentence of verdicts, and what a run of a study prints last."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from advlaw.claims.finding import VERDICTS
 from advlaw.claims.rules import curve_verdict
-from advlaw.core.io import Cells
-from advlaw.core.tables import Tables, records
+from advlaw.claims.wording import PLURAL
+from advlaw.core.io import Cells, read_text
+from advlaw.core.tables import Tables, read_labelled, records
 from advlaw.core.words import interval, law
 from advlaw.papers.ranges import PAPER_RANGES
 from advlaw.report.render import Cell, Grid, Marked
@@ -111,3 +114,24 @@ def verdict_counts(claims: Iterable[Cells]) -> str:
     verdicts = [row["verdict"] for row in claims]
     counts = [text.format(verdicts.count(name)) for name, text in COUNTED.items() if name in verdicts]
     return f"Of the papers' {len(verdicts)} claims, {', '.join(counts[:-1])} and {counts[-1]}."
+
+
+def last_lines(study: str) -> list[str]:
+    """A study's headline exponents, its verdicts and where its report is, from what it wrote below this folder."""
+    found = json.loads(read_text(Path("metrics") / study / "summary.json"))
+    rows = {row["curve"]: row for row in records(read_labelled(Path("plots") / study, "laws/exponents"))}
+    lines = (_exponent(rows[curve]) for curve in found["exponent"])
+    return [study, *(f"  {line}" for line in (*lines, _counts(found["claims"]))), f"report: plots/{study}/report.html"]
+
+
+def _exponent(row: Cells) -> str:
+    """`fc/fgsm: B = 1.08 [0.48, 2.01] as ε -> 0`, of a row of laws/exponents."""
+    found = law(row) if row["remark"] else f"B = {law(row)} as ε -> 0"
+    return f"{row['curve']}: {found}, clean accuracy {row['clean_accuracy']:.1%}"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    """`66 claims: 7 hold, 3 fail, …`, in the order of all tables and without those that are none."""
+    told = [(counts[verdict], verdict) for verdict in VERDICTS if counts[verdict]]
+    words = (f"{count} {verdict if count == 1 else PLURAL.get(verdict, verdict)}" for count, verdict in told)
+    return f"{sum(counts.values())} claims: {', '.join(words)}"

@@ -72,8 +72,8 @@ def _in_markdown(cell: Cell) -> str:
 
 def _in_html(cell: Cell) -> Markup:
     """An interval is not broken into two lines."""
-    texts = (BREAKS.sub("\u00a0", piece) if isinstance(piece, str) else piece for piece in _pieces(cell))
-    return Markup("").join(text if isinstance(text, str) else HTML[text.how].format(text) for text in texts)
+    texts = (piece if isinstance(piece, str) else HTML[piece.how].format(piece) for piece in _pieces(cell))
+    return Markup(BREAKS.sub("\u00a0", Markup("").join(texts)))
 
 
 def _pieces(cell: Cell) -> tuple[str | Marked, ...]:
