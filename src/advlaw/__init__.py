@@ -1,7 +1,6 @@
 """Laws of adversarial error. `advlaw.measure` is what a notebook needs; it is imported when it is first asked for."""
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as in typing, which takes time to import
 if TYPE_CHECKING:
     from advlaw.interface.measure import measure
     from advlaw.interface.measurement import Measurement
@@ -9,7 +8,7 @@ if TYPE_CHECKING:
 __all__ = ["Measurement", "measure"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """What `__all__` names, and torch with it: `import advlaw` alone takes no time."""
     if name not in __all__:
         raise AttributeError(f"module 'advlaw' has no attribute {name!r}; it has {', '.join(__all__)}")
