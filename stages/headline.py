@@ -33,7 +33,7 @@ def exponent(row: Cells) -> str:
 
 
 def verdicts(counts: dict[str, int]) -> str:
-    """`66 claims: 7 hold, 3 fail, …`, in the order of all tables and without those that are none."""
+    """`66 claims: 7 hold, 3 fail, …`, in the order of all tables, without zeros."""
     told = [(counts[verdict], verdict) for verdict in VERDICTS if counts[verdict]]
     words = (f"{count} {verdict if count == 1 else PLURAL.get(verdict, verdict)}" for count, verdict in told)
     return f"{sum(counts.values())} claims: {', '.join(words)}"
@@ -45,7 +45,7 @@ def duration(seconds: float) -> str:
 
 
 def next_step(params: Path) -> str:
-    """The command that halves the largest eps, for which no net is trained anew."""
+    """The command that halves the largest eps, which retrains no net."""
     key = f"attack.eps_max={read_section(params, 'attack', Grid).eps_max / 2:g}"
     if params.parent == Path():
         return f"dvc exp run -S {key}"

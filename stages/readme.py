@@ -41,7 +41,7 @@ def study_tables() -> dict[str, Tables]:
 
 
 def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:
-    """What is of no single study: a line for each, the claims and the benchmarks."""
+    """The tables over all studies: a line for each, the claims and the benchmarks."""
     judged = {name: tables.rows("claims") for name, tables in studies.items() if "claims" in tables}
     on_best = read_table(Path("plots/summary/claims.csv"))
     parts = pd.concat(studies[name].rows("claim_parts").assign(study=name) for name in judged)
@@ -68,7 +68,7 @@ def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:
 
 
 def exponent_blocks() -> dict[str, str]:
-    """How well the estimator of exponents does where the truth is known."""
+    """How well the estimator of exponents does if the truth is known."""
     simulated, validated = (read_table(Path("benchmarks", f"{name}.csv")) for name in ("coverage", "validation"))
     return {
         "coverage": markdown(coverage.coverage(simulated)),
