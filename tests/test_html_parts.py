@@ -40,7 +40,7 @@ def test_figures_are_rounded_and_keep_their_text_and_shape():
 
 @pytest.mark.parametrize("text", [SVG.replace("viewBox", "box"), "plain", ""])
 def test_figures_without_a_shape_are_answered(text):
-    with pytest.raises(ValueError, match="figure f: not an SVG file with a viewBox; draw it again"):
+    with pytest.raises(ValueError, match="figure f: not an SVG file with a viewBox; run the figures stage"):
         picture("f", text)
 
 

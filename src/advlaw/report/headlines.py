@@ -1,4 +1,4 @@
-"""README's few rows: what the papers say, what was found, and where to read on; and one sentence of verdicts."""
+"""The headlines in README: what the papers say, what was found, and where to read on; and one sentence of verdicts."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ HEADLINES = (
     Headline("FGSM, ResNet-32, CIFAR-10", "0.99", "cifar10", _curve("resnet32/fgsm", "C12"), "docs/results/cifar10.md"),
     Headline("Rank correlation of predicted and measured ε", "strong", "mnist", _parts("C19"), "docs/theory.md"),
     Headline("Accuracy an entropy penalty adds, points", "above 0", "mnist", _parts("C25", "{:+.1f}", 100), MNIST),
-    Headline("Accuracy step-l.l. training adds under PGD", "not told", "mnist", _parts("C27", "{:+.1f}", 100), MNIST),
+    Headline("Accuracy step-l.l. training adds under PGD", "not stated", "mnist", _parts("C27", "{:+.1f}", 100), MNIST),
 )
 
 
