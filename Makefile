@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would compile torch anew
 
-# most tests wait for processes of their own, which start on one core; the order is tests/conftest.py's
+# most tests wait for subprocesses, which start on one core; tests/conftest.py orders them
 TESTS := pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: repro study studies summary report compare test lint check format readme bench clean-cache lock
@@ -27,17 +27,17 @@ study: .venv/run.stamp            ## another study: make study STUDY=mnist
 studies:                          ## every study runs the root's pipeline: copy it to each
 	for folder in studies/*/; do cp dvc.yaml $$folder; done
 
-summary: .venv/run.stamp          ## what is said over all studies, from their committed tables: nothing is trained
+summary: .venv/run.stamp          ## the claims over all studies, from their committed tables: nothing is trained
 	dvc repro --single-item summary/dvc.yaml:claims summary/dvc.yaml:report
 
-report: .venv/run.stamp           ## every study's claims, figures and report from committed tables; copies with commit and time
+report: .venv/run.stamp           ## every study's claims, figures and report from committed tables, and stamped copies of the reports
 	for study in dvc.yaml studies/*/dvc.yaml; do \
 		if [ -f $$(dirname $$study)/dvc.lock ]; then dvc repro --single-item $$study:claims $$study:figures $$study:report || exit 1; fi; \
 	done
 	$(MAKE) summary
 	python stages/stamp.py
 
-compare: .venv/run.stamp          ## are my numbers those that are committed, within their intervals? make compare REV=my-branch STUDY=mnist
+compare: .venv/run.stamp          ## do my numbers agree with the committed ones within their intervals? make compare REV=my-branch STUDY=mnist
 	@python stages/compare.py --rev "$(REV)" --study "$(STUDY)" $(if $(ALL),--all)
 
 test: .venv/browser.stamp         ## every test, the ones that drive real DVC included
@@ -48,7 +48,7 @@ lint: .venv/test.stamp            ## format, lint, types
 	ruff check .
 	mypy
 
-check: lint                       ## the same, and fast tests
+check: lint                       ## lint and fast tests
 	$(TESTS) -m "not slow"
 
 format: .venv/test.stamp
@@ -63,7 +63,7 @@ bench: .venv/bench.stamp          ## our code against other libraries, into benc
 	OMP_WAIT_POLICY=PASSIVE python benchmarks/costs.py
 	python stages/readme.py
 
-clean-cache:                      ## half-done trainings, and the kept nets and outcomes of sets; finished results stay
+clean-cache:                      ## remove unfinished trainings, and the kept nets and outcomes of sets; finished results stay
 	rm -rf .ckpt
 
 lock: .venv/uv.stamp              ## refresh the pinned requirements
@@ -85,7 +85,7 @@ lock: .venv/uv.stamp              ## refresh the pinned requirements
 	uv pip install --quiet --python .venv/bin/python -r tests/requirements.txt
 	touch $@ .venv/run.stamp
 
-.venv/browser.stamp: tests/browser.py .venv/test.stamp # tried once: what was not found is told, and not needed
+.venv/browser.stamp: tests/browser.py .venv/test.stamp # tried once; a missing browser is reported, and its tests are skipped
 	python tests/browser.py
 	touch $@
 

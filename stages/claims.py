@@ -1,4 +1,4 @@
-"""Judge every claim of the two papers on one study: verdicts, what they rest on, and the study's few headline numbers.
+"""Judge every claim of the two papers on one study: verdicts, their numbers, and the study's headline numbers.
 
     python stages/claims.py --params params.yaml
 reads   claims/*.csv  ·  plots/<study>/*.csv and {laws,order_statistics,trials,theory,worst_case}/*.csv

@@ -1,10 +1,10 @@
-"""Are the numbers of this tree those of a git revision, each within its interval? (not a DVC stage: `make compare`)
+"""Do this tree's numbers agree with a git revision's, within their intervals? (not a DVC stage: `make compare`)
 
     python stages/compare.py [--rev REV] [--study NAME] [--all]
 reads   metrics/<study>/ and plots/<study>/ of this tree and, through git, of REV
-        ·  data/<study>/sweeps/<sweep>/<attack>.npz of both, where they are kept: those of REV in DVC's cache
+        ·  data/<study>/sweeps/<sweep>/<attack>.npz of both, where they exist: those of REV in DVC's cache
 prints  a line for everything that differs beyond its interval, the most important first; see docs/compare.md
-exits   0: equal, or all within; 1: something differs beyond; 2: there is nothing to compare
+exits   0: equal, or all differences within; 1: some beyond; 2: nothing to compare
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Draw the study's figures from its tables: Cubuk Fig. 2 to 6 and 10 to 13, and what explains them.
+"""Draw the study's figures from its tables: Cubuk Fig. 2 to 6 and 10 to 13, and others that explain them.
 
     python stages/figures.py --params params.yaml
 reads   plots/<study>/:  {error_curves,curves,exponents,logit_gap_distribution,logit_gaps,models}.csv
         ·  {laws,theory,order_statistics,trials,worst_case}/*.csv
-writes  plots/<study>/figures/NAME.svg  ·  .png  ·  .csv (the plotted numbers), of each of src/advlaw/figures that the
-        tables have rows for
+writes  plots/<study>/figures/NAME.svg  ·  .png  ·  .csv (the plotted numbers), for each figure of src/advlaw/figures
+        that the tables have rows for
 """
 
 from pathlib import Path

@@ -27,7 +27,7 @@ def duration(seconds: float) -> str:
 
 
 def next_step(params: Path) -> str:
-    """The command that halves the largest eps, for which no net is trained anew."""
+    """The command that halves the largest eps, which retrains no net."""
     key = f"attack.eps_max={read_section(params, 'attack', Grid).eps_max / 2:g}"
     if params.parent == Path():
         return f"dvc exp run -S {key}"

@@ -41,7 +41,7 @@ def study_tables() -> dict[str, Tables]:
 
 
 def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:
-    """What is of no single study: a line for each, the claims and the benchmarks."""
+    """The tables over all studies: a line for each, the claims and the benchmarks."""
     judged = {name: tables.rows("claims") for name, tables in studies.items() if "claims" in tables}
     on_best = read_table(Path("plots/summary/claims.csv"))
     parts = pd.concat(studies[name].rows("claim_parts").assign(study=name) for name in judged)
@@ -57,7 +57,7 @@ def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:
         "speed": markdown(benchmarks.few_times(measured["benchmarks"])),
         "headlines": markdown(headlines(studies)),
         "verdict counts": verdict_counts(shown),
-        "last lines": "\n".join(["```", *last_lines(next(iter(studies))), "```"]),
+        **last_block(next(iter(known))),
         "claims": paragraphs(markdown(claims.counts(verdicts)), markdown(claims.questions(shown))),
         "claims one by one": paragraphs(markdown(claims.one_by_one(shown)), claims.not_run(shown)),
         **exponent_blocks(),
@@ -68,8 +68,15 @@ def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:
     }
 
 
+def last_block(default: str) -> dict[str, str]:
+    """What `make repro` prints last, if the default study was run."""
+    if not Path("metrics", default, "summary.json").is_file():
+        return {}
+    return {"last lines": "\n".join(["```", *last_lines(default), "```"])}
+
+
 def exponent_blocks() -> dict[str, str]:
-    """How well the estimator of exponents does where the truth is known."""
+    """How well the estimator of exponents does if the truth is known."""
     simulated, validated = (read_table(Path("benchmarks", f"{name}.csv")) for name in ("coverage", "validation"))
     return {
         "coverage": markdown(coverage.coverage(simulated)),

@@ -1,4 +1,4 @@
-"""Set the study's tables and figures beside what the papers say, in one page that opens without a network.
+"""Compare the study's tables and figures with the papers, on one page that opens without a network.
 
     python stages/report.py --params params.yaml        # one study
     python stages/report.py --summary                   # every study that was run
@@ -46,7 +46,7 @@ def read_setting() -> Setting:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="params file (default params.yaml)")
-    parser.add_argument("--summary", action="store_true", help="the page about all studies instead")
+    parser.add_argument("--summary", action="store_true", help="write the page about all studies instead")
     arguments = parser.parse_args()
     if arguments.summary:
         files = (Path("params.yaml"), *sorted(Path("studies").glob("*/params.yaml")))

@@ -1,6 +1,6 @@
-"""Copy reports and write into each copy from what commit and when (not a DVC stage: `make report`, after a repro).
+"""Copy reports and stamp each copy with its commit and time (not a DVC stage: `make report`, after a repro).
 
-    python stages/stamp.py [STUDY ...]    # also `summary`; without a name all reports
+    python stages/stamp.py [STUDY ...]    # or `summary`; all reports if no name is given
 reads   plots/<study>/report.html
 writes  .runs/<study>-report.html, which git ignores
 """
@@ -24,7 +24,7 @@ def commit() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("studies", nargs="*", metavar="STUDY")
+    parser.add_argument("studies", nargs="*", metavar="STUDY", help="a study, or summary (default: all)")
     made = sorted(path.parent.name for path in Path("plots").glob("*/report.html"))
     line = f"Commit {commit()}; copied on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
     for study in parser.parse_args().studies or made:

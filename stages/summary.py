@@ -24,7 +24,7 @@ def main() -> None:
     files = {name: Path("plots") / name / "claims.csv" for name in study_names(stage_arguments(__doc__).params)}
     studies = {name: read_table(file) for name, file in files.items() if file.exists()}
     if not studies:
-        raise ValueError("plots/: no study has a claims.csv; run the claims stage of one first")
+        raise ValueError("plots/: no study has a claims.csv; run a study first")
     rows = summarise(studies, read_table(Path("claims/claims.csv")))
     write_table(Path("plots/summary/claims.csv"), rows)
     write_json(Path("metrics/summary/summary.json"), {"claims": counts(rows)})

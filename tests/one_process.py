@@ -13,7 +13,7 @@ from advlaw.core.command import run
 def run_stage(folder: Path, stage: list[str]) -> None:
     sys.argv = [f"{stage[0]}.py", *stage[1:], "--params", "params.yaml"]
     with contextlib.chdir(folder):
-        runpy.run_path(str(stages.ROOT / "stages" / f"{stage[0]}.py"), run_name="__main__")
+        runpy.run_path(str(stages.pipeline() / "stages" / f"{stage[0]}.py"), run_name="__main__")
 
 
 if __name__ == "__main__":

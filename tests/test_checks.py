@@ -191,11 +191,11 @@ def test_a_remark_says_why_what_is_shown_is_not_judged(folder):
         ({"question": "why"}, r"C01.question = 'why': should be 'as a law', 'as printed'"),
         ({"at": "eps 16"}, r"C01.at = 'eps 16'"),
         ({"ends": "low"}, r"C01.ends = 'low'"),
-        ({"rule": "above"}, r"C01.*rule = 'above': above takes low alone, shown none, the others low, high or both"),
-        ({"rule": "shown"}, r"C01.*rule = 'shown': above takes low alone"),
-        ({"low": "", "high": ""}, r"C01.*rule = 'inside': .* the others low, high or both"),
-        ({"quantity": ""}, r"C01.*a row has a view, a value, a subject, a quantity and a rule, or none of them"),
-        ({"missing": ""}, r"C01: its first row must say in `missing` what a study needs"),
+        ({"rule": "above"}, r"C01.*rule = 'above': above needs low alone, shown neither low nor high, the others"),
+        ({"rule": "shown"}, r"C01.*rule = 'shown': above needs low alone"),
+        ({"low": "", "high": ""}, r"C01.*rule = 'inside': .* the others one or both"),
+        ({"quantity": ""}, r"C01.*give view, value, subject, quantity and rule, or leave all of them empty"),
+        ({"missing": ""}, r"C01: its first row lacks `missing`, what a study needs"),
         ({"claim": ""}, r"claims/checks.csv: claim: missing key"),
         ({"rows": "attack = 'fgsm'"}, r"C01: rows = \"attack = 'fgsm'\": .*; as_a_law has curve, model"),
         ({"rows": "atack == 'fgsm'"}, r"C01: rows = .*'atack' is not defined; as_a_law has curve, model"),
@@ -215,9 +215,7 @@ def test_a_mistake_in_a_row_is_named(folder, cells, message):
 
 
 def test_what_is_said_of_a_claim_is_said_in_its_first_row(folder):
-    with pytest.raises(
-        ValueError, match=r"C01: missing, about, remark, analogue are said in a claim's first row alone"
-    ):
+    with pytest.raises(ValueError, match=r"C01: move missing, about, remark, analogue to the claim's first row"):
         found(folder, ROW, ROW)
 
 
@@ -238,7 +236,9 @@ def test_a_check_of_no_claim_or_beside_a_function_is_named(folder, monkeypatch):
     with pytest.raises(ValueError, match=r"claims/checks.csv: C98: no such claim in claims/claims.csv; add it there"):
         read_judges(folder)
     write(folder, *rows, ROW | {"claim": "C15"})
-    with pytest.raises(ValueError, match=r"claims/checks.csv: C15: plateau judges it too; leave out one of the two"):
+    with pytest.raises(
+        ValueError, match=r"claims/checks.csv: C15: the function plateau judges it too; remove one of the two"
+    ):
         read_judges(folder)
     write(folder, *rows)
     monkeypatch.setitem(ODD, "C98", ODD["C15"])
@@ -249,7 +249,9 @@ def test_a_check_of_no_claim_or_beside_a_function_is_named(folder, monkeypatch):
 def test_a_printed_number_that_the_paper_has_not_is_named(folder):
     row = {"claim": "K11", "place": "Table 1", "quantity": "accuracy", "cell": "K-T1-none", "minus": "", "n": "50000"}
     write(folder, row, name="printed.csv", columns=list(row))
-    with pytest.raises(ValueError, match=r"printed.csv: K11: 'K-T1-none': no such id in claims/kurakin_tables.csv"):
+    with pytest.raises(
+        ValueError, match=r"printed.csv: K11: 'K-T1-none': no such id in claims/kurakin_tables.csv; correct it"
+    ):
         printed_parts(folder)
 
 

@@ -115,7 +115,7 @@ def test_a_missing_table_is_named(repository_of_tables, monkeypatch):
 
 
 def test_a_summary_of_nothing_says_what_to_do(repository_of_tables, monkeypatch):
-    with pytest.raises(SystemExit, match="run the claims stage"):
+    with pytest.raises(SystemExit, match="run a study first"):
         run_stage(monkeypatch, repository_of_tables, "summary.py")
 
 

@@ -74,11 +74,11 @@ def test_captions_have_the_exponents_of_the_tables_and_the_mean_slopes(tables, t
         for row in records(tables.rows("exponents", curve=curve, kind=kind, estimator="mean_slope"))
     )
     seen = caption("figure_2a", tables).seen
-    assert seen.startswith(f"Exponents as ε → 0, with 95 % intervals: FC {interval(fgsm)}. The mean slope up to ")
-    assert f" bends upwards, is: FC {slope}. Points: " in seen
+    assert seen.startswith(f"Exponents as ε → 0, with 95 % intervals: FC {interval(fgsm)}. Mean slopes up to ")
+    assert f" bends upwards: FC {slope}. Points" in seen
     seen = caption("figure_2c", tables).seen
-    assert f": FGSM {interval(fgsm)}; step l.l. no law: breaks more at small ε. The mean " in seen
-    assert f" bends upwards, is: FGSM {slope}; step l.l. {net_slope}. " in seen
+    assert f": FGSM {interval(fgsm)}; step l.l. no law: breaks more at small ε. Mean slopes " in seen
+    assert f" bends upwards: FGSM {slope}; step l.l. {net_slope}. " in seen
     slopes = records(tables.rows("exponents", curve="net/fgsm"))
     elsewhere = {"dataset": "y", "curve": "other/fgsm", "sweep": "other"}
     laws, others = as_read(tmp_path, [fgsm, fgsm | elsewhere]), [row | elsewhere for row in slopes]

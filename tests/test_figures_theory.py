@@ -33,10 +33,10 @@ def test_captions_say_that_the_planted_response_is_exact(tables):
         return figure_of(file_name).caption(file_name, tables).seen
 
     assert "linear response 1.00 [1.00, 1.00], mean field " in seen("figure_3_one")
-    assert seen("residuals").startswith("Slopes at small ε: one 2.00; two 2.00. Slope 2 is ")
+    assert seen("residuals").startswith("Slopes at small ε: one 2.00; two 2.00. A smooth function ")
     (one,) = tables.rows("theory/predictions", net="one", attack="fgsm")["second_first"]
     assert f"Under FGSM up to ε = 50 in L∞: one {100 * one:.1f} % [" in seen("takeovers")
-    assert "followed, smallest 1 % of the gaps: one " in seen("figure_4")
+    assert "from the smallest 1 % of each net's gaps: one " in seen("figure_4")
     assert "Net exponents as measured: FGSM-pred " in seen("label_blind_two")
     assert figure_of("label_blind_two").caption("label_blind_two", Tables()).seen.endswith("these two causes.")
 

@@ -186,10 +186,10 @@ def test_claims_are_all_shown_and_escaped(root, monkeypatch):
     assert rows == [(verdict, paper) for verdict in VERDICTS for paper in ("cubuk2017", "kurakin2016")]
     assert "error &lt; A·ε^B &amp; &lt;b&gt;so on&lt;/b&gt;" in text
     close = re.sub(r"\s*(<[^>]+>)\s*", r"\1", text)
-    wide = '<span class="note">together [1.35, 1.69]</span>'
+    wide = '<span class="note">adjusted [1.35, 1.69]</span>'
     assert f"1.52 [1.4, 1.64]{wide}</td><td>0.9 to 1.3</td>" in close
     assert "1.24</td><td>≥ 0.9</td>" in close
-    notes = ("fewer than 200 errors", "settled by about 37,000 images")
+    notes = ("fewer than 200 errors", "about 37,000 images would settle it")
     told = "".join(f'<span class="note">{note}</span>' for note in notes)
     assert f"<td>10,000</td><td>fails{told}</td>" in close
     assert '<span class="note">≈ on an analogue</span>' in text
@@ -215,7 +215,7 @@ def test_page_opens_with_the_forest_plot_and_the_main_figure_and_then_the_claims
 
 def test_contents_that_are_not_official_are_said_to_be_so(root, monkeypatch):
     text = make(root, monkeypatch, *PAGES["cifar10"]).read_text(encoding="utf-8")
-    assert "1 of 2 files are not the official ones: a mirror&#39;s, by its own checksums" in text
+    assert "1 of 2 files differ from the official ones; they match their mirror&#39;s checksums" in text
     assert '<th scope="row">b.bin</th><td><code>2c3d</code></td><td>no</td>' in text
     assert "<td>bundled with scikit-learn</td>" in make(root, monkeypatch, *PAGES["digits"]).read_text(encoding="utf-8")
 
@@ -293,7 +293,7 @@ def test_a_copy_is_stamped_and_the_page_is_not(root, monkeypatch):
     path = make(root, monkeypatch, *PAGES["cifar10"])
     text = path.read_text(encoding="utf-8")
     assert stamped(text, "Commit <abc>") == text.replace(STAMP, "Commit &lt;abc&gt;")
-    with pytest.raises(ValueError, match="needs one <!-- stamp -->"):
+    with pytest.raises(ValueError, match="must contain <!-- stamp --> once"):
         stamped("<p></p>", "Commit")
     monkeypatch.setattr("sys.argv", ["stamp.py", "cifar10"])
     runpy.run_path(str(ROOT / "stages/stamp.py"), run_name="__main__")

@@ -89,7 +89,7 @@ def test_a_measurement_is_that_of_the_stages_of_its_entry(found, net, digits, im
     entry = YAML(typ="safe", pure=True).load(found.entry())
     others = {"seed": 0, "threads": 2, "device": "cpu", "portable": False}
     params = audit_params("model", {}, entry["attack"], 10, N_MEASURED, others)
-    YAML().dump(params | entry, Path("params.yaml"))
+    YAML().dump(params | entry | {"attacks": params["attacks"] | entry["attacks"]}, Path("params.yaml"))
     pixels, wanted = (values[N_TRAINED:] for values in digits)
     splits = {"train": np.arange(0), "validation": np.arange(0), "test": np.arange(N_MEASURED)}
     write_dataset(Path("data/datasets/images.npz"), Dataset(pixels, wanted, splits))
@@ -209,30 +209,33 @@ def mistakes(images, labels):
     nan[3] = torch.nan
     return {
         "no bounds": ({"bounds": None}, r"^bounds are missing: .*bounds=\(0, 1\), or bounds=\(0, 255\)"),
-        "odd bounds": ({"bounds": (1, 0)}, r"^bounds = \(1, 0\): must be at most 0 and above 0"),
+        "odd bounds": ({"bounds": (1, 0)}, r"^bounds = \(1, 0\): must be \(black, white\), finite, with black <= 0"),
         "one bound": ({"bounds": 1}, r"^bounds = 1: must be two numbers"),
-        "pixels": ({"images": 255 * images}, r"^images: values from 0 to 255, bounds = \(0, 1\); give the bounds"),
-        "shares": ({"bounds": (0, 255)}, r"^images: values up to 1, bounds = \(0, 255\): they look like"),
+        "pixels": ({"images": 255 * images}, r"^images: values from 0 to 255 exceed bounds = \(0, 1\); correct"),
+        "shares": ({"bounds": (0, 255)}, r"^images: values up to 1 look like images in \[0, 1\], but bounds"),
         "flat": ({"images": images.flatten(1)}, r"^images: shape \(1097, 64\); must be \(N, C, H, W\)"),
         "channels last": ({"images": images.movedim(1, -1)}, r"^images: shape .* has channels last; transpose"),
-        "nan": ({"images": nan}, r"^images: not all values are finite"),
-        "few": ({"images": images[:5], "labels": labels[:5]}, "^images: 5: an exponent needs 20, better 1,000"),
+        "nan": ({"images": nan}, r"^images: some values are NaN or infinite"),
+        "few": (
+            {"images": images[:5], "labels": labels[:5]},
+            "^images: 5: an exponent needs at least 20 images, better",
+        ),
         "no labels": (
             {"labels": None},
-            r"^labels are missing, of images that are Tensor \(1097, 1, 8, 8\); give",
+            r"^labels are missing for images of type Tensor \(1097, 1, 8, 8\); give",
         ),
         "no pairs": ({"images": [images], "labels": None}, r"^images: batch 0 is Tensor .*; each must be a pair"),
-        "empty": ({"images": iter(()), "labels": None}, "^images: a stream without a batch"),
+        "empty": ({"images": iter(()), "labels": None}, "^images: the iterable has no batches"),
         "short": ({"labels": labels[:3]}, r"^labels: shape \(3,\) for 1097 images; must be \(1097,\)"),
         "one hot": ({"labels": nn.functional.one_hot(labels)}, r"^labels: shape \(1097, 10\) for 1097"),
-        "floats": ({"labels": labels.float()}, "^labels: torch.float32 .*; must be whole numbers from 0"),
-        "classes": ({"labels": labels + 1}, "^labels: up to 10, the model has 10 classes, from 0 to 9"),
-        "by chance": ({"labels": (labels + 1) % 10}, "no more than by chance; compare labels, bounds, mean and std"),
-        "no module": ({"model": lambda images: images}, "^model: function is no torch.nn.Module; wrap it"),
+        "floats": ({"labels": labels.float()}, "^labels: torch.float32, .*; must be class numbers"),
+        "classes": ({"labels": labels + 1}, "^labels: the largest is 10, but the model has 10 classes; give"),
+        "by chance": ({"labels": (labels + 1) % 10}, "no more than by chance; check labels, bounds, mean and std"),
+        "no module": ({"model": lambda images: images}, "^model: function is not a torch.nn.Module; wrap it"),
         "no images": ({"model": nn.Linear(3, 10)}, r"^model: does not take images \(B, C, H, W\)"),
         "softmax": ({"model": nn.Softmax(dim=1)}, "^model: gives probabilities .*drop the last softmax"),
-        "attack": ({"attacks": "fgms"}, "^attacks: 'fgms' is unknown; give some of fgsm, l2, step_ll, pgd"),
-        "no attack": ({"attacks": ()}, r"^attacks = \{\}: there is none; give some of fgsm"),
+        "attack": ({"attacks": "fgms"}, "^attacks: 'fgms' is unknown; choose from fgsm, l2, step_ll, pgd"),
+        "no attack": ({"attacks": ()}, r"^attacks = \{\}: names no attack; choose from fgsm"),
         "family": ({"attacks": {"a": {"clip": True}}}, "^attacks: a: family = None; must be one of one_step, iter"),
         "setting": (
             {"attacks": {"a": {"family": "one_step", "direction": "up", "clip": True}}},

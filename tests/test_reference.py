@@ -57,9 +57,9 @@ def test_a_key_that_comes_has_no_meaning_and_one_that_goes_leaves(monkeypatch):
 
 
 def test_a_table_of_no_section_and_a_section_in_no_table_are_answered():
-    with pytest.raises(ValueError, match="no section of the params is called Lineal"):
+    with pytest.raises(ValueError, match="the params have no section Lineal; remove its table"):
         Reference(PAGE.replace("keys Linear ", "keys Lineal ")).filled()
-    with pytest.raises(ValueError, match=r"no table shows the keys of Linear$"):
+    with pytest.raises(ValueError, match="no table shows the keys of Linear; add <!-- keys NAME -->"):
         Reference(re.sub(r"<!-- /?keys Linear -->", "", PAGE)).filled()
 
 

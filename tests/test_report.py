@@ -92,7 +92,7 @@ def test_the_tables_of_a_page_are_the_pipeline_s(monkeypatch, committed, page):
 
 def test_a_marker_without_its_end_or_twice_is_answered():
     for page in ("<!-- a -->", "<!-- /a -->", 2 * "<!-- a --><!-- /a -->"):
-        with pytest.raises(ValueError, match="the page needs one <!-- a --> and one <!-- /a -->"):
+        with pytest.raises(ValueError, match="<!-- a --> and <!-- /a -->: the page must contain each once"):
             replace_block(page, "a", "text")
 
 

@@ -65,7 +65,7 @@ def test_a_net_that_nothing_flips_is_in_the_tables(tmp_path):
     shown = read_tables(tmp_path, "theory/")
     assert shown.rows("theory/predictions")["n_succeeded"].tolist() == [0, 0]
     assert not {f"theory/{name}" for name in ("takeovers", "histograms", "followed")} & shown.frames.keys()
-    assert lines(shown, "predictions")[0][4:] == ["too few"] * 2 + ["nowhere"] * 4 + ["none flips"]
+    assert lines(shown, "predictions")[0][4:] == ["too few"] * 2 + ["nowhere"] * 4 + ["no image flips"]
     assert {len(row) for row in lines(shown, "gap-exponents")} == {6}
     assert [lines(shown, name) for name in ("label-blind", "ties", "near-ties")] == [[], [], []]
 

@@ -1,4 +1,4 @@
-"""`advlaw`, or `python -m advlaw`: what is done outside of the pipeline."""
+"""`advlaw`, or `python -m advlaw`: commands outside the pipeline."""
 
 import argparse
 import json
@@ -11,9 +11,9 @@ from advlaw.audit.params import COUNT, EPS_MAX, EPS_MIN, STEPS
 from advlaw.core.command import heed_signals, run, said
 
 AUDIT = """\
-Attack one model on images of one's own and report how its adversarial error grows: FGSM, its L2 form, step l.l. and
-PGD over a grid of eps, thresholds image by image, exponents with intervals, and what theory predicts. A model of
---model is imported or opened, which runs the code in it. Give the same command again after an interruption.
+Attack your own model on your own images and report how its adversarial error grows: FGSM, its L2 form, step l.l. and
+PGD over a grid of eps, a threshold for each image, exponents with intervals, and what theory predicts. --model is
+imported or opened, which runs its code. After an interruption, give the same command again to continue.
 
   advlaw audit --model torchvision.models:squeezenet1_0 --weights squeezenet.safetensors --data photographs
   advlaw audit --model mynets:lenet --data digits.npz --mean 33.3 --std 78.6
@@ -25,68 +25,81 @@ def parser() -> argparse.ArgumentParser:
     commands = argparse.ArgumentParser(prog=called, description=__doc__)
     own = commands.add_subparsers(metavar="COMMAND").add_parser(
         "audit",
-        help="attack a model of one's own and report its exponents",
+        help="attack your own model and report its exponents",
         description=AUDIT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     own.set_defaults(audited=True)
     model = own.add_argument_group("the model: normalised pixels (B, C, H, W) to logits (B, K)")
     model.add_argument(
-        "--model", required=True, help="package.module:factory, or a file of torch.jit.save or torch.export.save"
+        "--model", required=True, help="package.module:factory, or a file saved by torch.jit.save or torch.export.save"
     )
-    model.add_argument("--arguments", type=_mapping, default={}, metavar="JSON", help="what the factory is called with")
-    model.add_argument("--weights", type=Path, metavar="FILE", help="its state dict, safetensors or torch.save's")
-    for name, default in (("mean", "ImageNet's for 3 channels, 0 for others"), ("std", "likewise, 255 for others")):
-        text = f"of each channel, in pixel units [0, 255]: the model takes (pixels - mean) / std (default {default})"
+    model.add_argument(
+        "--arguments", type=_mapping, default={}, metavar="JSON", help="keyword arguments for the factory"
+    )
+    model.add_argument(
+        "--weights", type=Path, metavar="FILE", help="its state dict, saved by safetensors or torch.save"
+    )
+    for name, default in (
+        ("mean", "ImageNet's for 3 channels, else 0"),
+        ("std", "ImageNet's for 3 channels, else 255"),
+    ):
+        text = f"{name} per channel, in pixel units [0, 255]: the model takes (pixels - mean) / std (default {default})"
         model.add_argument(f"--{name}", type=float, nargs="+", metavar="VALUE", help=text)
     data = own.add_argument_group("the images")
     data.add_argument(
         "--data",
         type=Path,
         required=True,
-        help="a folder with a folder of images for each class, or an npz file with images (N, C, H, W) or (N, H, W, C) "
-        "uint8 and labels (N,)",
+        help="a folder with one subfolder of images per class, or an npz file with uint8 images (N, C, H, W) or "
+        "(N, H, W, C) and labels (N,)",
     )
     data.add_argument(
         "--classes",
         metavar="FILE or NUMBER",
-        help="a folder's name in each line, in the order of the model's classes (default: the folders, sorted); "
-        "of an npz file, how many classes the model has (default: those of the labels)",
+        help="for a folder, a file with one subfolder's name per line, in the order of the model's classes (default: "
+        "sorted); for an npz file, how many classes the model has (default: as many as the labels need)",
     )
-    data.add_argument("--images", type=_positive, metavar="N", help="only so many, drawn at random (default: all)")
     data.add_argument(
-        "--size", type=_positive, default=224, help="side of the images cut from a folder's (default 224)"
+        "--images", type=_positive, metavar="N", help="attack only N images, drawn at random (default: all)"
+    )
+    data.add_argument(
+        "--size", type=_positive, default=224, help="side of the square cut from each image of a folder (default 224)"
     )
     data.add_argument(
         "--resize",
         type=_positive,
-        help="their shorter side before that (default: --size / 0.875, as is usual for ImageNet)",
+        help="shorter side of each image before the cut (default: --size / 0.875, as is usual for ImageNet)",
     )
-    data.add_argument("--channels", type=int, choices=(1, 3), default=3, help="a folder's images as grey or as RGB")
+    data.add_argument(
+        "--channels", type=int, choices=(1, 3), default=3, help="read a folder's images as grey (1) or RGB (3, default)"
+    )
     attack = own.add_argument_group("the attacks")
     attack.add_argument(
-        "--count", type=_positive, default=COUNT, metavar="N", help="points of the grid of eps (default %(default)s)"
+        "--count", type=_positive, default=COUNT, metavar="N", help="points in the grid of eps (default %(default)s)"
     )
-    for end, eps in (("min", EPS_MIN), ("max", EPS_MAX)):
-        text = f"in pixel units (default {eps:g})"
+    for end, which, eps in (("min", "smallest", EPS_MIN), ("max", "largest", EPS_MAX)):
+        text = f"{which} eps, in pixel units (default {eps:g})"
         attack.add_argument(f"--eps-{end}", type=float, default=eps, metavar="EPS", help=text)
     attack.add_argument(
         "--steps",
         type=int,
         default=STEPS,
         metavar="N",
-        help="of PGD; 0 leaves it out, most of the time (default %(default)s)",
+        help="PGD steps; 0 omits PGD, which takes most of the time (default %(default)s)",
     )
     how = own.add_argument_group("how it is run")
-    how.add_argument("--out", type=Path, metavar="FOLDER", help="(default: audit/ and the net's name)")
-    how.add_argument("--seed", type=int, default=0)
+    how.add_argument("--out", type=Path, metavar="FOLDER", help="where results go (default: audit/ and the net's name)")
+    how.add_argument("--seed", type=int, default=0, help="for all random numbers (default 0)")
     how.add_argument(
-        "--threads", type=_positive, default=2, help="of the CPU (default 2); results depend on it a little"
+        "--threads", type=_positive, default=2, help="CPU threads (default 2); results depend slightly on their number"
     )
     how.add_argument(
-        "--portable", action="store_true", help="the same bytes on every x86-64 CPU; matrix products are slower"
+        "--portable", action="store_true", help="give the same bytes on every x86-64 CPU; matrix products are slower"
     )
-    how.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
+    how.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto (default): a GPU if there is one"
+    )
     return commands
 
 
@@ -96,7 +109,7 @@ def _mapping(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: not JSON: {error}") from None
     if not isinstance(values, dict):
-        raise argparse.ArgumentTypeError(f'{text!r}: must be a mapping, as {{"width": 3}} is')
+        raise argparse.ArgumentTypeError(f'{text!r}: must be a JSON object, such as {{"width": 3}}')
     return values
 
 
@@ -122,7 +135,7 @@ def main() -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise ValueError(f"{said(error)}; give another path or mend this one") from error
+        raise ValueError(f"{said(error)}; give another path or repair this one") from error
 
 
 def console() -> None:

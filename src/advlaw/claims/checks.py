@@ -1,15 +1,15 @@
-"""claims/checks.csv: a row a number that is judged or shown.
+"""claims/checks.csv: one row for each number that is judged or shown.
 
-Of a row: `view` is one of `registry.VIEWS` or a table of the study; `rows` says which of its rows (`DataFrame.query`),
-and `at` (`eps=16`) takes of each curve the row nearest to that. `subject` and `quantity` are filled from a row's cells.
-`value`, `ends` and `n` name columns; `ends` is empty for `<value>_low <value>_high`, `share` where the value is a share
-of `n`, or `none`; of all is subtracted what the columns `..._<minus>` hold. `rule` is one of `rules.RULES`, or `told`
-where the view's column `verdict` has it; `low` and `high` are the paper's, widened by `tolerance`. `question`: which
-of `finding.QUESTIONS` it answers, if it is about a curve; the claim's verdict is that on the question of its first
-row.
-Of a claim, in its first row: `missing`, what a study needs to judge it; `about`, which rows of its views the claim is
-about (they alone are judged where there are some, else the others as an analogue); `remark` and, on an analogue,
-`analogue`: what to know of the judgement. A row without a view is of a claim that no study can be asked about yet.
+In every row: `view` is one of `registry.VIEWS` or a table of the study; `rows` selects some of its rows
+(`DataFrame.query`), and `at` (`eps=16`) takes from each curve the row nearest to that value. `subject` and `quantity`
+are filled from a row's cells. `value`, `ends` and `n` name columns; `ends` is empty for `<value>_low <value>_high`,
+`share` if the value is a share of `n`, or `none`; `minus` subtracts the columns `..._<minus>`. `rule` is one of
+`rules.RULES`, or `told` if the view's column `verdict` decides; `low` and `high` are the paper's, widened by
+`tolerance`. `question`: which of `finding.QUESTIONS` the row answers, if it is about a curve; the claim's verdict is
+that on the question of its first row.
+In a claim's first row: `missing`, what a study needs to judge the claim; `about`, which rows of its views the claim is
+about (if there are any, we judge only them, else the others as an analogue); `remark` and, for an analogue, `analogue`:
+notes on the judgement. A row without a view stands for a claim that no study can judge yet.
 """
 
 import math
@@ -70,11 +70,13 @@ class Check(Section):
         if self.rule not in ("", "told", *RULES):
             raise ValueError(f"rule = {self.rule!r}: must be one of {', '.join(RULES)} or told")
         if any(bool(cell) != bool(self.view) for cell in (self.value, self.subject, self.quantity, self.rule)):
-            raise ValueError("a row has a view, a value, a subject, a quantity and a rule, or none of them")
+            raise ValueError("give view, value, subject, quantity and rule, or leave all of them empty")
         has_low, has_high = math.isfinite(self.low), math.isfinite(self.high)
         fits = {"above": has_low and not has_high, "shown": not (has_low or has_high), "": True}
         if not fits.get(self.rule, has_low or has_high):
-            raise ValueError(f"rule = {self.rule!r}: above takes low alone, shown none, the others low, high or both")
+            raise ValueError(
+                f"rule = {self.rule!r}: above needs low alone, shown neither low nor high, the others one or both"
+            )
         return self
 
     @property
@@ -146,7 +148,7 @@ class Check(Section):
 
 
 def judged(rows: list[Check], study: Evidence) -> Finding:
-    """What the rows of a claim find. Those of one view that follow one another go through it together."""
+    """What the rows of a claim find. Consecutive rows of one view go through it together."""
     claim, checks, parts = rows[0], [row for row in rows if row.view], list[Part]()
     frames = [check.rows_of(study) for check in checks]
     meant = [check.asked(frame, "about", claim.about) for check, frame in zip(checks, frames, strict=True)]
@@ -160,21 +162,21 @@ def judged(rows: list[Check], study: Evidence) -> Finding:
             for at, row in zip(frame.index, records(frame), strict=True)
         ]
         parts += [part for _, part in sorted(found, key=lambda item: item[0])]
-    missing = (claim.remark if parts else "") or claim.missing  # a remark also says why what is shown is not judged
+    missing = (claim.remark if parts else "") or claim.missing  # a remark also says why shown numbers are not judged
     remark = (claim.analogue if is_analogue else "") or claim.remark
     return Finding(tuple(parts), missing, is_analogue, remark, claim.question)
 
 
 def read_rows(folder: Path) -> dict[str, list[Check]]:
-    """The rows of checks.csv by claim. Raises ValueError for one that makes no sense."""
+    """The rows of checks.csv by claim. Raises ValueError for an invalid one."""
     claims: dict[str, list[Check]] = {}
     for cells in texts(folder / "checks.csv"):
         given = {column: cell for column, cell in cells.items() if cell}
         check = validate(given, Check, CHECKS, given.get("claim", ""))
         rows = claims.setdefault(check.claim, [])
         if not rows and not check.missing:
-            raise ValueError(f"{CHECKS}: {check.claim}: its first row must say in `missing` what a study needs")
+            raise ValueError(f"{CHECKS}: {check.claim}: its first row lacks `missing`, what a study needs; fill it")
         if rows and any(cell in given for cell in OF_A_CLAIM):
-            raise ValueError(f"{CHECKS}: {check.claim}: {', '.join(OF_A_CLAIM)} are said in a claim's first row alone")
+            raise ValueError(f"{CHECKS}: {check.claim}: move {', '.join(OF_A_CLAIM)} to the claim's first row")
         rows.append(check)
     return claims

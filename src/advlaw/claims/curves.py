@@ -105,7 +105,7 @@ def plateau(study: Evidence) -> Finding:
         rise, step = difference(after, before), math.log(last[1]["grid_eps"] / last[0]["grid_eps"])
         found.append((row, Estimate(rise.value / step, rise.low / step, rise.high / step)))
         is_saturated = is_saturated or last[-1]["accuracy"] < 0.01
-    remark = "some of these nets have no image left to break: their errors cannot grow" if is_saturated else ""
+    remark = "some of these nets have no image left to break, so their errors cannot grow" if is_saturated else ""
     parts = tuple(_levels_off(row, slope, len(found)) for row, slope in found)
     return Finding(parts, "no sweep with FGSM, L2 or PGD in this study", remark=remark)
 

@@ -1,4 +1,4 @@
-"""What is found of a claim: numbers with their intervals and verdicts, and the verdict of several.
+"""What is found about a claim: numbers with their intervals and verdicts, and the verdict of several.
 
 A claim fails if a part fails, and holds if all hold; else it is masked if a part is, else inconclusive. Judged on a
 smaller analogue it is `scaled`; without a judged part it is `not run`. See docs/claims.md.
@@ -14,8 +14,8 @@ from advlaw.core.io import Cells
 VERDICTS = {  # name -> its symbol and what it means, in the order of all tables
     "holds": ("✓", "the whole interval agrees with the paper"),
     "fails": ("✗", "the interval excludes what the paper says"),
-    "inconclusive": ("?", "the interval says both, or nothing that can be fitted"),
-    "masked": ("◐", "a weak attack agrees with the paper, the strong ones do not"),
+    "inconclusive": ("?", "the interval allows both, or no exponent can be fitted"),
+    "masked": ("◐", "a weak attack agrees with the paper, strong ones do not"),
     "scaled": ("≈", "checked on a smaller analogue, whose verdict is given"),
     "not run": ("–", "nothing here tests it"),
 }
@@ -26,7 +26,7 @@ QUESTIONS = {  # about a curve -> what is asked
     STRAIGHT: "whether the curve is a power law over its visible range",
 }
 NORMAL = 1.959964  # the two-sided 95 % point of the normal distribution
-SMALLER = "on other data, or with smaller nets or fewer samples, than the paper's"
+SMALLER = "other data, smaller nets or fewer samples than in the paper"
 
 Range = tuple[float, float]
 OPEN: Range = (-math.inf, math.inf)
@@ -34,7 +34,7 @@ OPEN: Range = (-math.inf, math.inf)
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its 95 % interval, and of how many images, gaps or nets it is; NaN where it is missing."""
+    """A number with its 95 % interval, from `n` images, gaps or nets; NaN if it is missing."""
 
     value: float
     low: float = math.nan
@@ -57,7 +57,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Part:
-    """One number of a claim: of what, which quantity, what the claim allows, and the verdict; none if only shown.
+    """One number of a claim: its subject and quantity, what the claim allows, and the verdict; none if only shown.
 
     question: one of `QUESTIONS`, or empty if it is about no curve. n_together: how many numbers are judged with it.
     n_settles: how many images would settle an open one. p_value: of a test that its rule takes beside the number.
@@ -79,7 +79,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Finding:
-    """The parts of a claim. `missing`: what a study needs to judge it; `remark`: what to know of the judgement.
+    """The parts of a claim. `missing`: what a study needs to judge it; `remark`: a note on the judgement.
 
     question: the one that the claim asks of curves. Its verdict and that on other numbers are the claim's; the
     verdicts on other questions stand beside.

@@ -20,7 +20,7 @@ from advlaw.core.tables import read_table, records
 def read_judges(folder: Path) -> dict[str, Judge]:
     """What judges each claim of claims.csv, in its order: its rows of checks.csv or a function.
 
-    Raises ValueError for a claim that nothing judges or two things do, and for a check of no claim.
+    Raises ValueError for a claim without a judge or with two, and for a check without a claim.
     """
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
@@ -32,7 +32,9 @@ def read_judges(folder: Path) -> dict[str, Judge]:
         if claim not in judges:
             raise ValueError(f"claims/claims.csv: {claim}: nothing judges it; add a row to {CHECKS}")
         if claim in rows and claim in ODD:
-            raise ValueError(f"{CHECKS}: {claim}: {ODD[claim].__name__} judges it too; leave out one of the two")
+            raise ValueError(
+                f"{CHECKS}: {claim}: the function {ODD[claim].__name__} judges it too; remove one of the two"
+            )
     return {claim: judges[claim] for claim in claims}
 
 

@@ -1,4 +1,4 @@
-"""Claims over several studies: which study's verdict on a claim counts, and what the others say."""
+"""Claims over several studies: which study's verdict counts, and the verdicts of the others."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""What was found of each claim in words, made from its typed parts when it is displayed."""
+"""What was found about each claim, in words made from its typed parts for display."""
 
 import math
 import re
@@ -28,7 +28,7 @@ SPELLED = re.compile(rf"(?<![A-Za-z_])({'|'.join(SYMBOLS)})(?![A-Za-z])")
 
 
 def in_symbols(text: str) -> str:
-    """`exponent as eps -> 0` as a reader has it: `exponent as ε → 0`."""
+    """`exponent as eps -> 0` for readers: `exponent as ε → 0`."""
     return SPELLED.sub(lambda name: SYMBOLS[name[0]], text).replace("->", "→").replace("+-", "±")
 
 
@@ -38,7 +38,7 @@ def displayed(judged: pd.DataFrame, parts: pd.DataFrame, papers: pd.DataFrame) -
 
     `parts`: its claim_parts.csv, or for the summary those of all studies, with their `study`; `papers`:
     claims/claims.csv. `answers` says the verdict on each question about curves (`finding.QUESTIONS`), if there is one.
-    Raises ValueError for a verdict that is none.
+    Raises ValueError for an unknown verdict.
     """
     said = {row["id"]: row for row in records(papers)}
     own = dict(groups(parts if "study" in parts else parts.assign(study=""), "study", "claim"))
@@ -63,7 +63,7 @@ def _worded(part: Cells) -> Cells:
 
 
 def _cells(part: Cells) -> Cells:
-    """A part in a table: its number with the interval, what is allowed, and of how many it is.
+    """A part in a table: its number with the interval, what is allowed, and the sample size.
 
     `adjusted`: the interval that a failure takes, where several numbers are judged together. `settles`: how many images
     would settle an open one.
@@ -150,7 +150,7 @@ def _settled(parts: list[Cells], which: str) -> str:
 
 
 def _images(n: float) -> str:
-    """To two digits, for it is a rough number."""
+    """To two digits, since it is a rough number."""
     return f"{float(f'{n:.2g}'):,.0f}"
 
 

@@ -68,11 +68,11 @@ def load_study(path: Path, datasets_path: Path) -> Study:
 
 def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
     if study.study in RESERVED:
-        yield f"study = {study.study!r}: must be none of {', '.join(RESERVED)}, whose folders are not a study's"
+        yield f"study = {study.study!r}: {', '.join(RESERVED)} are reserved; choose another name"
     if Path(study.params) != path:
-        yield f"params = {study.params!r}: must be the path of this file from the root, {path.as_posix()!r}"
+        yield f"params = {study.params!r}: must be this file's path from the root, {path.as_posix()!r}"
     if (path.parent / study.root).resolve() != Path.cwd():
-        yield f"root = {study.root!r}: must lead from this file's folder to the root, where stages run"
+        yield f"root = {study.root!r}: must be the path from this file's folder to the root, where stages run"
     yield from _dataset_mistakes(study, datasets)
     for section in ("models", "robust_models", "pretrained_models"):
         for name, model in getattr(study, section).items():
@@ -101,7 +101,7 @@ def _mistakes(study: Study, path: Path, datasets: Datasets) -> Iterator[str]:
 
 
 def _own_mistakes(study: Study) -> Iterator[str]:
-    """Files that entries of a person's own models name, as paths from the root."""
+    """Whether the files of own models exist; their paths start at the root."""
     for name, model in study.pretrained_models.items():
         for key in ("file", "weights"):
             path = getattr(model, key, None)
@@ -110,11 +110,11 @@ def _own_mistakes(study: Study) -> Iterator[str]:
 
 
 def _dataset_mistakes(study: Study, datasets: Datasets) -> Iterator[str]:
-    """`datasets` must list what the nets name, since DVC makes a stage of each."""
+    """`datasets` must list every data set that nets name, since DVC makes a stage of each."""
     for name in study.datasets:
         yield from _unknown("datasets", name, datasets.datasets, "data sets")
     if len(set(study.datasets)) < len(study.datasets):
-        yield f"datasets = {study.datasets}: names a data set twice"
+        yield f"datasets = {study.datasets}: lists a data set twice; remove one"
     used = {f"trials.{name}": trials.dataset for name, trials in study.trials.items()}
     used |= {name: net.dataset for name, net in study.nets().items()}
     for key, name in used.items():
@@ -135,10 +135,10 @@ def _model_mistakes(key: str, net: AnyNet, study: Study, datasets: Datasets) -> 
 
 
 def _adversarial_mistakes(study: Study) -> Iterator[str]:
-    """What is trained on adversarial examples has a section of its own, whose stages depend on the attacks."""
+    """Nets trained on adversarial examples have their own section, whose stages depend on the attacks."""
     for name, net in study.models.items():
         if net.adversarial is not None:
-            yield f"models.{name}.adversarial: move the entry to robust_models"
+            yield f"models.{name}.adversarial: belongs in robust_models; move the entry there"
 
 
 def _baseline_mistakes(study: Study) -> Iterator[str]:
@@ -147,10 +147,10 @@ def _baseline_mistakes(study: Study) -> Iterator[str]:
         yield from _unknown(f"baselines.{name}", name, nets, "models")
         yield from _unknown(f"baselines.{name}", baseline, nets, "models")
         if name == baseline:
-            yield f"baselines.{name} = {baseline!r}: must be another net"
+            yield f"baselines.{name} = {baseline!r}: a net cannot be its own baseline; name another"
         elif name in nets and baseline in nets and nets[name].dataset != nets[baseline].dataset:
-            other = nets[baseline].dataset
-            yield f"baselines.{name} = {baseline!r}: has another data set, {other}; compared nets share one"
+            data, other = nets[name].dataset, nets[baseline].dataset
+            yield f"baselines.{name} = {baseline!r}: is on another data set, {other}; name a net on {data}"
 
 
 def _names_used_twice(study: Study) -> Iterator[str]:
@@ -160,13 +160,13 @@ def _names_used_twice(study: Study) -> Iterator[str]:
         ("robust_models", "pretrained_models"),
     ):
         for name in sorted(getattr(study, first).keys() & getattr(study, second).keys()):
-            yield f"{second}.{name}: {first}.{name} has the same name, and so the same files; give one another name"
+            yield f"{second}.{name}: {first}.{name} has the same name and would write the same files; rename one"
 
 
 def _training_attack_mistakes(key: str, attack: str, study: Study) -> Iterator[str]:
     yield from _unknown_attacks(key, [attack], study)
     if _is_known(attack, study) and not study.attacks.by_key(attack).clip:
-        yield f"{key} = {attack!r}: does not clip, and so trains on what is no image; name one with clip: true"
+        yield f"{key} = {attack!r}: does not clip to [0, 255], as training needs; name one with clip: true"
 
 
 def _worst_case_mistakes(settings: WorstCase, study: Study) -> Iterator[str]:
@@ -176,9 +176,9 @@ def _worst_case_mistakes(settings: WorstCase, study: Study) -> Iterator[str]:
     yield from _unknown_attacks("worst_case.protocol.weak", [protocol.weak], study)
     for attack in protocol.methods().values():
         if _is_known(attack, study) and not study.attacks.by_key(attack).clip:
-            yield f"worst_case.protocol: {attack!r} makes what is no image; name an attack with clip: true"
+            yield f"worst_case.protocol: {attack!r} does not clip to [0, 255]; name an attack with clip: true"
         elif _is_known(attack, study) and study.attacks.by_key(attack).norm != "linf":
-            yield f"worst_case.protocol: {attack!r} is in L2; all share eps in L-infinity, so name one with norm: linf"
+            yield f"worst_case.protocol: {attack!r} is in L2, but eps is in L-infinity; name one with norm: linf"
     for name, net in settings.nets.items():
         yield from _worst_case_net_mistakes(f"worst_case.nets.{name}", name, net, study)
 
@@ -188,10 +188,10 @@ def _worst_case_net_mistakes(key: str, name: str, net: WorstCaseNet, study: Stud
     yield from _unknown(f"{key}.source", net.source, study.nets(), "models")
     nets = study.nets()
     if name in nets and net.source in nets and nets[name].dataset != nets[net.source].dataset:
-        other = nets[net.source].dataset
-        yield f"{key}.source = {net.source!r}: has another data set, {other}; a net and its source share one"
+        data, other = nets[name].dataset, nets[net.source].dataset
+        yield f"{key}.source = {net.source!r}: is on another data set, {other}; name a net on {data}"
     if net.source == name:
-        yield f"{key}.source = {name!r}: must be another net, trained independently"
+        yield f"{key}.source = {name!r}: must be another, independently trained net"
 
 
 def _unknown_attacks(key: str, attacks: list[str], study: Study) -> Iterator[str]:
@@ -221,7 +221,7 @@ def _net_mistakes(key: str, model: str, net: ResponseNet, study: Study) -> Itera
     yield from _attack_mistakes(f"{key}.attacks", net.attacks, study, "one_step")
     for attack in net.attacks:
         if attack in study.attacks.one_step and study.attacks.one_step[attack].clip:
-            yield f"{key}.attacks = {attack!r}: clips, which no linear response does; name one with clip: false"
+            yield f"{key}.attacks = {attack!r}: clips, but the linear response does not; name one with clip: false"
 
 
 def _trials_mistakes(key: str, trials: TrialSet, study: Study, datasets: Datasets) -> Iterator[str]:
@@ -229,7 +229,7 @@ def _trials_mistakes(key: str, trials: TrialSet, study: Study, datasets: Dataset
     yield from _measure_mistakes(f"{key}.measure", trials.measure, study)
     data = datasets.datasets.get(trials.dataset)
     if data and (trials.measure.images or 0) > data.test:
-        yield f"{key}.measure.images = {trials.measure.images}: {trials.dataset} has {data.test} test images"
+        yield f"{key}.measure.images = {trials.measure.images}: {trials.dataset} has only {data.test} test images"
     if isinstance(trials, Drawn):
         deepest = trials.draw.cnn.convolutions[1]
         if data and data.image_side >> deepest == 0:
@@ -237,7 +237,7 @@ def _trials_mistakes(key: str, trials: TrialSet, study: Study, datasets: Dataset
         return
     of_base = list(_model_mistakes(f"{key}.base", trials.base, study, datasets))
     yield from of_base
-    if not of_base:  # else every net that has it of the base would repeat it
+    if not of_base:  # else every net that inherits a mistake would repeat it
         for name, net in trials.nets.items():
             yield from _model_mistakes(f"{key}.nets.{name}", net, study, datasets)
 
@@ -246,17 +246,17 @@ def _measure_mistakes(key: str, measure: Measure, study: Study) -> Iterator[str]
     yield from _unknown_attacks(f"{key}.attacks", measure.attacks, study)
     names = [attack.partition(".")[2] for attack in measure.attacks]
     if len(set(names)) < len(names):
-        yield f"{key}.attacks = {measure.attacks}: names an attack twice"
+        yield f"{key}.attacks = {measure.attacks}: two have the same name; rename or remove one"
     points = measure.grid or study.attack
     between = [eps for eps in measure.reference_eps if not _is_on(points, eps)]
     for eps in measure.reference_eps:
         if eps > points.eps_max:
-            yield f"{key}.reference_eps = {eps:g}: beyond the grid's eps_max = {points.eps_max:g}"
+            yield f"{key}.reference_eps = {eps:g}: above the grid's eps_max = {points.eps_max:g}"
     for attack in measure.attacks:
         if not attack.startswith("one_step.") and between:
             yield (
-                f"{key}.reference_eps = {between[0]:g}: no point of the grid, and {attack!r} is run at those alone; "
-                "give the set a grid that holds it"
+                f"{key}.reference_eps = {between[0]:g}: not a point of the grid, and {attack!r} runs only at those; "
+                "give the set a grid that contains it"
             )
 
 
@@ -270,7 +270,7 @@ def _attack_mistakes(key: str, attacks: list[str], study: Study, family: str) ->
     for attack in attacks:
         yield from _unknown(key, attack, getattr(study.attacks, family), f"attacks.{family}")
     if len(set(attacks)) < len(attacks):
-        yield f"{key} = {attacks}: names an attack twice"
+        yield f"{key} = {attacks}: lists an attack twice; remove one"
 
 
 def _unknown(key: str, value: str, allowed: object, what: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which attacks are meant: names of an audit's, or settings as in params.yaml."""
+"""The attacks to run, by the names that an audit uses, or by settings as in params.yaml."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
@@ -11,13 +11,13 @@ Section = dict[str, dict[str, Any]]  # `attacks` of params.yaml: family -> name 
 
 
 def chosen_attacks(attacks: str | Sequence[str] | Mapping[str, Mapping[str, Any]], steps: int) -> Section:
-    """The section `attacks` of params.yaml. Raises ValueError for a name that is unknown, and for no attack at all."""
+    """The section `attacks` of params.yaml. Raises ValueError for an unknown name, and without any."""
     if isinstance(attacks, str):
         attacks = (attacks,)
     if not isinstance(attacks, Mapping):
         attacks = {name: _usual(name, steps) for name in attacks}
     if not attacks:
-        raise ValueError(f"attacks = {attacks!r}: there is none; give some of {_names()}")
+        raise ValueError(f"attacks = {attacks!r}: names no attack; choose from {_names()}")
     found: Section = {family: {} for family in FAMILIES}
     for name, settings in attacks.items():
         family = settings.get("family") if isinstance(settings, Mapping) else None
@@ -32,7 +32,7 @@ def _usual(name: str, steps: int) -> dict[str, Any]:
         return {"family": "one_step", **ONE_STEP[name]}
     if name != "pgd":
         raise ValueError(
-            f"attacks: {name!r} is unknown; give some of {_names()}, or a mapping of names to settings: "
+            f"attacks: {name!r} is unknown; choose from {_names()}, or give a mapping of names to settings: "
             '{"mine": {"family": "one_step", "direction": "sign", "clip": True}}'
         )
     if not isinstance(steps, int) or steps < 1:

@@ -1,4 +1,4 @@
-"""What a person hands over, images in units of their own, as pixels in [0, 255] and labels."""
+"""The caller's images, in any units, as pixels in [0, 255], and their labels."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from torch import Tensor
 
 from advlaw.core.images import Images
 
-WHOLE = 2e-3  # pixels that are so near to whole numbers come from 8 bits a channel
-BOUNDS = "give bounds=(0, 1), or bounds=(0, 255) if they are pixels"
+WHOLE = 2e-3  # pixels this close to whole numbers come from 8 bits per channel
+BOUNDS = "give bounds=(0, 1), or bounds=(0, 255) for pixels"
 
 
 @dataclass(frozen=True)
 class Units:
-    """Black and white in a person's units, and what the model does to them: it takes (images - mean) / std."""
+    """The values of black and white in the caller's units."""
 
     low: float
     high: float
 
     @property
     def size(self) -> float:
-        """Of a person's unit, in pixel units."""
+        """One unit of the caller's, in pixel units."""
         return 255.0 / (self.high - self.low)
 
     def pixels(self, images: Tensor) -> Tensor:
@@ -38,7 +38,7 @@ class Units:
     ) -> dict[str, list[float]]:
         """`mean` and `std` of an entry of `pretrained_models`, in pixel units.
 
-        Those of a person are in the units of the images; without them the model takes the images as they are.
+        The caller gives them in the units of the images; without them the model takes the images unchanged.
         """
         found = {
             name: [usual] * n_channels if values is None else [float(value) for value in values]
@@ -51,7 +51,7 @@ class Units:
             if not self.low <= value <= self.high:
                 raise ValueError(
                     f"mean = {found['mean']}: must be in the units of the images, from {self.low:g} to "
-                    f"{self.high:g}; give the mean of the images as they are handed over"
+                    f"{self.high:g}; give the mean of the images as passed"
                 )
         for value in found["std"]:
             if not 0 < value < float("inf"):
@@ -63,60 +63,63 @@ class Units:
 
 
 def units(bounds: Sequence[float] | None) -> Units:
-    """The units that `bounds` tells; ValueError where it is missing or no range around 0."""
+    """The units that `bounds` describes; ValueError if it is missing or does not contain 0."""
     if bounds is None:
-        raise ValueError(f"bounds are missing: which values are black and white in the images? {BOUNDS}")
+        raise ValueError(f"bounds are missing: the values of black and white in the images; {BOUNDS}")
     try:
         low, high = (float(value) for value in bounds)
     except (TypeError, ValueError):
         raise ValueError(f"bounds = {bounds!r}: must be two numbers; {BOUNDS}") from None
     if not (low <= 0 < high < float("inf") and low > -float("inf")):
-        raise ValueError(f"bounds = {bounds!r}: must be at most 0 and above 0; {BOUNDS}")
+        raise ValueError(f"bounds = {bounds!r}: must be (black, white), finite, with black <= 0 < white; {BOUNDS}")
     return Units(low, high)
 
 
 @dataclass(frozen=True)
 class Given:
-    """Pixels (N, C, H, W), uint8 where all are whole and float32 else, and labels (N,) int64."""
+    """Pixels (N, C, H, W), uint8 if all are whole numbers, else float32, and labels (N,) int64."""
 
     pixels: Tensor
     labels: Tensor
 
     def images(self, device: torch.device) -> Images | Tensor:
-        """Pixels as sweeps take them: float32 on the device, from uint8 a batch at a time."""
+        """Pixels as sweeps take them: float32 on the device; uint8 is converted batch by batch."""
         if self.pixels.dtype == torch.uint8:
             return Images(self.pixels.to(device), device)
         return self.pixels.to(device)
 
 
 def given(images: Any, labels: Any, in_units: Units) -> Given:
-    """A tensor or array (N, C, H, W) and labels (N,), or a stream of such batches, (images, labels), without labels.
+    """A tensor or array (N, C, H, W) and labels (N,), or an iterable of batches (images, labels).
 
     Raises ValueError naming the argument, what was found, and what to give instead.
     """
     batches = _stream(images) if labels is None else [(images, labels)]
-    pixels, wanted, shape = list[Tensor](), list[Tensor](), None
+    pixels, targets, shape = list[Tensor](), list[Tensor](), None
     for number, (some, their_labels) in enumerate(batches):
         where = "" if labels is not None else f" of batch {number}"
         checked = _images(some, where, in_units)
         if shape not in (None, checked.shape[1:]):
-            raise ValueError(f"images{where}: {tuple(checked.shape[1:])} after {tuple(shape)}; give all one shape")
+            shapes = f"shape {tuple(checked.shape[1:])}, but {tuple(shape)} before"
+            raise ValueError(f"images{where}: {shapes}; give all batches the same image shape")
         shape = checked.shape[1:]
         pixels.append(in_units.pixels(checked))
-        wanted.append(_labels(their_labels, len(checked), where))
+        targets.append(_labels(their_labels, len(checked), where))
     if not pixels:
-        raise ValueError("images: a stream without a batch; give a DataLoader anew, not one that has been read")
+        raise ValueError(
+            "images: the iterable has no batches; give a DataLoader, or an iterator that has not been read"
+        )
     if any(part.dtype != torch.uint8 for part in pixels):
         pixels = [part.float() for part in pixels]
-    return Given(torch.cat(pixels), torch.cat(wanted))
+    return Given(torch.cat(pixels), torch.cat(targets))
 
 
 def _stream(images: Any) -> Iterable[tuple[Any, Any]]:
-    """The batches of a stream, each checked to be a pair."""
+    """The batches of an iterable, each checked to be a pair."""
     if isinstance(images, Tensor | np.ndarray) or not isinstance(images, Iterable):
         raise ValueError(
-            f"labels are missing, of images that are {_kind(images)}; give labels (N,), or a stream of batches "
-            "(images, labels), as a DataLoader is"
+            f"labels are missing for images of type {_kind(images)}; give labels (N,), or an iterable of batches "
+            "(images, labels), such as a DataLoader"
         )
     for number, batch in enumerate(images):
         if not isinstance(batch, tuple | list) or len(batch) != 2:
@@ -133,18 +136,18 @@ def _images(images: Any, where: str, in_units: Units) -> Tensor:
     if found.shape[-1] in (1, 3) and found.shape[1] not in (1, 3):
         raise ValueError(f"images{where}: shape {tuple(found.shape)} has channels last; transpose to (N, C, H, W)")
     if not bool(torch.isfinite(found).all()):
-        raise ValueError(f"images{where}: not all values are finite; see how they are made")
+        raise ValueError(f"images{where}: some values are NaN or infinite; check how the images are made")
     low, high = float(found.min()), float(found.max())
     slack = 1e-4 * (in_units.high - in_units.low)
     if low < in_units.low - slack or high > in_units.high + slack:
         raise ValueError(
-            f"images{where}: values from {low:g} to {high:g}, bounds = ({in_units.low:g}, {in_units.high:g}); give the "
-            "bounds that they have, or, if they are normalised, images before that, and mean and std"
+            f"images{where}: values from {low:g} to {high:g} exceed bounds = ({in_units.low:g}, {in_units.high:g}); "
+            "correct the bounds, or, if the images are normalised, give them unnormalised, with mean and std"
         )
     if found.is_floating_point() and in_units.high > 1 and 0 < high <= 1:
         raise ValueError(
-            f"images{where}: values up to {high:g}, bounds = ({in_units.low:g}, {in_units.high:g}): they look like "
-            "images in [0, 1]; give bounds=(0, 1), or pixels"
+            f"images{where}: values up to {high:g} look like images in [0, 1], but bounds = ({in_units.low:g}, "
+            f"{in_units.high:g}); give bounds=(0, 1), or pixels"
         )
     return found
 
@@ -155,7 +158,7 @@ def _labels(labels: Any, n_images: int, where: str) -> Tensor:
     if found.shape != (n_images,):
         raise ValueError(f"labels{where}: shape {tuple(found.shape)} for {n_images} images; must be ({n_images},)")
     if found.is_floating_point() or found.dtype == torch.bool or int(found.min()) < 0:
-        raise ValueError(f"labels{where}: {found.dtype} from {found.min()}; must be whole numbers from 0, of classes")
+        raise ValueError(f"labels{where}: {found.dtype}, smallest {found.min()}; must be class numbers 0, 1, ...")
     return found.long()
 
 

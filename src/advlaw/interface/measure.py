@@ -1,4 +1,4 @@
-"""`advlaw.measure`: the law of a model's adversarial error, for a notebook, by what the pipeline's stages call."""
+"""`advlaw.measure`: the law of a model's adversarial error, in a notebook, by the functions that the stages call."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,20 +42,20 @@ def measure(
     seed: int = 0,
     name: str = "model",
 ) -> Measurement:
-    """How the error of `model` grows with the size eps of an attack: its exponent as eps -> 0, and what that rests on.
+    """How the error of `model` grows with the size eps of an attack: its exponent as eps -> 0, and the data behind it.
 
-    images (N, C, H, W), a tensor or an array, with labels (N,), class numbers; or a stream of batches
-    (images, labels), as a DataLoader is, without `labels`. A thousand images or more: 400 that are classified as
-    labelled are the fewest that an exponent can be had from.
-    bounds: which values are black and white in them, (0, 1) or (0, 255). To be said, since nothing is guessed.
+    images (N, C, H, W), a tensor or an array, with labels (N,), class numbers; or an iterable of batches
+    (images, labels), such as a DataLoader, without `labels`. Give a thousand images or more: an exponent needs at
+    least 400 that are classified as labelled.
+    bounds: the values of black and white in the images, (0, 1) or (0, 255). Required, because we do not guess.
     mean, std: of each channel, in the units of the images, if the model takes (images - mean) / std; else it takes the
-    images as they are. It gives logits (B, K). It is copied, and runs in evaluation mode on the device that it is on.
-    attacks: of "fgsm", "l2", "step_ll" and "pgd" (with `steps` steps), as `advlaw audit` has them, or a mapping of
+    images unchanged. It returns logits (B, K). We copy it and run the copy in evaluation mode on the model's device.
+    attacks: "fgsm", "l2", "step_ll", "pgd" (with `steps` steps), with the settings of `advlaw audit`, or a mapping of
     names to settings as in params.yaml, each with its `family`: {"mine": {"family": "one_step", "direction": "sign",
     "clip": True}}.
-    eps_min, eps_max, count: the grid of eps, log-spaced, in pixel units [0, 255] whatever the images' bounds are:
+    eps_min, eps_max, count: the grid of eps, log-spaced, in pixel units [0, 255] for all bounds of the images:
     eps = 8 is 8/255 of the range from black to white. L2 attacks use it times sqrt(C*H*W).
-    seed: of random attacks and of bootstraps. name: what the model is called in `entry()`.
+    seed: for random attacks and bootstraps. name: the model's name in `entry()`.
 
     Raises ValueError naming the argument, what was found, what is allowed and the next step.
     """
@@ -87,7 +87,7 @@ def measure(
 
 
 def _sweeps(families: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, dict[str, Any]]:
-    """The section `sweeps`: one for each attack, of its name."""
+    """The section `sweeps`: one for each attack, under its name."""
     return {
         attack: {"model": name, "family": family, "attacks": [attack]}
         for family, attacks in families.items()
@@ -96,18 +96,18 @@ def _sweeps(families: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, d
 
 
 def _judged(attack: str, arrays: Arrays) -> Arrays:
-    """The arrays as they are; ValueError where no image can be judged."""
+    """The arrays unchanged; ValueError if no image can be judged."""
     if arrays["not_finite"].all():
         raise ValueError(
-            f"attacks: {attack}: every image has logits or a gradient that are no numbers at some eps up to "
-            f"{arrays['eps'][-1]:g}; lower eps_max, or see what the model divides by or takes a root of"
+            f"attacks: {attack}: every image has NaN or infinite logits or gradients at some eps up to "
+            f"{arrays['eps'][-1]:g}; lower eps_max, or check the model's divisions and square roots"
         )
     return arrays
 
 
 @contextmanager
 def exact_arithmetic() -> Iterator[None]:
-    """Float32 without TF32, as in a stage; afterwards as it was."""
+    """Float32 without TF32, as in a stage; restores the settings afterwards."""
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False

@@ -30,10 +30,10 @@ ENDS = ("", "_low", "_high")
 class Measurement:
     """The laws of one model on one set of images.
 
-    thresholds: a row for each of N images, a column for each attack: the eps at which it becomes wrong, inf where it
-    never does, NaN where it was wrong before; of iterative attacks the first eps of the grid at which it is. Each is in
-    the attack's own norm, pixel units.
-    tables: those of a study, by their names: error_curves, exponents, laws/exponents, laws/lines.
+    thresholds: one row per image, one column per attack: the eps at which the image becomes wrong, inf if it never
+    does, NaN if it was wrong when clean; for iterative attacks the first eps of the grid at which it is wrong. In the
+    attack's own norm, pixel units.
+    tables: as in a study, by name: error_curves, exponents, laws/exponents, laws/lines.
     """
 
     tables: Tables
@@ -52,7 +52,7 @@ class Measurement:
     def curves(self) -> pd.DataFrame:
         """A row for each attack and eps: accuracy, and errors with pointwise 95 % intervals, gross and net.
 
-        `eps` is in the attack's own norm; `grid_eps` in pixel units, of L2 attacks the root mean square over pixels.
+        `eps` is in the attack's own norm; `grid_eps` in pixel units, for L2 attacks the root mean square over pixels.
         """
         points = self.tables.rows("error_curves")
         errors = [f"{kind}_{what}" for kind in ("gross", "net") for what in ("error", "low", "high")]
@@ -62,11 +62,11 @@ class Measurement:
     def frame(self) -> pd.DataFrame:
         """A row for each attack; its columns, as in laws/exponents.csv of a study:
 
-        exponent, exponent_low, exponent_high: B as eps -> 0 with its 95 % interval; NaN where there is no law, and
-        `why` then says why. kind: errors of attacks that know the label are gross, those of others net of repaired
-        images. n_errors up to e0, the end of the range of the fit, in the attack's norm. amplitude: A of A eps^B.
-        p_one: of B = 1. p_straight: of a straight line in log-log, and bend, bend_low, bend_high: how much it bends
-        upwards. n_settles: how many images would give +-0.15. printed, ...: the slope of a line by least squares.
+        exponent, exponent_low, exponent_high: B as eps -> 0 with its 95 % interval; NaN if there is no law, and
+        `why` says why. kind: gross errors for attacks that know the label, for others net errors, which subtract
+        repaired images. n_errors up to e0, the end of the fitted range, in the attack's norm. amplitude: A of A eps^B.
+        p_one: p value of B = 1. p_straight: that of a straight line in log-log; bend, bend_low, bend_high: how much it
+        bends upwards. n_settles: how many images would give +-0.15. printed, ...: the least-squares slope of a line.
         """
         rows = [self._row(row) for row in records(self.tables.rows("laws/exponents"))]
         return pd.DataFrame(rows).set_index("attack")
@@ -89,7 +89,7 @@ class Measurement:
         }
 
     def summary(self) -> str:
-        """A line for each attack: its exponent as eps -> 0 with its interval, or why there is none, and what to do."""
+        """A line for each attack: its exponent as eps -> 0 with its interval, or why there is none and what to do."""
         right = f"{self.n_images:,} images, {self.clean_accuracy:.2%} classified as labelled"
         rows, width = records(self.frame.reset_index()), max(map(len, self.frame.index))
         lines = [f"{row['attack']:{width}}  {_said(row)}" for row in rows]
@@ -98,7 +98,7 @@ class Measurement:
     __repr__ = summary
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the curves, points with 95 % intervals, as a study's figures are, on `ax` or on axes of their own.
+        """Draw the curves in the style of a study's figures, points with 95 % intervals, on `ax` or on new axes.
 
         Solid: the fitted law over its range. Dashed: its tangent as eps -> 0, whose slope is the exponent.
         """
@@ -107,12 +107,12 @@ class Measurement:
         return draw(self.tables, ax)
 
     def entry(self) -> str:
-        """The sections of a params.yaml, as text, that make the same measurement stages of a study."""
+        """The sections of a params.yaml, as text, that repeat this measurement as stages of a study."""
         return entry_text(self.params)
 
 
 def _n_settles(found: Estimate) -> float:
-    """How many images would bring the interval within +-0.15; NaN where that cannot be told or is beyond 10^7."""
+    """How many images would bring the interval within +-0.15; NaN if unknown or above 10^7."""
     if not found.is_complete:
         return math.nan
     if found.value - found.low <= WITHIN and found.high - found.value <= WITHIN:
@@ -121,7 +121,7 @@ def _n_settles(found: Estimate) -> float:
 
 
 def _said(row: Cells) -> str:
-    """What is said of an attack, in one line."""
+    """One line about an attack."""
     lost = [f"{row['n_not_finite']:.0f} images not judged"] if row["n_not_finite"] else []
     if row["why"]:
         return "; ".join([f"no exponent: {row['why']}", *lost])

@@ -13,10 +13,10 @@ from advlaw.models.wrapped import classifier, said
 
 
 def device_of(net: nn.Module) -> torch.device:
-    """Where the model's first parameter or buffer lies; the CPU if it has none. ValueError for what is no module."""
+    """Where the model's first parameter or buffer lies; the CPU if it has none. ValueError if it is no module."""
     if not isinstance(net, nn.Module):
         raise ValueError(
-            f"model: {type(net).__name__} is no torch.nn.Module; wrap it in one whose forward takes images "
+            f"model: {type(net).__name__} is not a torch.nn.Module; wrap it in one whose forward takes images "
             "(B, C, H, W) and returns logits (B, K)"
         )
     return next((tensor.device for tensor in [*net.parameters(), *net.buffers()]), torch.device("cpu"))
@@ -28,7 +28,7 @@ def taken(
     """A copy of the model, from pixels (B, C, H, W) to logits, in evaluation mode; and how many classes it has.
 
     `statistics`, mean and std in pixel units, are what pixels are normalised with; `images` are on the model's device.
-    Raises ValueError for what no attack can be measured on, and for labels beyond its classes.
+    Raises ValueError for a model that no attack can be measured on, and for labels beyond its classes.
     """
     pixels = images[:RANGED]
     plain = _classifier(net, statistics, pixels, float64=True, channels_last=False)
@@ -36,8 +36,8 @@ def taken(
     check("model", plain, pixels, n_classes)
     if n_labels > n_classes:
         raise ValueError(
-            f"labels: up to {n_labels - 1}, the model has {n_classes} classes, from 0 to {n_classes - 1}; give the "
-            "numbers of its classes"
+            f"labels: the largest is {n_labels - 1}, but the model has {n_classes} classes; give class numbers "
+            f"from 0 to {n_classes - 1}"
         )
     tried = pixels[:CHECKED]
     channels_last = _answers_alike(plain, in_fast_layout(copy.deepcopy(plain)), tried)
@@ -51,9 +51,7 @@ def _classifier(
     try:
         own = copy.deepcopy(net)
     except Exception as error:  # whatever the person's code raises
-        raise ValueError(
-            f"model: cannot be copied, and is not changed itself: {said(error)}; see its __deepcopy__"
-        ) from error
+        raise ValueError(f"model: copy.deepcopy fails: {said(error)}; correct its __deepcopy__") from error
     model = classifier(own, pixels.shape[1], float64, channels_last)
     for name, values in statistics.items():
         getattr(model.head, name).copy_(torch.tensor(values).view(-1, 1, 1))
@@ -70,7 +68,7 @@ def _n_classes(model: Classifier, pixels: Tensor, n_labels: int) -> int:
 
 
 def _answers_alike(model: Classifier, other: Classifier, pixels: Tensor) -> bool:
-    """Whether the other works too, in the precision of these pixels, and gives the same logits."""
+    """Whether the other also works, in the precision of these pixels, and gives the same logits."""
     with torch.no_grad():
         try:
             logits = other(pixels)

@@ -1,4 +1,4 @@
-"""Error curves on a notebook's axes, drawn as the figures of a study are."""
+"""Error curves on a notebook's axes, in the style of a study's figures."""
 
 import matplotlib
 import matplotlib.pyplot as plt

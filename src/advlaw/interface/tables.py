@@ -1,4 +1,4 @@
-"""The tables of one measurement, in memory: those that the stages `fit` and `laws` write, by the same code."""
+"""The tables of one measurement, in memory, by the code of the stages `fit` and `laws`."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from advlaw.tables.curves import CurveTables, SweptCurve
 
 
 class Collected:
-    """Collects what each attack did, and fits it. `params` are those of an audit, `shape` (C, H, W) of an image."""
+    """Collects and fits the outcomes of each attack. `params` are those of an audit, `shape` (C, H, W) of an image."""
 
     def __init__(self, params: dict[str, Any], shape: tuple[int, ...], accuracy: float) -> None:
         self.params, self.settings = params, validate(params["fit"], Fit, ARGUMENTS, "fit")
@@ -62,6 +62,6 @@ class Collected:
 
 
 def _frame(rows: list[Cells], columns: Sequence[str]) -> pd.DataFrame:
-    """A table as it is when it has been read from its file, where a number that may be missing is a float."""
+    """A table as if read from its file, where numbers that may be missing are floats."""
     frame = framed(rows, columns)
     return frame.astype({name: "float64" for name, kind in frame.dtypes.items() if kind == "Int64"})

@@ -48,10 +48,10 @@ class Reference:
         self.meanings = {name: dict(ROW.findall(block)) for name, block in MARKER.findall(page)}
 
     def filled(self) -> str:
-        """The page with every table made anew. Raises ValueError for a table of no section, and a section in none."""
+        """The page with new tables. Raises ValueError for a table without a section, or a section without a table."""
         shown = {name: self.schemas[name] for name in self.meanings if name in self.schemas}
         if unknown := self.meanings.keys() - shown:
-            raise ValueError(f"no section of the params is called {', '.join(sorted(unknown))}")
+            raise ValueError(f"the params have no section {', '.join(sorted(unknown))}; remove its table from the page")
         page, seen = self.page, set(shown)
         for name in shown:
             rows: list[list[Cell]] = []
@@ -60,7 +60,10 @@ class Reference:
                 rows.append([Marked(key, "code"), self.described(values), without, self.meanings[name].get(key, "")])
             page = replace_block(page, f"keys {name}", markdown(Grid(HEADS, rows)))
         if missing := self.schemas.keys() - seen:
-            raise ValueError(f"no table shows the keys of {', '.join(sorted(missing))}")
+            names = ", ".join(sorted(missing))
+            raise ValueError(
+                f"no table shows the keys of {names}; add <!-- keys NAME --> and <!-- /keys NAME --> for it"
+            )
         return page
 
     def keys(self, name: str, prefix: str = "") -> Iterator[tuple[str, str, Schema, str]]:
@@ -128,7 +131,7 @@ def referred(values: Schema) -> Iterator[tuple[str, str]]:
 
 
 def default(values: Schema) -> str:
-    """What holds where a key is left out."""
+    """The value of a key that is left out."""
     value = values.get("default", {} if values.get("type") == "object" else [])
     if value is None:
         return "none"

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from advlaw.claims.finding import VERDICTS
 from advlaw.claims.rules import curve_verdict
 from advlaw.claims.wording import PLURAL
@@ -39,7 +41,7 @@ def _curve(name: str, claim: str = "") -> Callable[[Tables], tuple[str, str]]:
     """The exponent of one curve, with the verdict on it alone or that on a claim."""
 
     def found(tables: Tables) -> tuple[str, str]:
-        (row,) = records(tables.rows("laws/exponents", curve=name))
+        row = _only(tables.rows("laws/exponents", curve=name))
         verdict = _verdict(tables, claim) if claim else curve_verdict(row, PAPER_RANGES[row["attack"]])
         return f"B = {law(row)}", verdict
 
@@ -57,7 +59,7 @@ def _states(claim: str, *curves: str) -> Callable[[Tables], tuple[str, str]]:
 
 def _pool(claim: str, name: str) -> Callable[[Tables], tuple[str, str]]:
     def found(tables: Tables) -> tuple[str, str]:
-        row = records(tables.rows("laws/pooled", set=name, nets="all"))[0]
+        row = _only(tables.rows("laws/pooled", set=name, nets="all").head(1))
         return f"B = {interval(row)} for {row['n_nets']:g} nets", _verdict(tables, claim)
 
     return found
@@ -75,8 +77,14 @@ def _parts(claim: str, unit: str = "{:.2f}", scale: float = 1.0) -> Callable[[Ta
 
 
 def _verdict(tables: Tables, claim: str) -> str:
-    (row,) = records(tables.rows("claims", claim=claim))
-    return str(row["verdict"])
+    return str(_only(tables.rows("claims", claim=claim))["verdict"])
+
+
+def _only(rows: pd.DataFrame) -> Cells:
+    """The one row; raises LookupError where the study has none."""
+    if len(rows) != 1:
+        raise LookupError
+    return records(rows)[0]
 
 
 MNIST, FINDINGS = "docs/results/mnist.md", "docs/findings"
@@ -95,7 +103,7 @@ HEADLINES = (
     Headline("FGSM, ResNet-32, CIFAR-10", "0.99", "cifar10", _curve("resnet32/fgsm", "C12"), "docs/results/cifar10.md"),
     Headline("Rank correlation of predicted and measured ε", "strong", "mnist", _parts("C19"), "docs/theory.md"),
     Headline("Accuracy an entropy penalty adds, points", "above 0", "mnist", _parts("C25", "{:+.1f}", 100), MNIST),
-    Headline("Accuracy step-l.l. training adds under PGD", "not told", "mnist", _parts("C27", "{:+.1f}", 100), MNIST),
+    Headline("Accuracy step-l.l. training adds under PGD", "not stated", "mnist", _parts("C27", "{:+.1f}", 100), MNIST),
 )
 
 
@@ -104,7 +112,10 @@ def headlines(studies: Mapping[str, Tables]) -> Grid:
     rows: list[list[Cell]] = []
     for row in HEADLINES:
         if row.study in studies:
-            number, verdict = row.found(studies[row.study])
+            try:
+                number, verdict = row.found(studies[row.study])
+            except LookupError:  # a study without the net, the set or the claim
+                number, verdict = "–", "not run"
             rows.append([row.what, row.paper, number, verdict, Marked(Path(row.page).stem, "link", row.page)])
     return Grid(["what", "the paper", "found here, as ε → 0 [95 %]", "verdict", "more"], rows)
 

@@ -17,7 +17,7 @@ from advlaw.report.render import html
 from advlaw.report.sections import Section, sections
 
 PAPERS = {"cubuk2017": "Cubuk et al. 2017", "kurakin2016": "Kurakin et al. 2016"}
-BENCHMARKS = "Time of advlaw and of other libraries for the same work"
+BENCHMARKS = "Time that advlaw and other libraries take for the same work"
 STAMP = "<!-- stamp -->"  # where a copy of a page says when and from what commit it was made
 SOURCES = {  # of a data set in datasets/params.yaml: what it is
     "digits": "8x8 scans of handwritten digits",
@@ -26,7 +26,7 @@ SOURCES = {  # of a data set in datasets/params.yaml: what it is
     "fashion_mnist": "Fashion-MNIST, clothes of 28x28 pixels",
     "cifar10": "CIFAR-10, colour photographs of 32x32 pixels",
     "random": "uniform pixels and labels",
-    "own": "a person's own images",
+    "own": "your own images",
 }
 
 
@@ -87,12 +87,12 @@ def report(claims: list[Cells], studies: list[StudyPage], setting: Setting, is_s
 def stamped(page: str, text: str) -> str:
     """A copy of a page with `text` in the place for it; raises ValueError where the page has no such place."""
     if page.count(STAMP) != 1:
-        raise ValueError(f"the report needs one {STAMP}; make it again with the report stage")
+        raise ValueError(f"the report must contain {STAMP} once; run the report stage again")
     return page.replace(STAMP, str(escape(text)))
 
 
 def _overview(chapters: dict[str, list[Section]], claims: list[Cells], is_summary: bool) -> Section | None:
-    """With what the page opens: the overview of the study that judges the most claims, taken out of its chapters."""
+    """The first section: the overview of the study that judges the most claims, taken out of its chapters."""
     judged = Counter(claim["study"] for claim in claims)
     best = max(chapters, key=lambda name: judged[name])
     found = next((section for section in chapters[best] if section.is_overview), None)
@@ -118,7 +118,7 @@ def _setup(study: StudyPage) -> dict[str, Any]:
     lines = {
         "seed": params["seed"],
         "threads": params["threads"],
-        "device asked for": params["device"],
+        "requested device": params["device"],
         "ε": f"{grid['count']} values from {grid['eps_min']:g} to {grid['eps_max']:g}, log-spaced",
         "nets": ", ".join(models["model"]),
         "trained on": ", ".join(dict.fromkeys(filter(None, models["device"][models["epochs"].notna()]))),
@@ -146,7 +146,7 @@ def _contents(files: list[Cells]) -> str:
     """Whether a data set is the one that its makers published, as far as checksums can tell."""
     unofficial = sum(row["official"] == "false" for row in files)
     if unofficial:
-        return f"{unofficial} of {len(files)} files are not the official ones: a mirror's, by its own checksums"
+        return f"{unofficial} of {len(files)} files differ from the official ones; they match their mirror's checksums"
     if any(row["official"] == "true" for row in files):
         return f"the official contents of {len(files)} files"
     return str(files[0]["source"])

@@ -1,4 +1,4 @@
-"""The README and the pages of docs/: what stands between their markers."""
+"""The tables between the markers of README.md and docs/."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from advlaw.report.render import Cell, Grid, Marked, Right, markdown
 def studies_grid(studies: Mapping[str, tuple[str, Tables | None]]) -> Grid:
     """A line per study: name -> the command that runs it and its tables, or None where it was not run here.
 
-    A file studies/<name>/DUE says why what is committed lags behind the code.
+    A file studies/<name>/DUE says why the committed results lag behind the code.
     """
     rows: list[list[Cell]] = []
     for name, (command, tables) in studies.items():
@@ -42,6 +42,6 @@ def replace_block(text: str, name: str, content: str) -> str:
     """`text` with the lines between `<!-- name -->` and `<!-- /name -->` replaced; raises ValueError without them."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     if text.count(begin) != 1 or text.count(end) != 1:
-        raise ValueError(f"the page needs one {begin} and one {end}")
+        raise ValueError(f"{begin} and {end}: the page must contain each once; add or remove the marker")
     before, rest = text.split(begin)
     return f"{before}{begin}\n{content}\n{end}{rest.split(end)[1]}"

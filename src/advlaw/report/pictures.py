@@ -27,7 +27,7 @@ def picture(name: str, svg: str) -> Picture:
     """
     found = OPEN.search(svg)
     if not found:
-        raise ValueError(f"figure {name}: not an SVG file with a viewBox; draw it again with the figures stage")
+        raise ValueError(f"figure {name}: not an SVG file with a viewBox; run the figures stage again")
     text = DROPPED.sub("", svg[found.start() :]).replace("<svg ", FONTS, 1)
     text = PLACED.sub(lambda place: LONG_NUMBER.sub(_rounded, place[0]), text)
     text = " ".join(text.split()).replace("> <", "><")

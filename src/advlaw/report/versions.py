@@ -17,5 +17,5 @@ def pinned_versions(requirements: str, packages: Sequence[str]) -> dict[str, str
             found[pin[1]].append(f"{pin[2]} (Python {when[1]} {when[2]})" if when else pin[2])
     for name, versions in found.items():
         if not versions:
-            raise ValueError(f"requirements.txt: {name}: no version is pinned; `make lock` pins it")
+            raise ValueError(f"requirements.txt: {name}: no version is pinned; run `make lock`")
     return {name: ", ".join(versions) for name, versions in found.items()}

@@ -136,7 +136,7 @@ def _range(row: Cells) -> str:
 def _second_first(row: Cells) -> str:
     """The share with its interval and the number of images, as far as there are any."""
     if math.isnan(row["second_first"]):
-        return "none flips"
+        return "no image flips"
     share, low, high = (100 * row[f"second_first{end}"] for end in ("", "_low", "_high"))
     return f"{share:.1f} % [{low:.1f}, {high:.1f}] of {row['n_below_50']:,}"
 
