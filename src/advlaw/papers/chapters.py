@@ -48,5 +48,12 @@ CHAPTERS = {
         "A net's name says how it differs from the base of its set. Each is compared with its baseline on the same "
         "images. Intervals cover the choice of images alone; two seeds of one training differ by more.",
     ),
+    "kurakin": Chapter(
+        "Kurakin's tables and figures",
+        "Each table has the paper's rows and columns; a cell is the paper's number | ours with its 95 % interval over "
+        "images. The paper attacks Inception v3 on ImageNet, these nets are small and see small images: signs, orders "
+        "and ratios can be compared, levels cannot. Where nets were trained again with other seeds, claims also count "
+        "how far that alone moves a number.",
+    ),
     "others": Chapter("Other figures", ""),  # of files in the folder that no module draws
 }

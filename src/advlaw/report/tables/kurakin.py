@@ -1,0 +1,113 @@
+"""Kurakin's Tables 1 to 8 as the paper prints them, each cell with the paper's number and ours."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import pandas as pd
+
+from advlaw.core.io import Cells
+from advlaw.core.tables import Tables, chosen, groups, records
+from advlaw.papers.kurakin import COLUMNS, MODELS, OF_EPS, Row, printed, with_roles
+from advlaw.report.render import Cell, Grid
+from advlaw.report.table import Table, table
+
+TOPS = {"top1": "top 1", "top5": "top 5"}
+EPS_HEADS = ["clean", *(f"ε = {name[1:]}" for name in COLUMNS[1:])]
+NEEDS = ("trials/*/accuracy",)
+METHODS = {"fgsm": ("fgsm", "FGSM"), "iterbasic": ("iter_basic", "basic iter."), "iterll": ("iter_ll", "iter. l.l.")}
+
+
+def _cell(paper: float | None, row: Cells | None, name: str) -> str:
+    """`71.7 | 48.2 [47.2, 49.2]`: the paper's number and ours, in percent."""
+    ours = "–"
+    if row is not None and not math.isnan(row[name]):
+        low, high = (f"{100 * row[f'{name}_{end}']:.1f}" for end in ("low", "high"))
+        ours = f"{100 * row[name]:.1f} [{low}, {high}]"
+    return f"{'–' if paper is None else format(100 * paper, '.1f')} | {ours}"
+
+
+def sets(tables: Tables) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Every set that was attacked at a few eps: its name, its nets with their roles, and their accuracies."""
+    accuracy = tables.of_sets("accuracy")
+    for name, rows in groups(accuracy, "set"):
+        yield name, with_roles(tables.rows(f"trials/{name}/nets")), rows
+
+
+def _found(row: Row, nets: pd.DataFrame, accuracy: pd.DataFrame) -> list[Cells | None]:
+    """The accuracies of the first net of a row: clean and at every eps; None where there is none."""
+    like = row.nets(nets)
+    if like.empty:
+        return [None] * len(COLUMNS)
+    own = accuracy[accuracy["net"] == like.iloc[0]["net"]]
+    attacked = chosen(own, attack=(row.attack, f"{row.attack}_clipped")).sort_values("eps")
+    found: list[Cells | None] = [*records(chosen(own, attack="clean")), *records(attacked)]
+    return (found + [None] * len(COLUMNS))[: len(COLUMNS)]
+
+
+def _of_eps(number: str, tops: Sequence[str]) -> Callable[[Tables], Grid]:
+    """A table whose columns are clean images and four sizes of eps, for the sets that have one of its variants."""
+
+    def make(tables: Tables) -> Grid:
+        rows: list[list[Cell]] = []
+        for name, nets, accuracy in sets(tables):
+            found = {row.key: _found(row, nets, accuracy) for row in OF_EPS[number]}
+            if sum(cells[0] is not None for cells in found.values()) < 2:
+                continue
+            sizes = sorted(set(accuracy["eps"]) - {0.0})
+            here = f"{name}: {', '.join(f'{eps:g}' for eps in sizes)}"
+            for row in OF_EPS[number]:
+                for top in tops:
+                    key = f"K-{number}-{row.key}" + (f"-{top}" if len(tops) > 1 else "")
+                    papers = (printed().get(f"{key}-{column}") for column in COLUMNS)
+                    cells = [_cell(*pair, top) for pair in zip(papers, found[row.key], strict=True)]
+                    rows.append([row.label, *([TOPS[top]] if len(tops) > 1 else []), here, *cells])
+        return Grid(["", *([""] if len(tops) > 1 else []), "our set: its ε", *EPS_HEADS], rows)
+
+    return make
+
+
+def _transferred(number: str, column: str) -> Callable[[Tables], Grid]:
+    """Tables 4 and 6: between four models, at the largest eps."""
+
+    def make(tables: Tables) -> Grid:
+        rows: list[list[Cell]] = []
+        for name, moved in groups(tables.of_sets("transfer"), "set"):
+            largest = moved[moved["eps"] == moved["eps"].max()]
+            models = list(dict.fromkeys(largest["source"]))
+            for key, (attack, label) in METHODS.items():
+                for top, title in TOPS.items():
+                    value = column if top == "top1" else f"top5_{column}"
+                    for letter, source in zip(MODELS, models, strict=False):
+                        own = chosen(largest, attack=(attack, f"{attack}_clipped"), source=source)
+                        by_target = {row["target"]: row for row in records(own)}
+                        cells = [
+                            _cell(
+                                printed().get(f"K-{number}-{top}-{key}-{letter}{other}"), by_target.get(target), value
+                            )
+                            for other, target in zip(MODELS, models, strict=False)
+                        ]
+                        rows.append([label, title, f"{letter} ({source})", name, *cells])
+        return Grid(["method", "", "source", "our set", *(f"to {letter}" for letter in MODELS)], rows)
+
+    return make
+
+
+def _table(name: str, title: str, make: Callable[[Tables], Grid], needs: tuple[str, ...] = NEEDS) -> Table:
+    return table(name, "kurakin", title, needs)(make)
+
+
+MOVED = ("trials/*/transfer",)
+kurakin_1 = _table(
+    "kurakin_1", "Table 1: training on step l.l. examples, and a deeper net", _of_eps("T1", ("top1", "top5"))
+)
+kurakin_2 = _table("kurakin_2", "Table 2: iterative methods", _of_eps("T2", ("top1", "top5")))
+kurakin_3 = _table("kurakin_3", "Table 3: label leaking", _of_eps("T3", ("top1", "top5")))
+kurakin_4 = _table("kurakin_4", "Table 4: transfer rates at the largest ε", _transferred("T4", "rate"), MOVED)
+kurakin_5 = _table(
+    "kurakin_5", "Table 5: training on other one-step methods, under FGSM (*: step l.l.)", _of_eps("T5", ("top1",))
+)
+kurakin_6 = _table(
+    "kurakin_6", "Table 6: error rates of transferred images at the largest ε", _transferred("T6", "error"), MOVED
+)
+kurakin_7 = _table("kurakin_7", "Table 7: activations", _of_eps("T7", ("top1",)))
+kurakin_8 = _table("kurakin_8", "Table 8: k adversarial images in a minibatch", _of_eps("T8", ("top1",)))
