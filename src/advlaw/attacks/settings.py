@@ -79,7 +79,8 @@ class AbsoluteStep(Section):
 class IterativeAttack(Section):
     """Projected gradient descent. A step is `relative` (times eps) or `absolute` (in the norm's own units).
 
-    `steps: from_eps` is Kurakin's number, min(eps + 4, 1.25 eps) (Sec. 2.2), rounded, at least 1.
+    `steps: from_eps` is Kurakin's number, min(eps + 4, 1.25 eps) (Sec. 2.2), rounded, at least 1; eps counts steps of
+    `absolute` size, which is 1 pixel unit there.
     """
 
     norm: Literal["linf", "l2"] = "linf"
@@ -111,6 +112,8 @@ class IterativeAttack(Section):
     def n_steps(self, eps: float) -> int:
         """The number of steps at perturbation size eps."""
         if self.steps == "from_eps":
+            assert isinstance(self.step_size, AbsoluteStep)
+            eps = eps / self.step_size.absolute
             return max(1, math.floor(min(eps + 4.0, 1.25 * eps) + 0.5))
         return self.steps
 
