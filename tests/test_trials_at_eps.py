@@ -215,6 +215,7 @@ def test_outcomes_at_eps_have_a_key_of_all_that_decides_them_and_of_no_name(plan
         {"images": None},
         {"under": {**plan.under, "iterative.pgd": 40}},
         {"attacks": {"one_step.fgsm": FGSM}},
+        {"attacks": dict(reversed(ATTACKS.items()))},  # as are the arrays in the file
         {"attacks": {**ATTACKS, "one_step.fgsm": one_step()}},
         *({"setting": replace(plan.setting, **change)} for change in ({"seed": 1}, {"data": "x"}, {"portable": False})),
     ]

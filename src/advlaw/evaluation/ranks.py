@@ -4,6 +4,7 @@ A rank is how many classes come before the label, so that an image is right if i
 """
 
 import importlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,7 +24,8 @@ from advlaw.evaluation.self_checks import FEW, check_clean
 from advlaw.evaluation.sweep import Randomness, is_finite
 from advlaw.models.classifier import Classifier
 
-BATCH = 500
+SMALLEST, LARGEST = 25, 500  # batches
+VALUES = 2**20 * 3 // 4  # in the images of a batch: a residual net makes 350 MB of them
 NOT_FINITE, LAST = 255, 254  # the rank where a logit is no number; the largest of the others
 
 
@@ -93,18 +95,20 @@ class Method:
         return (worst(model, images, labels, size, attack, self._perturb, draws) for size in self.eps)
 
 
-def clean_ranks(model: Classifier, images: Images | Tensor, labels: Tensor, batch_size: int = BATCH) -> np.ndarray:
+def clean_ranks(
+    model: Classifier, images: Images | Tensor, labels: Tensor, batch_size: int | None = None
+) -> np.ndarray:
     """The ranks (N,) uint8 of labels (N,) on Images, or (N, C, H, W) float32 in pixel units."""
 
     def work(batch: slice, here: Tensor) -> Arrays:
         return {"rank": rank(model(here), labels[batch]).cpu().numpy()}
 
     with torch.no_grad():
-        return joined(in_batches(images, batch_size, work, "clean"), len(images))["rank"]
+        return joined(in_batches(images, batch_size or _usual(images), work, "clean"), len(images))["rank"]
 
 
 def ranks(
-    model: Classifier, images: Images | Tensor, labels: Tensor, method: Method, batch_size: int = BATCH
+    model: Classifier, images: Images | Tensor, labels: Tensor, method: Method, batch_size: int | None = None
 ) -> Arrays:
     """rank (E, N) uint8 under one attack at each eps, and not_finite (N,) bool, of images as in `clean_ranks`.
 
@@ -120,7 +124,7 @@ def ranks(
         return {"rank": found.cpu().numpy(), "not_finite": (found == NOT_FINITE).any(dim=0).cpu().numpy()}
 
     with torch.no_grad():
-        return joined(in_batches(images, batch_size, work, "attack"), len(images))
+        return joined(in_batches(images, batch_size or _usual(images), work, "attack"), len(images))
 
 
 def transferred_ranks(
@@ -129,7 +133,7 @@ def transferred_ranks(
     images: Images | Tensor,
     labels: Tensor,
     method: Method,
-    batch_size: int = BATCH,
+    batch_size: int | None = None,
 ) -> Arrays:
     """<target>/rank (E, N) uint8 of every target on one and the same adversarial images of the source (Kurakin App. C).
 
@@ -147,4 +151,9 @@ def transferred_ranks(
         return {name: torch.stack(each).cpu().numpy() for name, each in found.items()}
 
     with torch.no_grad():
-        return joined(in_batches(images, batch_size, work, "transfer"), len(images))
+        return joined(in_batches(images, batch_size or _usual(images), work, "transfer"), len(images))
+
+
+def _usual(images: Images | Tensor) -> int:
+    """How many images a batch has, whoever asks for no other size: few if they are large, so that they fit."""
+    return min(LARGEST, max(SMALLEST, VALUES // math.prod(images.shape[-3:])))

@@ -47,7 +47,7 @@ def outcomes_path(
         {
             **more,
             "weights": [sha256(net.path) for net in nets],
-            "attacks": {key: attack.model_dump() for key, attack in attacks.items()},
+            "attacks": [[key, attack.model_dump()] for key, attack in attacks.items()],  # in the order of the file
             "seed": setting.seed,
             "data": setting.data,
             "device": setting.device,
