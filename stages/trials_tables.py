@@ -23,7 +23,7 @@ from advlaw.papers.ranges import POPULATION_RANGES
 from advlaw.tables.trial import Estimates, unmeasured
 from advlaw.tables.trials import write_differences, write_exponents, write_tables
 from advlaw.trials.kept import kept_path
-from advlaw.trials.settings import Drawn, TrialSet, Workers
+from advlaw.trials.settings import Drawn, Measure, TrialSet, Workers
 from advlaw.trials.workers import Pool
 
 
@@ -34,12 +34,14 @@ def main() -> None:
     study, seed, attacks, fit, workers = read_sections(
         params, study=str, seed=int, attacks=Attacks, fit=Fit, workers=Workers
     )
+    measured_how = settings.measure
+    assert isinstance(measured_how, Measure), f"trials.{name}: no tables of accuracies at a few eps yet"
     folder = Path("data") / study / "trials" / name
     nets = json.loads((folder / "nets" / "nets.json").read_text("utf-8"))["nets"]
     outcomes = {row["net"]: folder / "outcomes" / f"{row['net']}.npz" for row in nets if not row["diverged"]}
-    how = {key: attacks.by_key(key) for key in settings.measure.attacks}
+    how = {key: attacks.by_key(key) for key in measured_how.attacks}
     n_pixels = math.prod(nets[0]["spec"]["image_shape"]) if nets else 0
-    estimates = Estimates(how, n_pixels, tuple(settings.measure.reference_eps), fit, seed)
+    estimates = Estimates(how, n_pixels, tuple(measured_how.reference_eps), fit, seed)
     common = {
         **estimates.as_json(),
         "code": code_sha256("advlaw.tables.trial"),
@@ -55,11 +57,11 @@ def main() -> None:
     measured = {row["net"]: found.get(row["net"], unmeasured(how)) for row in nets}
     target = Path("plots") / study / "trials" / name
     is_drawn = isinstance(settings, Drawn)
-    rows = write_tables(target, nets, measured, settings.measure.reference_eps, not is_drawn)
+    rows = write_tables(target, nets, measured, measured_how.reference_eps, not is_drawn)
     if is_drawn:
         write_exponents(target, rows, POPULATION_RANGES, fit.confidence)
     else:
-        write_differences(target, nets, outcomes, settings.measure.attacks, fit.confidence)
+        write_differences(target, nets, outcomes, measured_how.attacks, fit.confidence)
     print(f"{target}: {len(nets)} nets under {', '.join(how)}")
 
 

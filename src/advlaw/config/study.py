@@ -16,7 +16,7 @@ from advlaw.foreign.settings import PretrainedModel
 from advlaw.models.settings import halvings
 from advlaw.theory.settings import OrderStatistics, Response, ResponseNet, Theory
 from advlaw.training.settings import Net, RobustNet
-from advlaw.trials.settings import Drawn, Measure, TrialSet, Workers
+from advlaw.trials.settings import AtEps, Drawn, Measure, TrialSet, Workers
 
 AnyNet = Net | PretrainedModel
 RESERVED = ("datasets", "downloads", "summary")
@@ -228,8 +228,9 @@ def _trials_mistakes(key: str, trials: TrialSet, study: Study, datasets: Dataset
     yield from _unknown(f"{key}.dataset", trials.dataset, datasets.datasets, "data sets")
     yield from _measure_mistakes(f"{key}.measure", trials.measure, study)
     data = datasets.datasets.get(trials.dataset)
-    if data and (trials.measure.images or 0) > data.test:
-        yield f"{key}.measure.images = {trials.measure.images}: {trials.dataset} has only {data.test} test images"
+    for part, images in _images_measured(trials.measure).items():
+        if data and images and images > data.test:
+            yield f"{key}.measure.{part} = {images}: {trials.dataset} has only {data.test} test images"
     if isinstance(trials, Drawn):
         deepest = trials.draw.cnn.convolutions[1]
         if data and data.image_side >> deepest == 0:
@@ -242,11 +243,30 @@ def _trials_mistakes(key: str, trials: TrialSet, study: Study, datasets: Dataset
             yield from _model_mistakes(f"{key}.nets.{name}", net, study, datasets)
 
 
-def _measure_mistakes(key: str, measure: Measure, study: Study) -> Iterator[str]:
-    yield from _unknown_attacks(f"{key}.attacks", measure.attacks, study)
-    names = [attack.partition(".")[2] for attack in measure.attacks]
+def _images_measured(measure: Measure | AtEps) -> dict[str, int | None]:
+    """How many test images each key of `measure` asks for."""
+    if isinstance(measure, Measure):
+        return {"images": measure.images}
+    transfer = {"transfer.images": measure.transfer.images} if measure.transfer else {}
+    return {"images": measure.images, "iterative_images": measure.iterative_images, **transfer}
+
+
+def _measure_mistakes(key: str, measure: Measure | AtEps, study: Study) -> Iterator[str]:
+    yield from _measuring_attack_mistakes(f"{key}.attacks", measure.attacks, study)
+    if isinstance(measure, Measure):
+        yield from _reference_mistakes(key, measure, study)
+    elif measure.transfer:
+        yield from _measuring_attack_mistakes(f"{key}.transfer.attacks", measure.transfer.attacks, study)
+
+
+def _measuring_attack_mistakes(key: str, attacks: list[str], study: Study) -> Iterator[str]:
+    yield from _unknown_attacks(key, attacks, study)
+    names = [attack.partition(".")[2] for attack in attacks]
     if len(set(names)) < len(names):
-        yield f"{key}.attacks = {measure.attacks}: two have the same name; rename or remove one"
+        yield f"{key} = {attacks}: two have the same name; rename or remove one"
+
+
+def _reference_mistakes(key: str, measure: Measure, study: Study) -> Iterator[str]:
     points = measure.grid or study.attack
     between = [eps for eps in measure.reference_eps if not _is_on(points, eps)]
     for eps in measure.reference_eps:

@@ -11,6 +11,8 @@ from advlaw.models.settings import Ranges, Size
 from advlaw.training.settings import Net, Training
 
 SHARED = "leave it out here; it is that of the set"
+Keys = Annotated[list[AttackKey], Field(min_length=1)]
+Enough = Annotated[int, Field(ge=10)]  # images
 
 
 def _fits_a_set(training: Training) -> None:
@@ -60,10 +62,63 @@ class Measure(Section):
     every eps they are known at points of the grid.
     """
 
-    attacks: Annotated[list[AttackKey], Field(min_length=1)]
+    attacks: Keys
     reference_eps: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1), Rising]
     grid: Grid | None = None
-    images: Annotated[int, Field(ge=10)] | None = None
+    images: Enough | None = None
+
+
+class Transfer(Section):
+    """Whether adversarial images of one net fool another (Kurakin Sec. 4.4).
+
+    From each of `nets` to all of them, under each of `attacks`, on the first `images` test images. The order of `nets`
+    is that of the tables.
+    """
+
+    nets: Annotated[list[Name], Field(min_length=2)]
+    attacks: Keys
+    images: Enough
+
+    @model_validator(mode="after")
+    def _nets_differ(self) -> "Transfer":
+        for name in self.nets:
+            if self.nets.count(name) > 1:
+                raise ValueError(f"nets = {self.nets}: lists {name} twice; remove one")
+        return self
+
+
+class AtEps(Section):
+    """Accuracies at a few `eps`, as in Kurakin's tables: pixel units, in each attack's own norm, in L2 too.
+
+    `attacks`: keys of the study's attacks, of any family. One-step attacks are met by the first `images` test images
+    (all, if left out), those that run anew at every eps by the first `iterative_images` (as many, if left out).
+    """
+
+    eps: Annotated[list[Annotated[float, Field(gt=0, le=255)]], Field(min_length=1), Rising]
+    attacks: Keys
+    images: Enough | None = None
+    iterative_images: Enough | None = None
+    transfer: Transfer | None = None
+
+    @model_validator(mode="after")
+    def _iterative_images_are_among_the_others(self) -> "AtEps":
+        if self.images and self.iterative_images and self.iterative_images > self.images:
+            raise ValueError(f"iterative_images = {self.iterative_images}: must not exceed images = {self.images}")
+        return self
+
+    def images_under(self, key: str) -> int | None:
+        """How many test images meet the attack of a key; None: all."""
+        return self.images if key.startswith("one_step.") else self.iterative_images or self.images
+
+
+def _measured(values: Any) -> str:
+    is_at_eps = isinstance(values, AtEps) or (isinstance(values, dict) and "eps" in values)
+    return "at eps" if is_at_eps else "over a grid"
+
+
+AnyMeasure = Annotated[
+    Annotated[Measure, Tag("over a grid")] | Annotated[AtEps, Tag("at eps")], Discriminator(_measured)
+]
 
 
 class Drawn(Section):
@@ -102,7 +157,7 @@ class Varied(Section):
     dataset: Name
     base: Net
     nets: dict[Name, VariedNet]
-    measure: Measure
+    measure: AnyMeasure
 
     @property
     def n_nets(self) -> int:
@@ -132,6 +187,15 @@ class Varied(Section):
             if net.baseline is not None and (net.baseline == name or net.baseline not in self.nets):
                 others = ", ".join(sorted(self.nets.keys() - {name}))
                 raise ValueError(f"nets.{name}.baseline = {net.baseline!r}: must be another net of the set: {others}")
+        return self
+
+    @model_validator(mode="after")
+    def _transfers_between_nets_of_the_set(self) -> "Varied":
+        transfer = self.measure.transfer if isinstance(self.measure, AtEps) else None
+        for name in transfer.nets if transfer else ():
+            if name not in self.nets:
+                nets = ", ".join(sorted(self.nets))
+                raise ValueError(f"measure.transfer.nets = {name!r}: must be a net of the set: {nets}")
         return self
 
     def differences(self, name: str) -> dict[str, Any]:
