@@ -23,6 +23,8 @@ N_IMAGES, SIZE = 104, 16  # with four minibatches a step the last one has three,
 NUMBERS = Numbers(7, ("net",))
 KEY = "models.net"
 STEP_LL = OneStepAttack(direction="sign", target="least_likely", clip=True)
+FAST_L2 = OneStepAttack(direction="l2", target="true_label", clip=True)
+STEP_RND = OneStepAttack(direction="sign", target="random_class", clip=True)
 PGD = IterativeAttack(
     norm="l2", steps=3, step_size=RelativeStep(relative=0.4), target="true_label", clip=True, random_start=True
 )
@@ -34,6 +36,8 @@ NETS = {
     "cnn": {"arch": "cnn", "channels": [6, 8], "dropout": 0.3},
     "fc": {"arch": "fc", "widths": [20]},
     "resnet": {"arch": "resnet", "depth": 8},
+    "conv": {"arch": "conv", "channels": [4, 6], "width": 1.5, "activation": "elu", "dropout": 0.2},
+    "maxout": {"arch": "maxout", "units": 12, "pieces": 3, "dropout": 0.2},
 }
 CASES = {  # net, what its training says, adversarial examples and their attack
     "dropout": ("cnn", {"optimizer": "adam"}, None, None),
@@ -41,6 +45,8 @@ CASES = {  # net, what its training says, adversarial examples and their attack
     "madry": ("fc", {"optimizer": "rmsprop", "learning_rate": 0.05}, MADRY, PGD),
     "batch norm": ("resnet", {"optimizer": "sgd", "augment": "crop_flip", "weight_decay": 1e-3}, None, None),
     "batch norm, kurakin": ("resnet", {"optimizer": "adam"}, KURAKIN, STEP_LL),
+    "conv, kurakin": ("conv", {"optimizer": "rmsprop", "label_smoothing": 0.1}, KURAKIN, FAST_L2),
+    "maxout, kurakin": ("maxout", {"optimizer": "adam"}, KURAKIN, STEP_RND),
 }
 
 

@@ -131,7 +131,7 @@ def test_the_default_study_is_valid(study):
         ({"models.fc_shuffled.snapshots": [0.99, 0.9]}, "models.fc_shuffled.snapshots: [0.99, 0.9]: must rise"),
         ({"models.fc.snapshot_epochs": [3, 1]}, "models.fc.snapshot_epochs: [3, 1]: must rise"),
         ({"models.fc.snapshot_epochs": [31]}, "snapshot_epochs = [31]: training ends at epochs = 30"),
-        ({"models.fc.activation": "relo"}, "models.fc.activation = 'relo': should be 'relu' or 'tanh'"),
+        ({"models.fc.activation": "relo"}, "models.fc.activation = 'relo': should be 'relu', 'relu6', 'tanh', 'elu'"),
         ({"models.fc_shuffled.snapshots": [1.5]}, "fc_shuffled.snapshots[0] = 1.5: should be less than or equal"),
         ({"models.fc_shuffled.snapshots": [0.9999999, 1.0]}, "must rise, each different in six digits"),
         ({"sweeps.fc_shuffled.snapshots": [0.99, 0.99]}, "sweeps.fc_shuffled.snapshots: [0.99, 0.99]: must rise"),

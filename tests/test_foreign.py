@@ -47,7 +47,7 @@ def make_spec(settings, n_classes=CLASSES):
     [
         ({"depth": 33}, r"depth = 33: must be 6n \+ 2, as 20"),
         ({"arch": "wide_resnet", "depth": 20, "width": 4}, r"depth = 20: must be 6n \+ 4, as 16"),
-        ({"width": 4}, "unknown key 'width'; .*allowed: .*depth"),
+        ({"widths": [4]}, "unknown key 'widths'; .*allowed: .*depth"),
         ({"arch": "vgg"}, "arch = 'vgg': should be one of 'linear', 'fc', 'cnn', 'resnet'"),
         ({"std": [58.0]}, "mean has 3 channels, std has 1; give both"),
         ({"weights": {"file": "../x"}}, r"weights\.file = '\.\./x': must be a path from the mirror's folder"),

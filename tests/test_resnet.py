@@ -9,6 +9,9 @@ from advlaw.models import resnet
 from advlaw.models.store import build, in_fast_layout
 
 SHAPE, CLASSES = (3, 32, 32), 10
+BY_HAND = sum(  # of ResNet-8 with 32, 64 and 128 channels: convolutions, batch normalisations, the last layer
+    [9 * (3 * 32 + 32 * 32 * 2 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128), 2 * (3 * 32 + 2 * 64 + 2 * 128), 129 * 10]
+)
 
 
 def random_net(seed=0, **sizes):
@@ -36,6 +39,7 @@ def pixels(n_images, seed=0):
         ({"arch": "resnet", "depth": 20}, 269_722),
         ({"arch": "resnet", "depth": 32}, 464_154),
         ({"arch": "resnet", "depth": 110}, 1_727_962),
+        ({"arch": "resnet", "depth": 8, "width": 2.0}, BY_HAND),
         ({"arch": "wide_resnet", "depth": 40, "width": 1}, 563_930),
         ({"arch": "wide_resnet", "depth": 16, "width": 4}, 2_748_890),
         ({"arch": "wide_resnet", "depth": 28, "width": 10}, 36_479_194),
@@ -74,50 +78,64 @@ def normalised(x, state, key):
     return (x - mean) / (var + 1e-5).sqrt() * weight + bias
 
 
-def resnet_logits(state, images, n_blocks):
+def relu(x):
+    return x.clamp(min=0)
+
+
+def decay(x):
+    """Kurakin App. D, with beta = 0.1."""
+    return relu(x) / (1 + 0.1 * relu(x) ** 2)
+
+
+def resnet_logits(state, images, n_blocks, act=relu):
     """He et al. Sec. 4.2 with option A, written out; channels are padded by concatenation."""
     x = (images - state["head.mean"]) / state["head.std"]
-    x = normalised(F.conv2d(x, state["head.layer.weight"], padding=1), state, "tail.bn1").clamp(min=0)
+    x = act(normalised(F.conv2d(x, state["head.layer.weight"], padding=1), state, "tail.bn1"))
     for stage in (1, 2, 3):
         for block in range(n_blocks):
             key, stride = f"tail.layer{stage}.{block}", 2 if stage > 1 and block == 0 else 1
             y = F.conv2d(x, state[f"{key}.conv1.weight"], stride=stride, padding=1)
-            y = normalised(y, state, f"{key}.bn1").clamp(min=0)
+            y = act(normalised(y, state, f"{key}.bn1"))
             y = normalised(F.conv2d(y, state[f"{key}.conv2.weight"], padding=1), state, f"{key}.bn2")
             if stride == 2:
-                kept = x[..., ::2, ::2]
-                zeros = torch.zeros_like(kept[:, : x.shape[1] // 2])
-                x = torch.cat([zeros, kept, zeros], dim=1)
-            x = (x + y).clamp(min=0)
+                kept, n_new = x[..., ::2, ::2], y.shape[1] - x.shape[1]
+                zeros = kept.new_zeros(len(kept), n_new, *kept.shape[2:])
+                x = torch.cat([zeros[:, : n_new // 2], kept, zeros[:, n_new // 2 :]], dim=1)
+            x = act(x + y)
     return x.mean(dim=(2, 3)) @ state["tail.linear.weight"].T + state["tail.linear.bias"]
 
 
-def wide_logits(state, images, n_blocks):
+def wide_logits(state, images, n_blocks, act=relu):
     """Zagoruyko & Komodakis with width > 1, written out."""
     x = F.conv2d((images - state["head.mean"]) / state["head.std"], state["head.layer.weight"], padding=1)
     for stage in (1, 2, 3):
         for block in range(n_blocks):
             key, stride = f"tail.layer{stage}.{block}", 2 if stage > 1 and block == 0 else 1
-            active = normalised(x, state, f"{key}.bn1").clamp(min=0)
+            active = act(normalised(x, state, f"{key}.bn1"))
             y = F.conv2d(active, state[f"{key}.conv1.weight"], stride=stride, padding=1)
-            y = normalised(y, state, f"{key}.bn2").clamp(min=0)
+            y = act(normalised(y, state, f"{key}.bn2"))
             if block == 0:
                 x = F.conv2d(active, state[f"{key}.shortcut.weight"], stride=stride)
             x = x + F.conv2d(y, state[f"{key}.conv2.weight"], padding=1)
-    x = normalised(x, state, "tail.bn").clamp(min=0).mean(dim=(2, 3))
+    x = act(normalised(x, state, "tail.bn")).mean(dim=(2, 3))
     return x @ state["tail.linear.weight"].T + state["tail.linear.bias"]
 
 
 @pytest.mark.parametrize(
-    ("sizes", "reference", "n_blocks"),
+    ("sizes", "reference", "n_blocks", "act"),
     [
-        ({"arch": "resnet", "depth": 20}, resnet_logits, 3),
-        ({"arch": "wide_resnet", "depth": 16, "width": 3}, wide_logits, 2),
+        ({"arch": "resnet", "depth": 20}, resnet_logits, 3, relu),
+        ({"arch": "resnet", "depth": 8, "width": 0.7}, resnet_logits, 1, relu),  # 11, 22, 45 channels: 23 are new
+        ({"arch": "resnet", "depth": 8, "width": 0.01, "activation": "elu"}, resnet_logits, 1, F.elu),  # 1, 1, 1
+        ({"arch": "resnet", "depth": 14, "activation": "relu_decay_0.1"}, resnet_logits, 2, decay),
+        ({"arch": "resnet", "depth": 8, "activation": "relu6"}, resnet_logits, 1, lambda x: x.clamp(0, 6)),
+        ({"arch": "wide_resnet", "depth": 16, "width": 3}, wide_logits, 2, relu),
+        ({"arch": "wide_resnet", "depth": 10, "width": 2, "activation": "tanh"}, wide_logits, 1, torch.tanh),
     ],
 )
-def test_logits_are_those_of_the_net_written_out(sizes, reference, n_blocks):
+def test_logits_are_those_of_the_net_written_out(sizes, reference, n_blocks, act):
     net, images = random_net(**sizes), pixels(4)
-    expected = reference(net.state_dict(), images, n_blocks)
+    expected = reference(net.state_dict(), images, n_blocks, act)
     torch.testing.assert_close(net(images), expected, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(in_fast_layout(net.float())(images.float()), expected.float(), rtol=1e-3, atol=1e-3)
 
@@ -134,7 +152,7 @@ def test_a_depth_without_whole_stages_is_refused(sizes):
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_the_gradient_of_a_shortcut_has_the_layout_of_the_features(layout):
     features = torch.randn(2, 16, 8, 8).contiguous(memory_format=layout).requires_grad_(True)
-    shortcut = resnet._Block(16, 32, 2)._shortcut(features)
+    shortcut = resnet._Block(16, 32, 2, "relu")._shortcut(features)
     assert torch.equal(shortcut[:, 8:24], features[:, :, ::2, ::2])
     (gradient,) = torch.autograd.grad(shortcut.square().sum(), features)
     assert gradient.stride() == features.stride()

@@ -11,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from advlaw.core.code import closure, imported
+from advlaw.models.settings import ARCHITECTURES
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
@@ -110,8 +111,10 @@ def stages(file: Path) -> dict[str, dict]:
     return {name: entry.get("do", entry) for name, entry in entries.items()}
 
 
+ARCHITECTURE_FILES = [SRC / "advlaw" / "models" / f"{arch}.py" for arch in ARCHITECTURES]
+OF_ARCHITECTURES = {path.relative_to(ROOT).as_posix() for path in closure(*ARCHITECTURE_FILES)}
 BY_NAME = {  # what a stage imports by name, as its entry says
-    **{name: {"src/advlaw/models/${item.arch}.py"} for name in ("train", "train_robust")},
+    **{name: {"src/advlaw/models/${item.arch}.py", *OF_ARCHITECTURES} for name in ("train", "train_robust")},
     "trials_train": {"src/advlaw/trials/defence.py"},
     "sweep": {"src/advlaw/attacks/${item.family}.py"},
     "worst_case": {f"src/advlaw/attacks/{family}.py" for family in ("one_step", "iterative", "apgd", "query")},

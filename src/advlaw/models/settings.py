@@ -3,6 +3,8 @@
 A new architecture is such a file and a class here.
 """
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 
 from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, model_validator
@@ -10,7 +12,15 @@ from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, mod
 from advlaw.core.section import Section, refuse_unknown
 
 Size = Annotated[int, Field(ge=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Factor = Annotated[float, Field(gt=0)]
+Activation = Literal["relu", "relu6", "tanh", "elu", "relu_decay_0.1", "relu_decay_0.01", "relu_decay_0.001"]
 Spec = dict[str, Any]  # {arch, image_shape, n_classes, **sizes}: all that a net is before it has weights
+
+
+def scaled(sizes: Sequence[int], width: float) -> list[int]:
+    """Numbers of filters or units times a factor, rounded, at least 1 (Kurakin Sec. 4.3)."""
+    return [max(1, math.floor(size * width + 0.5)) for size in sizes]
 
 
 class Architecture(Section):
@@ -23,8 +33,8 @@ class Architecture(Section):
         return None
 
     def spec(self, image_shape: list[int], n_classes: int) -> Spec:
-        """What `advlaw.models.store.build` takes, for images (C, H, W)."""
-        return {**self.model_dump(exclude_none=True), "image_shape": image_shape, "n_classes": n_classes}
+        """What `advlaw.models.store.build` takes, for images (C, H, W); what is at its default is left out."""
+        return {**self.model_dump(exclude_defaults=True), "image_shape": image_shape, "n_classes": n_classes}
 
 
 class Linear(Architecture):
@@ -32,9 +42,13 @@ class Linear(Architecture):
 
 
 class FullyConnected(Architecture):
+    """`width` multiplies all `widths`; `dropout` is before the last layer."""
+
     arch: Literal["fc"]
     widths: Annotated[list[Size], Field(min_length=1)]
-    activation: Literal["relu", "tanh"] = "relu"
+    width: Factor = 1.0
+    activation: Activation = "relu"
+    dropout: Dropout = 0.0
 
 
 def _have_a_middle(sizes: list[int]) -> list[int]:
@@ -52,9 +66,10 @@ class Convolutional(Architecture):
 
     arch: Literal["cnn"]
     channels: Annotated[list[Size], Field(min_length=1)]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+    dropout: Dropout
     kernel_sizes: KernelSizes | None = None
     dense_units: Size | None = None
+    activation: Activation = "relu"
 
     def mistake(self, image_side: int) -> str | None:
         if image_side >> len(self.channels):
@@ -63,10 +78,12 @@ class Convolutional(Architecture):
 
 
 class ResNet(Architecture):
-    """See `advlaw.models.resnet`."""
+    """See `advlaw.models.resnet`; `width` multiplies the channels."""
 
     arch: Literal["resnet"]
     depth: int
+    width: Factor = 1.0
+    activation: Activation = "relu"
 
     @field_validator("depth")
     @classmethod
@@ -82,7 +99,8 @@ class WideResNet(Architecture):
     arch: Literal["wide_resnet"]
     depth: int
     width: Size
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Dropout = 0.0
+    activation: Activation = "relu"
 
     @field_validator("depth")
     @classmethod
@@ -90,6 +108,41 @@ class WideResNet(Architecture):
         if depth < 10 or depth % 6 != 4:
             raise ValueError("must be 6n + 4, as 16, 22, 28, 34 or 40 are")
         return depth
+
+
+class PlainConvolutional(Architecture):
+    """See `advlaw.models.conv`: `channels` of each stage, which has `depth` convolutions."""
+
+    arch: Literal["conv"]
+    channels: Annotated[list[Size], Field(min_length=1)]
+    depth: Size = 1
+    stem_stride: Size = 1
+    width: Factor = 1.0
+    activation: Activation = "relu"
+    dropout: Dropout = 0.0
+
+    def mistake(self, image_side: int) -> str | None:
+        steps = self.stem_stride * 2 ** (len(self.channels) - 1)
+        if steps <= image_side:
+            return None
+        return (
+            f"channels = {self.channels}: each stage but the first halves the image, so that with stem_stride = "
+            f"{self.stem_stride} it needs {steps}x{steps} pixels, and images have {image_side}x{image_side}"
+        )
+
+
+class Maxout(Architecture):
+    """See `advlaw.models.maxout`; the defaults are Goodfellow's net for MNIST."""
+
+    arch: Literal["maxout"]
+    layers: Size = 2
+    units: Size = 240
+    pieces: Size = 5
+    dropout: Dropout = 0.0
+
+    def spec(self, image_shape: list[int], n_classes: int) -> Spec:
+        """As of any net, with all that the sizes of its layers follow from."""
+        return {**super().spec(image_shape, n_classes), "layers": self.layers, "units": self.units}
 
 
 ARCHITECTURES: dict[str, type[Architecture]] = {
@@ -142,7 +195,7 @@ def _ordered(ends: list[float]) -> list[float]:
 
 Ends = AfterValidator(_ordered)
 Sizes = Annotated[list[Size], Field(min_length=2, max_length=2), Ends]
-Shares = Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2), Ends]
+Shares = Annotated[list[Dropout], Field(min_length=2, max_length=2), Ends]
 
 
 class FullyConnectedRange(Section):

@@ -8,6 +8,7 @@ import numpy as np
 from advlaw.core.io import Arrays, Cells, read_npz
 from advlaw.core.tables import write_table
 from advlaw.fitting.proportions import paired_difference, wilson
+from advlaw.models.settings import Spec, scaled
 from advlaw.tables.trial import ENDS, ESTIMATES, MEASURED_COLUMNS, arrays_of
 
 Band = tuple[float, float]
@@ -123,17 +124,24 @@ def _right(arrays: Arrays) -> np.ndarray:
 def describe(net: Cells) -> Cells:
     """The cells that say what a net is: sizes of its hidden layers or filters, and how its training went."""
     spec = net["spec"]
-    sizes = spec.get("widths") or spec.get("channels") or []
+    sizes = _sizes(spec)
     return {
         **{name: net.get(name) for name in (*NET_COLUMNS, *VARIED_COLUMNS) if name in net},
         "arch": spec["arch"],
-        "layers": len(sizes) or spec.get("depth"),
+        "layers": len(sizes) * spec.get("depth", 1) if sizes else spec.get("depth"),
         "sizes": "-".join(map(str, sizes)),
         "kernel_sizes": "-".join(map(str, spec.get("kernel_sizes", []))),
         "dense_units": spec.get("dense_units"),
         "dropout": spec.get("dropout"),
         "diverged": net["diverged"],
     }
+
+
+def _sizes(spec: Spec) -> list[int]:
+    """The units of each hidden layer, or the filters of each convolution or stage; none where `depth` says all."""
+    if "units" in spec:
+        return [spec["units"]] * spec.get("layers", 1)
+    return scaled(spec.get("widths") or spec.get("channels") or [], spec.get("width", 1.0))
 
 
 def distributions(rows: Sequence[Cells], bands: Mapping[str, Band], confidence: float) -> list[Cells]:
