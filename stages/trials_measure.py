@@ -2,13 +2,16 @@
 
     python stages/trials_measure.py SET --params params.yaml      # a key of `trials`
 reads   data/<study>/trials/SET/nets/  ·  data/datasets/<dataset>.npz
-writes  data/<study>/trials/SET/outcomes/<net>.npz:  gradient_l1, gradient_l2 (N,)  ·  for every attack the arrays of a
-        sweep, <attack>/eps and so on; none of a net whose training diverged
-        .ckpt/outcomes/: every net's file as soon as it is there; a run goes on with those it lacks
+writes  data/<study>/trials/SET/outcomes/, nothing of a net whose training diverged:
+        <net>.npz  ·  over a grid: gradient_l1, gradient_l2 (N,), and for every attack the arrays of a sweep, as
+        <attack>/eps  ·  at a few eps: eps (E,), label (N,), clean/rank (N,), and for every attack <attack>/rank (E, n),
+        <attack>/not_finite (n,)
+        transfer/<source>.npz, of nets that `transfer` names  ·  eps (E,), clean/<target>/rank (n,),
+        <attack>/<target>/rank (E, n)
+        .ckpt/outcomes/: every file as soon as it is there; a run goes on with those it lacks
 """
 
 import json
-from functools import partial
 from pathlib import Path
 
 from advlaw.attacks.settings import Attacks, Grid
@@ -17,7 +20,8 @@ from advlaw.core.command import run, stage_arguments
 from advlaw.core.dataset import dataset_path
 from advlaw.core.runtime import configure
 from advlaw.core.section import read_section, read_sections
-from advlaw.trials.measure import AttackPlan, Measured, measure, path_of
+from advlaw.trials.outcomes import outcomes
+from advlaw.trials.plan import Measured, Setting
 from advlaw.trials.settings import TrialSet, Workers
 from advlaw.trials.workers import Pool, collect
 
@@ -30,27 +34,17 @@ def main() -> None:
     attacks, workers, grid = read_sections(params, attacks=Attacks, workers=Workers, attack=Grid)
     device = configure(1, device_name, portable)
     dataset, how = dataset_path(settings.dataset), settings.measure
-    plan = AttackPlan(
-        dataset.absolute(),
-        sha256(dataset),
-        {key: attacks.by_key(key) for key in how.attacks},
-        how.grid or grid,
-        how.images,
-        seed,
-        device.type,
-        portable,
-    )
+    setting = Setting(dataset.absolute(), sha256(dataset), seed, device.type, portable)
     folder = Path("data") / study / "trials" / name
     rows = json.loads((folder / "nets" / "nets.json").read_text("utf-8"))["nets"]
     kept = sorted((row for row in rows if not row["diverged"]), key=lambda row: row["flops"], reverse=True)
     nets = [
         Measured(row["net"], row["spec"], (folder / "nets" / f"{row['net']}.safetensors").absolute()) for row in kept
     ]
-    paths = {net.name: path_of(net, plan) for net in nets}
     with Pool(workers.on(device.type)) as pool:
-        pool.fan_out(partial(measure, plan), [(net,) for net in nets], list(paths.values()), "attack nets")
+        found = outcomes(pool, nets, setting, attacks, how, grid)
     (folder / "outcomes").mkdir(parents=True, exist_ok=True)
-    collect({folder / "outcomes" / f"{net}.npz": path for net, path in paths.items()})
+    collect({folder / "outcomes" / f"{file}.npz": path for file, path in found.items()})
     print(f"{folder / 'outcomes'}: {len(nets)} nets under {', '.join(how.attacks)}")
 
 

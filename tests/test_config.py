@@ -13,6 +13,8 @@ from advlaw.core.section import ParamsError, read_section, read_yaml
 
 ROOT = Path(__file__).parents[1]
 OWN = {"dataset": "digits", "arch": "own_file", "file": "x.pt2", "mean": [0.0], "std": [255.0]}
+AT_EPS = {"eps": [8.0], "attacks": ["one_step.fgsm_clipped"]}
+SHOWN = {"nets": ["plain", "plain_b"], "attacks": ["one_step.fgsm_clipped"], "images": 1000}
 ROBUST = {
     "dataset": "digits",
     "arch": "linear",
@@ -82,6 +84,19 @@ def test_the_default_study_is_valid(study):
         ({"trials.sampled.measure.attacks": ["one_step.cw"]}, "measure.attacks = 'cw': not among the attacks.one_step"),
         ({"trials.sampled.measure.reference_eps": [100.0]}, "eps = 100: above the grid's eps_max = 64"),
         ({"trials.defended.measure.reference_eps": [64.0]}, "eps = 64: above the grid's eps_max = 32"),
+        ({"trials.defended.measure": {**AT_EPS, "attacks": ["one_step.cw"]}}, "measure.attacks = 'cw': not among the"),
+        ({"trials.defended.measure": {**AT_EPS, "attacks": ["iterative.pgd"] * 2}}, "pgd']: two have the same name"),
+        ({"trials.defended.measure": {**AT_EPS, "images": 10**6}}, "measure.images = 1000000: clusters has only 10000"),
+        ({"trials.defended.measure": {**AT_EPS, "iterative_images": 10**6}}, "iterative_images = 1000000: clusters ha"),
+        (
+            {"trials.defended.measure": {**AT_EPS, "transfer": {**SHOWN, "attacks": ["iterative.cw"]}}},
+            "trials.defended.measure.transfer.attacks = 'cw': not among the attacks.iterative: ",
+        ),
+        (
+            {"trials.defended.measure": {**AT_EPS, "transfer": {**SHOWN, "images": 10**6}}},
+            "trials.defended.measure.transfer.images = 1000000: clusters has only 10000 test images",
+        ),
+        ({"trials.sampled.measure": AT_EPS}, "trials.sampled.measure: unknown key 'eps'"),
         ({"trials.defended.base.arch": "vgg"}, "trials.defended.base.arch = 'vgg': should be one of 'linear', 'fc'"),
         ({"trials.defended.base.dataset": "digits"}, "dataset: leave it out here; it is that of the set"),
         ({"trials.defended.nets.fgsm": {"adversarial": {"attack": "one_step.fgsm"}}}, "one_step.fgsm': does not clip"),

@@ -8,6 +8,7 @@ from torch import nn
 
 from advlaw.attacks import apgd, iterative, query
 from advlaw.attacks.settings import AutoPGD, Square
+from advlaw.evaluation import ranks as ranking
 from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.response import follow_rays, measure_response
 from advlaw.evaluation.settings import Protocol
@@ -227,3 +228,37 @@ def test_where_nothing_flips_nothing_is_followed(is_right):
     assert found["logits"].shape == (5, 0, CLASSES)
     assert found["gamma"].shape == (0, CLASSES)
     assert found["residual"].shape[1] == (10 if is_right else 0)
+
+
+@pytest.mark.parametrize(
+    ("family", "attack"),
+    [("one_step", one_step()), ("one_step", one_step("l2", clip=True)), ("iterative", pgd_attack(steps=4))],
+)
+def test_ranks_say_which_images_have_no_gradient_and_leave_the_others_as_they_are(family, attack):
+    """Where there is no adversarial image there is no rank, of no net; whatever lies in the same batch."""
+    net, images, labels = a_case(steep)
+    other, _, _ = a_case(lambda pixels: 0.0 * pixels[:, 0, 0, 0])
+    lost = (images[:, 0, 0, 0] <= SPLIT).numpy()
+    method = ranking.Method(family, attack, (1.0, 8.0), RANDOM)
+    found = ranking.ranks(net, images, labels, method)
+    np.testing.assert_array_equal(found["not_finite"], lost)
+    np.testing.assert_array_equal(found["rank"] == 255, np.stack([lost, lost]))
+    kept = torch.from_numpy(~lost)
+    alone = ranking.ranks(net, images[kept], labels[kept], method)
+    np.testing.assert_array_equal(found["rank"][:, ~lost], alone["rank"])
+    shown = ranking.transferred_ranks(net, {"net": net, "other": other}, images, labels, method)
+    for name in ("net", "other"):
+        np.testing.assert_array_equal(shown[f"{name}/rank"] == 255, np.stack([lost, lost]))
+
+
+def test_ranks_say_where_logits_leave_the_numbers():
+    net, images, labels = a_case(beyond_the_edge)
+    means = images.double().mean(dim=(1, 2, 3)).numpy()
+    np.testing.assert_array_equal(ranking.clean_ranks(net, images, labels) == 255, means > LIMIT)
+    direction, _ = by_hand(net, images, labels)
+    method = ranking.Method("one_step", one_step(), tuple(EPS), RANDOM)
+    found = ranking.ranks(net, images, labels, method)
+    beyond = means + EPS[:, None] * direction.mean(axis=1) > LIMIT
+    known = means <= LIMIT  # else there is no gradient
+    np.testing.assert_array_equal((found["rank"] == 255)[:, known], beyond[:, known])
+    assert found["not_finite"][~known].all()

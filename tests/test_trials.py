@@ -22,8 +22,9 @@ from advlaw.tables.trial import Estimates, unmeasured
 from advlaw.tables.trials import write_differences, write_tables
 from advlaw.trials import measure as measuring
 from advlaw.trials import train as training
-from advlaw.trials.measure import AttackPlan, Measured, gradient_norms, measure
+from advlaw.trials.measure import AttackPlan, gradient_norms, measure
 from advlaw.trials.net import Trial
+from advlaw.trials.plan import Measured, Setting
 from advlaw.trials.sets import about, trials
 from advlaw.trials.settings import TrialSet
 from advlaw.trials.train import Recipe, result, train_trial
@@ -204,7 +205,8 @@ def plan(dataset) -> AttackPlan:
     l2 = OneStepAttack(direction="l2", target="true_label", clip=False)
     pgd = IterativeAttack(norm="linf", steps=3, step_size=RelativeStep(relative=0.5), target="true_label", clip=True)
     grid = Grid(eps_min=0.5, eps_max=64.0, count=12)
-    return AttackPlan(dataset, sha256(dataset), {"one_step.l2": l2, "iterative.pgd": pgd}, grid, None, 0, "cpu", True)
+    setting = Setting(dataset, sha256(dataset), 0, "cpu", portable=True)
+    return AttackPlan(setting, {"one_step.l2": l2, "iterative.pgd": pgd}, grid, None)
 
 
 def estimates(plan: AttackPlan) -> Estimates:
@@ -225,7 +227,7 @@ def test_what_is_measured_of_a_net_is_what_a_sweep_of_it_gives(plan, plain, tmp_
     assert measure(plan, plain) == content
     path = tmp_path / "outcomes.npz"
     path.write_bytes(content)
-    model, test = load_net(plain.spec, plain.path, CPU), read_examples(plan.dataset, "test", CPU)
+    model, test = load_net(plain.spec, plain.path, CPU), read_examples(plan.setting.dataset, "test", CPU)
     eps = np.geomspace(0.5, 64.0, 12) * 8  # of 64 pixels in L2
     l2 = plan.attacks["one_step.l2"]
     arrays = sweep_one_step(model, test.images, test.labels, l2, eps, Randomness(0, ("x",)))
@@ -253,9 +255,7 @@ def test_outcomes_have_a_key_of_all_that_decides_them_and_of_no_name(plan, plain
     first = measuring.path_of(plain, plan)
     others = [
         {"images": 100},
-        {"seed": 1},
-        {"data": "other"},
-        {"portable": False},
+        *({"setting": replace(plan.setting, **c)} for c in ({"seed": 1}, {"data": "other"}, {"portable": False})),
         {"grid": Grid(eps_min=0.5, eps_max=64.0, count=13)},
         {"attacks": {"one_step.l2": plan.attacks["one_step.l2"]}},
     ]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from advlaw.attacks.draws import Draws
+from advlaw.attacks.norms import per_image
 from advlaw.attacks.one_step import one_step_direction
 from advlaw.attacks.settings import AtEachEps, Gradient, OneStepAttack, Square
 from advlaw.core.images import Images
@@ -42,8 +43,8 @@ def sweep_each_eps(
         wanted = labels[batch]
         draws = [randomness.draws(batch, str(restart)) for restart in range(attack.restarts)]
         if batch.start == 0:
-            check_clean(model, here, _unmoved(model, here[:FEW], wanted[:FEW], attack, perturb, randomness))
-        logits = [model(here), *(_worst(model, here, wanted, float(e), attack, perturb, draws) for e in eps)]
+            check_clean(model, here, unmoved(model, here[:FEW], wanted[:FEW], attack, perturb, randomness))
+        logits = [model(here), *(worst(model, here, wanted, float(e), attack, perturb, draws)[1] for e in eps)]
         predictions = torch.stack([found.argmax(dim=1) for found in logits])
         top5 = torch.stack([in_top(found, wanted) for found in logits])
         not_finite = ~torch.stack([is_finite(found) for found in logits]).all(dim=0)
@@ -60,7 +61,7 @@ def sweep_each_eps(
     return {"eps": eps, "label": labels.cpu().numpy(), **found}
 
 
-def _worst(
+def worst(
     model: Classifier,
     images: Tensor,
     labels: Tensor,
@@ -68,14 +69,21 @@ def _worst(
     attack: AtEachEps,
     perturb: Perturb,
     draws: list[Draws],
-) -> Tensor:
-    """Logits (B, K) after the first restart that makes an image wrong, else after one that is no number, else any."""
-    logits = _answer(model, perturb(model, images, labels, eps, attack, draws[0]))
+) -> tuple[Tensor, Tensor]:
+    """Adversarial images (B, C, H, W), and logits (B, K) of them, none a number where the attack's pixels are none.
+
+    Of the restarts, each with its `draws`, the first that makes an image wrong; else one without numbers, else any.
+    """
+    moved = perturb(model, images, labels, eps, attack, draws[0])
+    logits = answer(model, moved)
     for restart in draws[1:]:
-        again = _answer(model, perturb(model, images, labels, eps, attack, restart))
+        other = perturb(model, images, labels, eps, attack, restart)
+        again = answer(model, other)
         is_better = _is_wrong(again, labels) | (is_finite(logits) & ~is_finite(again))
-        logits = torch.where((is_better & ~_is_wrong(logits, labels))[:, None], again, logits)
-    return logits
+        is_better &= ~_is_wrong(logits, labels)
+        moved = torch.where(per_image(is_better, moved), other, moved)
+        logits = torch.where(is_better[:, None], again, logits)
+    return moved, logits
 
 
 def _is_wrong(logits: Tensor, labels: Tensor) -> Tensor:
@@ -83,12 +91,12 @@ def _is_wrong(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.argmax(dim=1) != labels) & is_finite(logits)
 
 
-def _answer(model: Classifier, images: Tensor) -> Tensor:
+def answer(model: Classifier, images: Tensor) -> Tensor:
     """Logits (B, K), none of them a number where the attack's pixels are none."""
     return torch.where(is_finite(images)[:, None], model(images), torch.nan)
 
 
-def _unmoved(
+def unmoved(
     model: Classifier, images: Tensor, labels: Tensor, attack: AtEachEps, perturb: Perturb, randomness: Randomness
 ) -> Tensor:
     """Logits (B, K) after two steps of the attack at eps = 0."""

@@ -104,9 +104,9 @@ def _ray_outcomes(ray: Ray, labels: Tensor, points: Tensor, zero_gradient: Tenso
     return {
         **answers(torch.stack(predictions), torch.stack(top5), margins[0], zero_gradient, not_finite, n_classes),
         "threshold": torch.where(was_right, crossing, nan).cpu().numpy(),
-        "threshold_class": _narrow(torch.where(was_right, new_class, -1), n_classes),
+        "threshold_class": narrow(torch.where(was_right, new_class, -1), n_classes),
         "recovery": torch.where(was_right | not_finite, nan, crossing).cpu().numpy(),
-        "reflips": _narrow((n_changes - 1).clamp_min(0), len(points)),
+        "reflips": narrow((n_changes - 1).clamp_min(0), len(points)),
     }
 
 
@@ -130,8 +130,8 @@ def answers(
 ) -> Arrays:
     """The arrays every attack has, of predictions and top-5 outcomes (1 + E, B) that begin with the clean images."""
     return {
-        "prediction": _narrow(predictions[1:], n_classes),
-        "clean_prediction": _narrow(predictions[0], n_classes),
+        "prediction": narrow(predictions[1:], n_classes),
+        "clean_prediction": narrow(predictions[0], n_classes),
         "top5": top5[1:].cpu().numpy(),
         "clean_top5": top5[0].cpu().numpy(),
         "clean_margin": clean_margin.float().cpu().numpy(),
@@ -140,6 +140,6 @@ def answers(
     }
 
 
-def _narrow(values: Tensor, bound: int) -> np.ndarray:
+def narrow(values: Tensor, bound: int) -> np.ndarray:
     """Whole numbers below `bound`: int16, or int32 where that is too narrow."""
     return values.cpu().numpy().astype(np.int16 if bound <= 2**15 else np.int32)

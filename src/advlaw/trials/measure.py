@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from advlaw.attacks.gradient import input_gradient
 from advlaw.attacks.settings import Attack, Grid
-from advlaw.core.code import code_sha256, sha256
 from advlaw.core.examples import read_examples
 from advlaw.core.images import Images
 from advlaw.core.io import Arrays, npz
@@ -18,9 +16,8 @@ from advlaw.evaluation.batches import in_batches, joined
 from advlaw.evaluation.sweep import Randomness
 from advlaw.evaluation.swept import swept
 from advlaw.models.classifier import Classifier
-from advlaw.models.settings import Spec
 from advlaw.models.store import load_net
-from advlaw.trials.kept import kept_path
+from advlaw.trials.plan import Measured, Setting, outcomes_path
 
 BATCH = 1000
 
@@ -29,54 +26,27 @@ BATCH = 1000
 class AttackPlan:
     """How every net of a set is attacked: `attacks` by their keys, over `grid`, on the first `images` (None: all)."""
 
-    dataset: Path
-    data: str
+    setting: Setting
     attacks: dict[str, Attack]
     grid: Grid
     images: int | None
-    seed: int
-    device: str
-    portable: bool
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A trained net: its name, what it is, and the file it lies in."""
-
-    name: str
-    spec: Spec
-    path: Path
 
 
 def path_of(net: Measured, plan: AttackPlan) -> Path:
-    """Where a net's outcomes are kept: under the hash of all that decides them."""
-    families = {key.partition(".")[0] for key in plan.attacks}
-    modules = [f"advlaw.models.{net.spec['arch']}", *(f"advlaw.attacks.{family}" for family in families)]
-    return kept_path(
-        "outcomes",
-        {
-            "weights": sha256(net.path),
-            "attacks": {key: attack.model_dump() for key, attack in plan.attacks.items()},
-            "grid": plan.grid.model_dump(),
-            "images": plan.images,
-            "seed": plan.seed,
-            "data": plan.data,
-            "device": plan.device,
-            "portable": plan.portable,
-            "code": code_sha256("advlaw.trials.measure", *modules),
-            "torch": torch.__version__,
-        },
-    )
+    """Where a net's outcomes are kept."""
+    more = {"grid": plan.grid.model_dump(), "images": plan.images}
+    return outcomes_path("advlaw.trials.measure", plan.setting, plan.attacks, [net], **more)
 
 
 def measure(plan: AttackPlan, net: Measured) -> bytes:
     """An npz file of one net: gradient_l1 and gradient_l2 (N,), and <attack>/<array> as a sweep has them."""
-    device = configure(1, plan.device, plan.portable)
+    setting = plan.setting
+    device = configure(1, setting.device, setting.portable)
     model = load_net(net.spec, net.path, device)
-    test = read_examples(plan.dataset, "test", device).first(plan.images)
+    test = read_examples(setting.dataset, "test", device).first(plan.images)
     found = gradient_norms(model, test.images, test.labels)
     for key, attack in plan.attacks.items():
-        family, randomness = key.partition(".")[0], Randomness(plan.seed, ("trials", key))
+        family, randomness = key.partition(".")[0], Randomness(setting.seed, ("trials", key))
         arrays = swept(model, test.images, test.labels, family, attack, plan.grid, randomness)
         found |= {f"{key}/{name}": values for name, values in arrays.items()}
     content = BytesIO()
