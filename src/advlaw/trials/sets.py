@@ -37,14 +37,15 @@ def about(settings: TrialSet, name: str) -> dict[str, Any]:
         return {}
     net, differs = settings.nets[name], settings.differences(name)
     said = ", ".join(f"{key}={json.dumps(value)}" for key, value in differs.items())
-    return {"differs": said, "seed": net.seed, "baseline": net.baseline, **_trained_how(net)}
+    return {"differs": said, "seed": net.seed, "baseline": net.baseline, **_settings(net)}
 
 
-def _trained_how(net: Net) -> dict[str, Any]:
-    """A net's training, by the columns of its table: of each minibatch `n_replaced` images are attacked."""
+def _settings(net: Net) -> dict[str, Any]:
+    """By the columns of a table, defaults included: of each minibatch `n_replaced` images are attacked."""
     training, adversarial = net.training, net.adversarial
     names = ("optimizer", "learning_rate", "schedule", "batch_size", "minibatches", "weight_decay", "label_smoothing")
     found = {name: getattr(training, name) for name in names}
+    found |= {name: getattr(net.architecture, name, None) for name in ("depth", "width", "activation", "dropout")}
     if adversarial is None:
         return {**found, "n_replaced": 0, **dict.fromkeys(("attack", "weight", "eps_law", "fixed_eps", "delay"))}
     eps = adversarial.eps

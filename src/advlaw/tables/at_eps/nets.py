@@ -26,7 +26,7 @@ SETTINGS = (
     "fixed_eps",
     "delay",
 )
-OF_SPEC = ("depth", "width", "activation")
+OF_ARCHITECTURE = ("depth", "width", "activation", "dropout")
 OF_TRAINING = (
     "epochs",
     "train_loss",
@@ -43,8 +43,7 @@ COLUMNS = (
     "arch",
     "layers",
     "sizes",
-    *OF_SPEC,
-    "dropout",
+    *OF_ARCHITECTURE,
     "n_parameters",
     "flops",
     "defence",
@@ -64,10 +63,8 @@ def net_rows(nets: Iterable[Cells], ranks: Mapping[str, Ranks]) -> list[Cells]:
 
 
 def _row(net: Cells, ranks: Ranks | None) -> Cells:
-    spec, described = net["spec"], describe(net)
-    row = {**dict.fromkeys(COLUMNS), **{name: cell for name, cell in described.items() if name in COLUMNS}}
-    row |= {name: spec.get(name) for name in OF_SPEC}
-    row |= {name: net.get(name) for name in (*OF_TRAINING, *SETTINGS)}
+    row = {**dict.fromkeys(COLUMNS), **{name: cell for name, cell in describe(net).items() if name in COLUMNS}}
+    row |= {name: net.get(name) for name in (*OF_ARCHITECTURE, *OF_TRAINING, *SETTINGS)}
     row["collapsed"] = ranks is not None and is_collapsed(ranks)
     if ranks is not None:
         clean = ranks.clean
