@@ -32,7 +32,8 @@ def main() -> None:
             lines += [curve | point for point in drawn]
     for name in [row["set"] for row in records(tables.rows("trials/sets"))]:
         nets, curves = (tables.rows(f"trials/{name}/{table}") for table in ("nets", "curves"))
-        pooled += laws.pooled_rows(name, nets, curves, confidence)
+        if not curves.empty:  # a set that is measured at a few eps has none
+            pooled += laws.pooled_rows(name, nets, curves, confidence)
     for name, columns, rows in (
         ("exponents", laws.EXPONENT_COLUMNS, exponents),
         ("ranges", laws.RANGE_COLUMNS, ranges),

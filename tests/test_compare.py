@@ -39,11 +39,11 @@ def committed_tables():
 def test_every_committed_table_is_known_typed_and_its_keys_name_one_row():
     seen = set()
     for study, name, path in committed_tables():
-        described = table(study, name)
         read_table(path)
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             columns = set(reader.fieldnames or [])
+            described = table(study, name, columns)
             named = {*described.key, *described.intervals, *described.verdicts} - {"#"}
             assert named <= columns, (study, name, sorted(named - columns))
             keyed(f"{study}/{name}", described, list(reader))
@@ -53,7 +53,7 @@ def test_every_committed_table_is_known_typed_and_its_keys_name_one_row():
 
 def test_an_unknown_table_says_where_to_describe_it():
     with pytest.raises(ValueError, match=r"plots/small/colours\.csv: unknown table; describe .*comparison/tables\.py"):
-        table("small", "colours")
+        table("small", "colours", [])
 
 
 def test_equal_bytes_are_one_line_with_the_tables_of_each_study(tree, capsys):

@@ -9,7 +9,7 @@ from advlaw.comparison.tables import Row
 
 
 class Sizes:
-    """The splits' sizes in datasets/params.yaml, and how many images the nets of a set are judged on."""
+    """The splits' sizes in datasets/params.yaml, and how many images the nets of a set with curves are judged on."""
 
     def __init__(self, datasets: bytes, nets: list[Row]) -> None:
         entries: Any = YAML(typ="safe").load(datasets) if datasets else None

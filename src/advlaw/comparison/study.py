@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,8 @@ class Files:
 
     @cached_property
     def sizes(self) -> Sizes:
-        return Sizes(
-            self.datasets, [row for name, rows in self.tables.items() if name.endswith("/nets") for row in rows]
-        )
+        sets = [name.removesuffix("curves") for name in self.tables if fnmatch(name, "trials/*/curves")]
+        return Sizes(self.datasets, [row for name in sets for row in self.tables.get(f"{name}nets", [])])
 
     def labels(self, name: str) -> set[str]:
         """The columns that say what this table's rows are of: they are compared once, where they are said."""
@@ -113,7 +113,8 @@ def compare_study(old: Files, new: Files, found: Found) -> None:
         elif old.tables[name] != new.tables[name] or old.sizes.splits != new.sizes.splits:
             labels = old.labels(name) | new.labels(name)
             sides = old.version(name, labels), new.version(name, labels)
-            compare_tables(new.study, name, table(new.study, name), *sides, found)
+            columns = {column for side in sides for column in side.columns}
+            compare_tables(new.study, name, table(new.study, name, columns), *sides, found)
 
 
 def retrained(old: Files, new: Files) -> list[str]:

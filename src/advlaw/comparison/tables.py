@@ -92,10 +92,20 @@ TABLES = {
     "trials/exponents": Table(("attack", "nets", "estimate"), shares={"share": "n_nets"}),
     "trials/nets": Table(
         ("net", "attack"),
-        shares={"test_accuracy": "n_images", **{f"error_at_{eps}": "n_images" for eps in (1, 4, 8, 16, 32)}},
+        shares=dict.fromkeys(
+            ("test_accuracy", "top5_accuracy", *(f"error_at_{eps}" for eps in (1, 4, 8, 16, 32))), "n_images"
+        ),
     ),
     "trials/sets": Table(("set",)),
     "trials/differences": Table(("net", "baseline", "attack", "grid_eps"), shares={"accuracy": "n_images"}),
+    "trials/differences_at_eps": Table(("net", "baseline", "attack", "eps"), shares={"top1": "n_images"}),
+    "trials/accuracy": Table(("net", "attack", "eps"), shares=dict.fromkeys(("top1", "top5"), "n_images")),
+    "trials/leaking": Table(_words("net attack blind eps"), {"net_share": Ends("net_low", "net_high")}),
+    "trials/replicates": Table(("kind", "attack", "eps")),
+    "trials/transfer": Table(
+        _words("source target attack eps"),
+        shares={"rate": "fooled", "top5_rate": "top5_fooled", **dict.fromkeys(("error", "top5_error"), "n_images")},
+    ),
     "theory/agreement": Table(("net", "attack", "prediction", "tolerance")),
     "theory/curves": Table(("net", "attack", "grid_eps"), shares={"measured": "test"}),
     "theory/deciles": Table(("net", "attack", "prediction", "decile"), is_open=True),
@@ -131,11 +141,12 @@ def is_derived(name: str) -> bool:
     return name.startswith(DERIVED)
 
 
-def table(study: str, name: str) -> Table:
+def table(study: str, name: str, columns: Collection[str]) -> Table:
     """What the columns of a table are; raises ValueError for one that nobody described."""
     folder = name.partition("/")[0]
-    if folder == "trials":  # of whichever set
-        found = TABLES.get(f"trials/{name.rpartition('/')[2]}")
+    if folder == "trials":  # of whichever set; one at a few eps may have other columns than one over a grid
+        known, at_eps = (f"trials/{name.rpartition('/')[2]}{end}" for end in ("", "_at_eps"))
+        found = TABLES.get(at_eps if at_eps in TABLES and "eps" in columns else known)
     else:
         found = TABLES.get(folder if folder in ONE_PER_ENTRY else name)
     if found is None:

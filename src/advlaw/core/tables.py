@@ -16,13 +16,13 @@ import pandas as pd
 from advlaw.core.io import Cells, replacing
 
 TEXT = frozenset(
-    "analogue arch as_a_law as_printed attack baseline best_on claim curve dataset defence device differs "
-    "direction estimate estimator file id images kernel_sizes kind label labels law model net nets norm "
-    "numbers official optimizer other others paper prediction quantity question reason remark role rule "
+    "activation analogue arch as_a_law as_printed attack baseline best_on blind claim curve dataset defence device "
+    "differs direction eps_law estimate estimator file id images kernel_sizes kind label labels law model net nets "
+    "norm numbers official optimizer other others paper prediction quantity question reason remark role rule "
     "schedule set sha256 sizes source speeds split statement straight study subject sweep target tier truth "
     "unit verdict what_to_compute where".split()
 )
-FLAGS = frozenset({"clip", "diverged", "is_on_grid"})
+FLAGS = frozenset({"clip", "collapsed", "diverged", "is_on_grid"})
 LABELLED_BY = {  # a table -> the one that says what its rows are of, and by which columns
     "error_curves": ("curves", ("curve",)),
     "exponents": ("curves", ("curve",)),
@@ -126,12 +126,15 @@ class Tables:
         frame = self.frames.get(name, pd.DataFrame())
         return frame if frame.empty else chosen(frame, **wanted)
 
-    def of_sets(self, table: str) -> pd.DataFrame:
-        """The rows of a table of every set of nets, one set after another, each with its `set`."""
+    def of_sets(self, table: str, *columns: str) -> pd.DataFrame:
+        """The rows of a table of every set of nets, one set after another, each with its `set`.
+
+        Of the sets whose table has these columns: those over a grid of eps and those at a few eps have others.
+        """
         found = [
             frame.assign(set=name.split("/")[1])
             for name, frame in self.frames.items()
-            if fnmatch(name, f"trials/*/{table}")
+            if fnmatch(name, f"trials/*/{table}") and set(columns) <= set(frame)
         ]
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 

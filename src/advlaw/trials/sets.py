@@ -5,7 +5,7 @@ from typing import Any
 
 from advlaw.core.rng import Numbers
 from advlaw.models.sampling import net_name, sampled_architecture
-from advlaw.training.settings import Net
+from advlaw.training.settings import FixedEps, Net
 from advlaw.trials.net import Trial
 from advlaw.trials.settings import Drawn, TrialSet
 
@@ -37,4 +37,26 @@ def about(settings: TrialSet, name: str) -> dict[str, Any]:
         return {}
     net, differs = settings.nets[name], settings.differences(name)
     said = ", ".join(f"{key}={json.dumps(value)}" for key, value in differs.items())
-    return {"differs": said, "seed": net.seed, "baseline": net.baseline}
+    return {"differs": said, "seed": net.seed, "baseline": net.baseline, **_settings(net)}
+
+
+def _settings(net: Net) -> dict[str, Any]:
+    """By the columns of a table, defaults included: of each minibatch `n_replaced` images are attacked."""
+    training, adversarial = net.training, net.adversarial
+    names = ("optimizer", "learning_rate", "schedule", "batch_size", "minibatches", "weight_decay", "label_smoothing")
+    found = {name: getattr(training, name) for name in names}
+    found |= {name: getattr(net.architecture, name, None) for name in ("depth", "width", "activation", "dropout")}
+    if adversarial is None:
+        return {**found, "n_replaced": 0, **dict.fromkeys(("attack", "weight", "eps_law", "fixed_eps", "delay"))}
+    eps = adversarial.eps
+    fixed = eps.fixed if isinstance(eps, FixedEps) else None
+    law = f"fixed {eps.fixed:g}" if isinstance(eps, FixedEps) else f"|N(0, {eps.sigma:g})| up to {eps.largest:g}"
+    return {
+        **found,
+        "n_replaced": adversarial.images,
+        "attack": adversarial.attack.partition(".")[2],
+        "weight": adversarial.weight,
+        "eps_law": law,
+        "fixed_eps": fixed,
+        "delay": adversarial.delay,
+    }

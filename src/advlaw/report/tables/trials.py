@@ -49,7 +49,7 @@ def population(tables: Tables) -> Grid:
 )
 def differences(tables: Tables) -> Grid:
     """A line per net and attack: how many points more accurate it is than its baseline, clean and at every eps."""
-    found = tables.of_sets("differences")
+    found = tables.of_sets("differences", "grid_eps")
     sizes = sorted({row["grid_eps"] for row in records(found)})
     rows = []
     for (*names, attack), own in groups(found, "set", "net", "baseline", "attack"):

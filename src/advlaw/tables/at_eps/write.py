@@ -1,0 +1,44 @@
+"""The tables of a varied set that is measured at a few eps, as Kurakin's tables are: all of them, from its outcomes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from advlaw.attacks.settings import Attacks
+from advlaw.core.io import Cells
+from advlaw.core.tables import write_table
+from advlaw.tables.at_eps import accuracy, differences, leaking, nets, transfer
+from advlaw.tables.at_eps.ranks import read_ranks
+from advlaw.trials.settings import AtEps
+
+
+def write_at_eps(
+    folder: Path, listed: Sequence[Cells], outcomes: Path, measure: AtEps, attacks: Attacks, confidence: float
+) -> None:
+    """Every table of a set into `folder`: nets as nets.json lists them, and the folder of their outcomes.
+
+    A net whose training diverged has a row in nets.csv and none elsewhere.
+    """
+    ranks = {
+        net["net"]: read_ranks(outcomes / f"{net['net']}.npz", measure.attacks) for net in listed if not net["diverged"]
+    }
+    used = {key: attacks.by_key(key) for key in measure.attacks}
+    spreads = differences.spreads(listed, ranks)
+    tables = {
+        "nets": (nets.COLUMNS, nets.net_rows(listed, ranks)),
+        "accuracy": (
+            accuracy.COLUMNS,
+            [row for net, own in ranks.items() for row in accuracy.accuracy_rows(net, own, confidence)],
+        ),
+        "differences": (differences.COLUMNS, differences.difference_rows(listed, ranks, spreads, confidence)),
+        "replicates": (differences.REPLICATE_COLUMNS, differences.replicate_rows(spreads)),
+        "leaking": (
+            leaking.COLUMNS,
+            [row for net, own in ranks.items() for row in leaking.leaking_rows(net, own, used, confidence)],
+        ),
+    }
+    if measure.transfer:
+        of, kept = measure.transfer, [name for name in measure.transfer.nets if name in ranks]
+        rows = transfer.transfer_rows(outcomes / "transfer", kept, of.attacks, measure.eps, confidence)
+        tables["transfer"] = (transfer.COLUMNS, rows)
+    for name, (columns, rows) in tables.items():
+        write_table(folder / f"{name}.csv", rows, columns)
