@@ -20,6 +20,7 @@ from advlaw.attacks.settings import Attacks
 from advlaw.core.code import code_sha256, sha256
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import Cells
+from advlaw.core.rng import generator
 from advlaw.core.section import read_section, read_sections
 from advlaw.fitting.settings import Fit
 from advlaw.papers.ranges import POPULATION_RANGES
@@ -42,7 +43,8 @@ def main() -> None:
     nets = json.loads((folder / "nets" / "nets.json").read_text("utf-8"))["nets"]
     how, outcomes = settings.measure, folder / "outcomes"
     if isinstance(how, AtEps):
-        write_at_eps(target, nets, outcomes, how, attacks, fit.confidence)
+        rng = generator(seed, "trials", "transfer", name)
+        write_at_eps(target, nets, outcomes, how, attacks, fit.confidence, rng)
     else:
         files = {row["net"]: outcomes / f"{row['net']}.npz" for row in nets if not row["diverged"]}
         n_pixels = math.prod(nets[0]["spec"]["image_shape"]) if nets else 0

@@ -34,10 +34,10 @@ def set_nets(study: Evidence) -> pd.DataFrame:
 
 def _with_nets(study: Evidence, table: str) -> pd.DataFrame:
     """A table's rows, each with what is known of its net; `attack` is the method's name, and `at` the paper's eps."""
-    rows, nets = study.tables.of_sets(table), set_nets(study)
-    if rows.empty or nets.empty or "eps" not in rows:
+    rows, nets = study.tables.of_sets(table, "eps"), set_nets(study)
+    if rows.empty or nets.empty:
         return pd.DataFrame()
-    rows = rows[rows["eps"].notna()].copy()
+    rows = rows.copy()
     rows["attack"] = rows["attack"].str.removesuffix(SUFFIX)
     rows["at"] = LARGEST * rows["eps"] / rows.groupby("set")["eps"].transform("max")
     known = ["set", "net", *(name for name in nets if name not in rows)]
@@ -212,4 +212,7 @@ def _sum(found: list[Estimate]) -> Estimate:
 def transfer_methods(study: Evidence) -> pd.DataFrame:
     """Transfer rates between different nets together, and what they exceed others by (Kurakin Sec. 4.4)."""
     found = study.tables.of_sets("transfer_methods")
-    return found if found.empty else found.merge(study.rows("trials/sets")[["set", "dataset"]], on="set")
+    if found.empty:
+        return found
+    named = {column: found[column].str.removesuffix(SUFFIX) for column in ("attack", "other")}
+    return found.assign(**named).merge(study.rows("trials/sets")[["set", "dataset"]], on="set")

@@ -106,6 +106,7 @@ TABLES = {
         _words("source target attack eps"),
         shares={"rate": "fooled", "top5_rate": "top5_fooled", **dict.fromkeys(("error", "top5_error"), "n_images")},
     ),
+    "trials/transfer_methods": Table(("attack", "other", "eps"), {"rate": Ends("rate_low", "rate_high")}),
     "theory/agreement": Table(("net", "attack", "prediction", "tolerance")),
     "theory/curves": Table(("net", "attack", "grid_eps"), shares={"measured": "test"}),
     "theory/deciles": Table(("net", "attack", "prediction", "decile"), is_open=True),

@@ -35,10 +35,12 @@ def varies(differs: str) -> str:
 
 
 def with_roles(nets: pd.DataFrame) -> pd.DataFrame:
-    """A set's nets.csv with what each `varies`, and what it was `trained_on`: `step_ll`, or nothing."""
-    trained_on = nets["attack"].str.removesuffix("_clipped")
+    """A set's nets.csv with what each `varies`, what it was `trained_on` (`step_ll`, or nothing), and at which eps."""
     return nets.drop(columns="attack").assign(
-        varies=nets["differs"].map(varies), trained_on=trained_on, share_replaced=nets["images"] / nets["batch_size"]
+        varies=nets["differs"].map(varies),
+        trained_on=nets["attack"].str.removesuffix("_clipped"),
+        share_replaced=nets["n_replaced"] / nets["batch_size"],
+        largest_eps=pd.to_numeric(nets["eps_law"].str.extract(r"([\d.]+)$", expand=False)),
     )
 
 

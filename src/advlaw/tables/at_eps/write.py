@@ -3,20 +3,28 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from advlaw.attacks.settings import Attacks
 from advlaw.core.io import Cells
 from advlaw.core.tables import write_table
-from advlaw.tables.at_eps import accuracy, differences, leaking, nets, transfer
+from advlaw.tables.at_eps import accuracy, differences, leaking, nets, transfer, transfer_methods
 from advlaw.tables.at_eps.ranks import read_ranks
 from advlaw.trials.settings import AtEps
 
 
 def write_at_eps(
-    folder: Path, listed: Sequence[Cells], outcomes: Path, measure: AtEps, attacks: Attacks, confidence: float
+    folder: Path,
+    listed: Sequence[Cells],
+    outcomes: Path,
+    measure: AtEps,
+    attacks: Attacks,
+    confidence: float,
+    rng: np.random.Generator,
 ) -> None:
     """Every table of a set into `folder`: nets as nets.json lists them, and the folder of their outcomes.
 
-    A net whose training diverged has a row in nets.csv and none elsewhere.
+    `rng`: for the bootstrap of transfer rates. A net whose training diverged has a row in nets.csv and none elsewhere.
     """
     ranks = {
         net["net"]: read_ranks(outcomes / f"{net['net']}.npz", measure.attacks) for net in listed if not net["diverged"]
@@ -40,5 +48,7 @@ def write_at_eps(
         of, kept = measure.transfer, [name for name in measure.transfer.nets if name in ranks]
         rows = transfer.transfer_rows(outcomes / "transfer", kept, of.attacks, measure.eps, confidence)
         tables["transfer"] = (transfer.COLUMNS, rows)
+        together = transfer_methods.transfer_methods(outcomes / "transfer", kept, of.attacks, confidence, rng)
+        tables["transfer_methods"] = (transfer_methods.COLUMNS, together)
     for name, (columns, rows) in tables.items():
         write_table(folder / f"{name}.csv", rows, columns)

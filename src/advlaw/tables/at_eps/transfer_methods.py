@@ -5,10 +5,12 @@ The rates of all pairs of nets are of the same images, so their interval is a bo
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
-from advlaw.core.io import Arrays, Cells
+from advlaw.core.io import Arrays, Cells, read_npz
+from advlaw.tables.at_eps.ranks import NOT_FINITE, name_of
 
 COLUMNS = ("attack", "other", "eps", "n_images", "n_fooled", "rate", "rate_low", "rate_high")
 DRAWS = 2000
@@ -16,16 +18,17 @@ SMALLER = "smaller eps"  # what a rate is compared with, where it is not another
 
 
 def transfer_methods(
-    sources: Mapping[str, Arrays], attacks: Sequence[str], confidence: float, rng: np.random.Generator
+    folder: Path, nets: Sequence[str], attacks: Sequence[str], confidence: float, rng: np.random.Generator
 ) -> list[Cells]:
-    """A row for every attack and eps: its rate, and by how much it exceeds that of another attack or a smaller eps.
+    """A row for every attack and eps: its rate, and what it exceeds that of another attack or a smaller eps by.
 
-    sources: net -> the arrays of its outcomes/transfer file. The rate: of images that are right on a source when clean
+    folder: outcomes/transfer, with a file of each net. The rate: of images that are right on a source when clean
     and wrong under attack, over all ordered pairs of different nets, the share that is wrong on the target.
     """
-    if len(sources) < 2:
+    if len(nets) < 2:
         return []
-    eps, n_images = next(iter(sources.values()))["eps"], 0
+    sources = {net: read_npz(folder / f"{net}.npz") for net in nets}
+    eps = sources[nets[0]]["eps"]
     counts = {attack: _counts(sources, attack) for attack in attacks}
     n_images = next(iter(counts.values()))[0].shape[1]
     weights = rng.multinomial(n_images, np.full(n_images, 1 / n_images), size=DRAWS)
@@ -36,13 +39,13 @@ def transfer_methods(
             drawn[attack, size] = (both.sum(axis=1), weights @ both.T)
     rows = []
     for attack in attacks:
-        name = attack.partition(".")[2].removesuffix("_clipped")
+        name = name_of(attack)
         for size in eps.tolist():
             one = drawn[attack, size]
             rows.append(_row(name, "", size, n_images, one, None, confidence))
             for other in attacks:
                 if other != attack:
-                    against = other.partition(".")[2].removesuffix("_clipped")
+                    against = name_of(other)
                     rows.append(_row(name, against, size, n_images, one, drawn[other, size], confidence))
         for before, after in pairwise(eps.tolist()):
             rows.append(_row(name, SMALLER, after, n_images, drawn[attack, after], drawn[attack, before], confidence))
@@ -51,14 +54,18 @@ def transfer_methods(
 
 def _counts(sources: Mapping[str, Arrays], attack: str) -> tuple[np.ndarray, np.ndarray]:
     """Of every image (E, n): on how many pairs of nets it fools the source, and on how many the target too."""
-    fooled_on, moved_on = 0, 0
+    shape = sources[next(iter(sources))][f"{attack}/{next(iter(sources))}/rank"].shape
+    fooled_on, moved_on = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for source, arrays in sources.items():
-        fooled = (arrays[f"clean/{source}/rank"] == 0) & (arrays[f"{attack}/{source}/rank"] > 0)
+        clean, own = arrays[f"clean/{source}/rank"], arrays[f"{attack}/{source}/rank"]
         for target in sources:
+            theirs = arrays[f"{attack}/{target}/rank"]
+            judged = (np.vstack([clean, own, theirs]) != NOT_FINITE).all(axis=0)
             if target != source:
-                fooled_on = fooled_on + fooled.astype(np.int64)
-                moved_on = moved_on + (fooled & (arrays[f"{attack}/{target}/rank"] > 0)).astype(np.int64)
-    return np.asarray(fooled_on), np.asarray(moved_on)
+                fooled = (clean == 0) & (own > 0) & judged
+                fooled_on += fooled
+                moved_on += fooled & (theirs > 0)
+    return fooled_on, moved_on
 
 
 def _row(
