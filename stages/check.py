@@ -2,8 +2,8 @@
 
     python stages/check.py --params params.yaml
 reads   the params file  ·  datasets/params.yaml
-writes  data/<study>/{sweeps,worst_case,responses}/checked: constants, which order other stages
-        and never invalidate them
+writes  data/<study>/{sweeps,worst_case,responses}/checked  ·  models/<study>/checked: constants, which order other
+        stages and never invalidate them, and the folders that these read where a study has no such part
         plots/<study>/trials/sets.csv: the sets of nets, drawn or varied
 """
 
@@ -18,8 +18,9 @@ from advlaw.core.tables import write_table
 def main() -> None:
     path = stage_arguments(__doc__).params
     study = load_study(path, Path("datasets/params.yaml"))
-    for folder in ("sweeps", "worst_case", "responses"):
-        write_text(Path("data") / study.study / folder / "checked", "The params of this study were valid.\n")
+    folders = [Path("data") / study.study / name for name in ("sweeps", "worst_case", "responses")]
+    for folder in (*folders, Path("models") / study.study):
+        write_text(folder / "checked", "The params of this study were valid.\n")
     sets = [
         {"set": name, "kind": type(trials).__name__.lower(), "dataset": trials.dataset, "n_nets": trials.n_nets}
         for name, trials in study.trials.items()
