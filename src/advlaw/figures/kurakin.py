@@ -15,7 +15,7 @@ from advlaw.papers.kurakin import BASE, with_roles
 SUFFIX = "_clipped"
 NAMES = {**ATTACK_NAMES, "l2": "fast grad. L2", "fast_l2": "fast grad. L2"}
 OF_WIDTH = ("step_ll", "iter_ll", "iter_basic")
-WIDTHS = {"without adversarial training": "adversarial + width", "with": "width"}
+WIDTHS = {"without adversarial training": "adversarial + width", "adversarially trained": "width"}
 KNOWING = ("fgsm", "fast_l2", "fast_linf")
 RATIO = "accuracy over clean accuracy"
 
@@ -26,6 +26,14 @@ def _sets(tables: Tables) -> Iterator[tuple[str, pd.DataFrame]]:
         nets = with_roles(tables.rows(f"trials/{name}/nets")).drop(columns=["top5_accuracy", "test_accuracy"])
         methods = rows["attack"].str.removesuffix(SUFFIX)
         yield name, rows.assign(attack=methods).merge(nets, on="net", suffixes=("", "_of_net"))
+
+
+def _at_sizes(ax: Axes, values: pd.Series, label: str) -> None:
+    """A logarithmic axis with a tick at each of the values."""
+    sizes = sorted(set(values))
+    ax.set(xscale="log", xlabel=label)
+    ax.set_xticks(sizes, [f"{size:.3g}" for size in sizes])
+    ax.set_xticks([], minor=True)
 
 
 def _error_bars(ax: Axes, rows: pd.DataFrame, x: str, value: str, **look: object) -> None:
@@ -55,7 +63,7 @@ def _draw_ratios(ax: Axes, rows: pd.DataFrame, ratio: str) -> None:
             _error_bars(ax, own, "width", ratio, color=colour, marker=marker, label=f"ε = {eps:g}")
         else:
             ax.plot(own["width"], own[ratio], f"{marker}-", color=colour, markerfacecolor="none", label=f"ε = {eps:g}")
-    ax.set(xscale="log", xlabel="width factor ρ")
+    _at_sizes(ax, rows["width"], "width factor ρ")
 
 
 def draw_transfer(value: str, label: str, tables: Tables) -> Iterator[Drawing]:
@@ -74,7 +82,8 @@ def _draw_transfer(ax: Axes, rows: pd.DataFrame, value: str) -> None:
     for (attack, own), (colour, marker) in zip(groups(rows, "attack"), looks(7), strict=False):
         plain = attack.removesuffix(SUFFIX)
         _error_bars(ax, own, "eps", value, color=colour, marker=marker, label=NAMES.get(plain, plain))
-    ax.set(xscale="log", xlabel=EPS, ylim=(-0.02, 1.02))
+    _at_sizes(ax, rows["eps"], EPS)
+    ax.set_ylim(-0.02, 1.02)
 
 
 def draw_methods(tables: Tables) -> Iterator[Drawing]:
@@ -99,7 +108,8 @@ def _draw_accuracies(ax: Axes, rows: pd.DataFrame, clean: pd.DataFrame) -> None:
         _error_bars(ax, own, "eps", "top1", color=colour, marker=marker, label=NAMES.get(attack, attack))
         ax.plot(own["eps"], own["top5"], ":", color=colour)
     ax.axhline(chosen(clean, attack="clean")["top1"].iloc[0], color="#666666", linewidth=0.8, label="clean images")
-    ax.set(xscale="log", xlabel=EPS, ylim=(-0.02, 1.02))
+    _at_sizes(ax, rows["eps"], EPS)
+    ax.set_ylim(-0.02, 1.02)
     legend_below(ax, n_columns=2)
 
 
@@ -124,7 +134,7 @@ def _draw_leaks(ax: Axes, rows: pd.DataFrame) -> None:
     for (net, own), (colour, marker) in zip(groups(rows, "net"), looks(12), strict=False):
         _error_bars(ax, own, "eps", "over_clean", color=colour, marker=marker, label=net)
     ax.axhline(0.0, color="#666666", linewidth=0.8)
-    ax.set(xscale="log", xlabel=EPS)
+    _at_sizes(ax, rows["eps"], EPS)
     legend_below(ax, n_columns=3)
 
 

@@ -4,6 +4,7 @@ A set of nets is a base, trained by Algorithm 1 on step l.l. examples, and varia
 differs in: the base differs in nothing, a net without adversarial training in `adversarial`.
 """
 
+import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +12,6 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-
-from advlaw.core.tables import read_table
 
 PRINTED = Path("claims/kurakin_tables.csv")
 COLUMNS = ("eclean", "e2", "e4", "e8", "e16")  # of the paper; the last four are its sizes of eps
@@ -25,8 +24,8 @@ REGULARISED = ("dropout", "label_smoothing", "weight_decay")
 @cache
 def printed() -> dict[str, float]:
     """Every cell by its id, `K-T5-fgsm-e8`, as a share."""
-    table = read_table(PRINTED)
-    return dict(zip(table["id"], (table["value"] / 100).tolist(), strict=True))
+    with PRINTED.open(encoding="utf-8", newline="") as file:
+        return {row["id"]: float(row["value"]) / 100 for row in csv.DictReader(file)}
 
 
 def varies(differs: str) -> str:

@@ -10,5 +10,7 @@ ATTACK_NAMES = {
     "step_rnd": "step rnd.",
     "random_sign": "sign of random noise",
     "truncated_normal": "truncated normal noise",
+    "iter_basic": "iter. basic",
+    "iter_ll": "iter. l.l.",
     "pgd": "PGD",
 }
