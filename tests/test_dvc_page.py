@@ -62,9 +62,9 @@ def test_two_branches_that_trained_different_nets_are_merged_without_training(re
     assert "train@linear" in ran(repository.dvc("repro"))
     repository.commit("linear: 5 epochs")
     repository.git("checkout", "-q", "main")
-    repository.change("    - 16\n    epochs: 3", "    - 24\n    epochs: 3")
+    repository.change("    - 16\n    epochs: 3", "    - 100\n    epochs: 3")  # another length: git sees it
     assert "train@fc" in ran(repository.dvc("repro"))
-    repository.commit("fc: 24 units")
+    repository.commit("fc: 100 units")
     assert "CONFLICT" in repository.run("git", "merge", "longer", fails=True)
     found = ran(follow(repository, *MERGE))
     assert found & REST == REST

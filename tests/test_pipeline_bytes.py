@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 def test_an_experiment_elsewhere_runs_its_own_code_and_by_force_to_the_same_bytes(repository):
     """Every stage anew in a folder of another name, where nothing is kept: what it writes is its inputs' alone."""
     before = outs(repository.text("dvc.lock"))
+    shutil.rmtree(repository.folder / ".ckpt")
     repository.change('print(f"{path}: {len(', 'print(f"changed {path}: {len(', "stages/check.py")
     repository.change("def load_study(", "print('from', __file__)\n\n\ndef load_study(", "src/advlaw/config/study.py")
     output = repository.dvc("exp", "run", "--temp", "--force", "--name", "again")
