@@ -107,6 +107,8 @@ def _attacked(studies: list[StudyPage]) -> str:
     curves = [row for study in studies for row in records(study.tables.rows("laws/exponents"))]
     nets = {(row["dataset"], row["model"]) for row in curves}
     in_sets = sum(row["n_nets"] for study in studies for row in records(study.tables.rows("trials/sets")))
+    if not curves:
+        return f"{in_sets:g} in sets"
     sets = f" and {in_sets:g} more in sets" if in_sets else ""
     n_attacks = len({row["attack"] for row in curves})
     return f"{len(nets)} nets under {n_attacks} attacks ({len(curves)} curves){sets}"

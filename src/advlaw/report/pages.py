@@ -17,10 +17,12 @@ def studies_grid(studies: Mapping[str, tuple[str, Tables | None]]) -> Grid:
     for name, (command, tables) in studies.items():
         cells: list[Cell] = ["–", "–", "–", "not run here"]
         if tables is not None:
-            curves = tables.rows("curves")
+            curves, sets = tables.rows("curves"), tables.rows("trials/sets").reindex(columns=["dataset", "n_nets"])
             folder, due = f"plots/{name}", f"studies/{name}/DUE"
             lags = (", ", Marked("rerun due", "link", due)) if Path(due).is_file() else ()
-            cells = [", ".join(curves["dataset"].unique()), str(curves["model"].nunique()), str(len(curves))]
+            in_sets = f" and {sets['n_nets'].sum():g} in sets" if len(sets) else ""
+            data = dict.fromkeys((*curves["dataset"], *sets["dataset"]))
+            cells = [", ".join(data), f"{curves['model'].nunique()}{in_sets}", str(len(curves))]
             cells.append((Marked(folder, "link", folder), *lags))
         rows.append([name, Marked(command, "code"), *cells])
     return Grid(["study", "run it", "data", Right("nets attacked"), Right("curves"), "results"], rows)

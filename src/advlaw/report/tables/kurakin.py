@@ -7,8 +7,9 @@ import pandas as pd
 
 from advlaw.core.io import Cells
 from advlaw.core.tables import Tables, chosen, groups, records
-from advlaw.papers.kurakin import COLUMNS, MODELS, OF_EPS, Row, printed, with_roles
-from advlaw.report.render import Cell, Grid
+from advlaw.papers.kurakin import COLUMNS, METHOD, MODELS, OF_EPS, Row, printed, with_roles
+from advlaw.report.cells import points
+from advlaw.report.render import Cell, Grid, Marked, Right
 from advlaw.report.table import Table, table
 
 TOPS = {"top1": "top 1", "top5": "top 5"}
@@ -94,6 +95,23 @@ def _transferred(number: str, column: str) -> Callable[[Tables], Grid]:
 
 def _table(name: str, title: str, make: Callable[[Tables], Grid], needs: tuple[str, ...] = NEEDS) -> Table:
     return table(name, "kurakin", title, needs)(make)
+
+
+@table("leaks", "kurakin", "Labels that leak at the largest ε", needs=("trials/*/leaking",), is_main=True)
+def leaks(tables: Tables) -> Grid:
+    """A line for every net trained on one-step examples and method that does not use the label: labels leaked."""
+    heads = ["set", "net", "attack", "beside", Right("images"), Right("leaked"), Right("reversed"), "net, in points"]
+    rows: list[list[Cell]] = []
+    for name, found in groups(tables.of_sets("leaking"), "set"):
+        nets = with_roles(tables.rows(f"trials/{name}/nets"))
+        trained = nets[(nets["trained_on"] == "fgsm") | nets["varies"].isin(METHOD) & (nets["trained_on"] != "")]
+        largest = found[(found["eps"] == found["eps"].max()) & found["net"].isin(trained["net"])]
+        for row in records(largest):
+            ends = {f"net{end}": row[f"net{end or '_share'}"] for end in ("", "_low", "_high")}
+            about = [name, *(Marked(row[column], "code") for column in ("net", "attack", "blind"))]
+            counts = [f"{row[column]:,}" for column in ("n_images", "leaked", "reversed")]
+            rows.append([*about, *counts, points(ends, "net"), points(row, "over_clean")])
+    return Grid([*heads, "accuracy under attack less clean"], rows)
 
 
 MOVED = ("trials/*/transfer",)
