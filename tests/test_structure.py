@@ -116,6 +116,7 @@ OF_ARCHITECTURES = {path.relative_to(ROOT).as_posix() for path in closure(*ARCHI
 BY_NAME = {  # what a stage imports by name, as its entry says
     **{name: {"src/advlaw/models/${item.arch}.py", *OF_ARCHITECTURES} for name in ("train", "train_robust")},
     "trials_train": {"src/advlaw/trials/defence.py"},
+    "claims": {path.relative_to(ROOT).as_posix() for path in closure(*(SRC / "advlaw" / "claims").glob("*.py"))},
     "sweep": {"src/advlaw/attacks/${item.family}.py"},
     "worst_case": {f"src/advlaw/attacks/{family}.py" for family in ("one_step", "iterative", "apgd", "query")},
 }
