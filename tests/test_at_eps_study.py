@@ -3,6 +3,7 @@
 import json
 import math
 import runpy
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -115,16 +116,18 @@ def study(measured, monkeypatch) -> Path:
     row = {**over_grid, "baseline": "x", "difference_low": 0.0, "difference_high": 0.2}
     write_table(plots / "trials/grid/differences.csv", [row])
     write_table(plots / "trials/grid/nets.csv", [], ["net", "attack", "test_accuracy", "target", "arch"])
+    shutil.copytree(ROOT / "claims", measured / "claims")
     return measured
 
 
 def test_a_stage_writes_all_tables_of_a_set_and_a_diverged_net_is_in_nets_alone(study):
     folder = study / "plots/small/trials/set"
-    names = ("accuracy", "differences", "leaking", "nets", "replicates", "transfer")
+    names = ("accuracy", "differences", "leaking", "nets", "replicates", "transfer", "transfer_methods")
     assert sorted(path.stem for path in folder.iterdir()) == list(names)
     found = {name: read_csv(folder / f"{name}.csv") for name in names}
     assert {name: len(rows) for name, rows in found.items()} == {
-        "accuracy": 4 * 7, "differences": 2 * 7, "leaking": 4 * 2, "nets": 5, "replicates": 7, "transfer": 4 * 2
+        "accuracy": 4 * 7, "differences": 2 * 7, "leaking": 4 * 2, "nets": 5, "replicates": 7, "transfer": 4 * 2,
+        "transfer_methods": 2 + 1,
     }  # fmt: skip
     lost = found["nets"][-1]
     assert (lost["net"], lost["diverged"], lost["collapsed"], lost["test_accuracy"]) == ("lost", "true", "false", "")
@@ -169,7 +172,15 @@ def test_what_reads_sets_copes_with_those_without_exponents(study, monkeypatch):
 def test_a_set_without_transfer_or_replicates_or_pairs_has_tables_all_the_same(measured):
     nets = json.loads((measured / "data/small/trials/set/nets/nets.json").read_text("utf-8"))["nets"][:2]
     how = AtEps.model_validate({"eps": [4.0, 8.0], "attacks": [FGSM]})
-    write_at_eps(measured / "out", nets, measured / "data/small/trials/set/outcomes", how, ATTACKS, 0.95)
+    write_at_eps(
+        measured / "out",
+        nets,
+        measured / "data/small/trials/set/outcomes",
+        how,
+        ATTACKS,
+        0.95,
+        np.random.default_rng(0),
+    )
     tables = read_tables(measured, "out/")
     assert set(tables.frames) == {
         f"out/{name}" for name in ("accuracy", "differences", "leaking", "nets", "replicates")

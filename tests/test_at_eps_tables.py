@@ -127,7 +127,7 @@ def test_spreads_are_pooled_over_nets_that_differ_in_their_seeds_alone(tmp_path)
         (net("i", plain, seed=1), 940, 0),
     ]
     ranks = {row["net"]: accuracies(tmp_path, row["net"], *right) for row, *right in listed}
-    rows = replicate_rows(spreads([row for row, *_ in listed], ranks))
+    rows = replicate_rows(spreads([row for row, *_ in listed], ranks), 0.95)
     assert [(row["kind"], row["attack"], row["eps"], row["df"], row["n_nets"]) for row in rows] == [
         ("adversarial", "clean", 0.0, 3, 5),
         ("adversarial", "step_ll", 4.0, 3, 5),
@@ -136,6 +136,8 @@ def test_spreads_are_pooled_over_nets_that_differ_in_their_seeds_alone(tmp_path)
     ]
     wanted = [math.sqrt(8e-6 / 3), math.sqrt((2e-4 + 8e-4) / 3), math.sqrt(0.5e-4), 0.0]
     assert [row["sd"] for row in rows] == pytest.approx(wanted)
+    quantiles = [3.182446, 3.182446, 12.706205, 12.706205]  # of Student's t with 3 degrees of freedom, and 1
+    assert [row["half_width"] for row in rows] == pytest.approx([t * s for t, s in zip(quantiles, wanted, strict=True)])
 
 
 def test_differences_have_the_spread_of_both_kinds_of_nets(tmp_path):

@@ -228,6 +228,8 @@ def test_nets_are_compared_with_their_declared_baselines_by_the_defence_between_
 def test_a_study_without_nets_runs_no_claim_and_says_why():
     empty = a_study(robust={}, attacks=NO_ATTACKS)
     for claim, judge_one in JUDGES.items():
+        if claim == "K24":  # of the paper's own numbers
+            continue
         found = judge_one(empty).concluded
         assert found["verdict"] == "not run", claim
         assert found["reason"], claim

@@ -13,8 +13,9 @@ from advlaw.core.section import ParamsError, read_section, read_yaml
 
 ROOT = Path(__file__).parents[1]
 OWN = {"dataset": "digits", "arch": "own_file", "file": "x.pt2", "mean": [0.0], "std": [255.0]}
+OVER_A_GRID = {"attacks": ["one_step.fgsm"], "grid": {"eps_min": 0.01, "eps_max": 32.0, "count": 5}}
 AT_EPS = {"eps": [8.0], "attacks": ["one_step.fgsm_clipped"]}
-SHOWN = {"nets": ["plain", "plain_b"], "attacks": ["one_step.fgsm_clipped"], "images": 1000}
+SHOWN = {"nets": ["a", "b"], "attacks": ["one_step.fgsm_clipped"], "images": 1000}
 ROBUST = {
     "dataset": "digits",
     "arch": "linear",
@@ -83,26 +84,26 @@ def test_the_default_study_is_valid(study):
         ({"trials.sampled.training.epochs": 0}, "trials.sampled.training.epochs = 0: should be greater"),
         ({"trials.sampled.measure.attacks": ["one_step.cw"]}, "measure.attacks = 'cw': not among the attacks.one_step"),
         ({"trials.sampled.measure.reference_eps": [100.0]}, "eps = 100: above the grid's eps_max = 64"),
-        ({"trials.defended.measure.reference_eps": [64.0]}, "eps = 64: above the grid's eps_max = 32"),
-        ({"trials.defended.measure": {**AT_EPS, "attacks": ["one_step.cw"]}}, "measure.attacks = 'cw': not among the"),
-        ({"trials.defended.measure": {**AT_EPS, "attacks": ["iterative.pgd"] * 2}}, "pgd']: two have the same name"),
-        ({"trials.defended.measure": {**AT_EPS, "images": 10**6}}, "measure.images = 1000000: clusters has only 10000"),
-        ({"trials.defended.measure": {**AT_EPS, "iterative_images": 10**6}}, "iterative_images = 1000000: clusters ha"),
+        ({"trials.seeds.measure": {**OVER_A_GRID, "reference_eps": [64.0]}}, "eps = 64: above the grid's eps_max = 32"),
+        ({"trials.seeds.measure": {**AT_EPS, "attacks": ["one_step.cw"]}}, "measure.attacks = 'cw': not among the"),
+        ({"trials.seeds.measure": {**AT_EPS, "attacks": ["iterative.pgd"] * 2}}, "pgd']: two have the same name"),
+        ({"trials.seeds.measure": {**AT_EPS, "images": 10**6}}, "measure.images = 1000000: clusters has only 10000"),
+        ({"trials.seeds.measure": {**AT_EPS, "iterative_images": 10**6}}, "iterative_images = 1000000: clusters ha"),
         (
-            {"trials.defended.measure": {**AT_EPS, "transfer": {**SHOWN, "attacks": ["iterative.cw"]}}},
-            "trials.defended.measure.transfer.attacks = 'cw': not among the attacks.iterative: ",
+            {"trials.seeds.measure": {**AT_EPS, "transfer": {**SHOWN, "attacks": ["iterative.cw"]}}},
+            "trials.seeds.measure.transfer.attacks = 'cw': not among the attacks.iterative: ",
         ),
         (
-            {"trials.defended.measure": {**AT_EPS, "transfer": {**SHOWN, "images": 10**6}}},
-            "trials.defended.measure.transfer.images = 1000000: clusters has only 10000 test images",
+            {"trials.seeds.measure": {**AT_EPS, "transfer": {**SHOWN, "images": 10**6}}},
+            "trials.seeds.measure.transfer.images = 1000000: clusters has only 10000 test images",
         ),
         ({"trials.sampled.measure": AT_EPS}, "trials.sampled.measure: unknown key 'eps'"),
-        ({"trials.defended.base.arch": "vgg"}, "trials.defended.base.arch = 'vgg': should be one of 'linear', 'fc'"),
-        ({"trials.defended.base.dataset": "digits"}, "dataset: leave it out here; it is that of the set"),
-        ({"trials.defended.nets.fgsm": {"adversarial": {"attack": "one_step.fgsm"}}}, "one_step.fgsm': does not clip"),
-        ({"trials.defended.nets.fgsm": {"adversarial": {"images": 200}}}, "nets.fgsm: adversarial.images = 200: batch"),
-        ({"trials.defended.nets.fgsm": {"widths": [0]}}, "trials.defended.nets.fgsm.widths[0] = 0: should be greater"),
-        ({"trials.defended.nets.fgsm": {"baseline": "no"}}, "nets.fgsm.baseline = 'no': must be another net"),
+        ({"trials.leaking.base.arch": "vgg"}, "trials.leaking.base.arch = 'vgg': should be one of 'linear', 'fc'"),
+        ({"trials.leaking.base.dataset": "digits"}, "dataset: leave it out here; it is that of the set"),
+        ({"trials.leaking.nets.fgsm": {"adversarial": {"attack": "one_step.fgsm"}}}, "one_step.fgsm': does not clip"),
+        ({"trials.leaking.nets.fgsm": {"adversarial": {"images": 200}}}, "nets.fgsm: adversarial.images = 200: batch"),
+        ({"trials.leaking.nets.fgsm": {"widths": [0]}}, "trials.leaking.nets.fgsm.widths[0] = 0: should be greater"),
+        ({"trials.leaking.nets.fgsm": {"baseline": "no"}}, "nets.fgsm.baseline = 'no': must be another net"),
         ({"models.fc.adversarial": ROBUST["adversarial"]}, "models.fc.adversarial: belongs in robust_models; move"),
         ({"robust_models.fc_pgd.adversarial": None}, "robust_models.fc_pgd.adversarial"),
         ({"models.fc.minibatches": 0}, "models.fc.minibatches = 0: should be greater than or equal to 1"),

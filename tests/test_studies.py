@@ -12,7 +12,12 @@ from advlaw.core.dataset import Dataset, write_dataset
 from advlaw.core.io import read_npz
 from advlaw.core.section import read_yaml
 
-SHAPES = {"cifar10": (3, 32, 32), "fashion_mnist": (1, 28, 28)}
+SHAPES = {
+    "cifar10": (3, 32, 32),
+    "fashion_mnist": (1, 28, 28),
+    "clusters": (1, 8, 8),
+    "clusters_large": (1, 28, 28),
+}
 SMALLEST = {"resnet": {"depth": 8}, "wide_resnet": {"depth": 10, "width": 1}}
 SIZES = {"train": 32, "validation": 16, "test": 16}
 NEVER_RUN = [

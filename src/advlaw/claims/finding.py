@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
+import numpy as np
+
 from advlaw.core.io import Cells
 
 VERDICTS = {  # name -> its symbol and what it means, in the order of all tables
@@ -131,6 +133,23 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
     low = value - math.hypot(first.value - first.low, second.high - second.value)
     high = value + math.hypot(first.high - first.value, second.value - second.low)
     return Estimate(value, low, high, first.n)
+
+
+def largest(found: Sequence[Estimate]) -> Estimate:
+    """The largest of several numbers, one of which was not chosen before: their ends are those of all of them at once.
+
+    An end is missing where that of any of them is.
+    """
+    together = [one.adjusted(len(found)) for one in found]
+    numbers = np.array([(one.value, one.low, one.high) for one in together])
+    value, low, high = numbers.max(axis=0).tolist()
+    return Estimate(value, low, high)
+
+
+def smallest(found: Sequence[Estimate]) -> Estimate:
+    """The smallest of several numbers, like `largest`."""
+    upside_down = largest([Estimate(-one.value, -one.high, -one.low) for one in found])
+    return Estimate(-upside_down.value, -upside_down.high, -upside_down.low)
 
 
 def proportion(share: float, n: int) -> Estimate:

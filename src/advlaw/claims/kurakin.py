@@ -1,24 +1,29 @@
 """Sets of nets that were attacked at a few eps, as Kurakin's nets were: views for the claims on adversarial training.
 
 `at` says which of the paper's eps (2, 4, 8, 16) a set's eps stands for: the largest for 16, the others in proportion.
-Nets have what they `varies` in and what they were `trained_on`: see `advlaw.papers.kurakin`.
+Nets have what they `varies` in and what they were `trained_on`: see `advlaw.papers.kurakin`. One that is no better
+than chance when clean judges nothing.
 """
 
 import itertools
 import math
 
+import numpy as np
 import pandas as pd
 
-from advlaw.claims.finding import Estimate, difference
+from advlaw.claims.finding import Estimate, difference, largest, smallest
 from advlaw.claims.registry import view
 from advlaw.claims.study import Evidence
 from advlaw.core.io import Cells
 from advlaw.core.tables import chosen, groups, records
-from advlaw.papers.kurakin import BASE, DEEP, DEEP_PLAIN, LARGEST, PLAIN, with_roles
+from advlaw.papers.kurakin import BASE, DEEP, DEEP_PLAIN, LARGEST, METHOD, PLAIN, TRAINED_ON, with_roles
 
 SUFFIX = "_clipped"
 KNOWING = ("fgsm", "fast_l2", "fast_linf")  # one-step methods that use the label
 DIFFERENCE = ("difference", "seeds_low", "seeds_high")
+WITH_SEEDS = ("", "_seeds_low", "_seeds_high")
+TOP1, TOP1_WITH_SEEDS = ("top1", "top1_low", "top1_high"), tuple(f"top1{end}" for end in WITH_SEEDS)
+BEST = ("step_ll", "step_rnd")  # methods to train on, by the paper
 
 
 @view("trials/sets")
@@ -33,22 +38,49 @@ def set_nets(study: Evidence) -> pd.DataFrame:
 
 
 def _with_nets(study: Evidence, table: str) -> pd.DataFrame:
-    """A table's rows, each with what is known of its net; `attack` is the method's name, and `at` the paper's eps."""
+    """A table's rows, each with what is known of its net; `attack` is the method's name, and `at` the paper's eps.
+
+    Without nets that collapsed.
+    """
     rows, nets = study.tables.of_sets(table, "eps"), set_nets(study)
     if rows.empty or nets.empty:
         return pd.DataFrame()
-    rows = rows.copy()
-    rows["attack"] = rows["attack"].str.removesuffix(SUFFIX)
-    rows["at"] = LARGEST * rows["eps"] / rows.groupby("set")["eps"].transform("max")
+    attack = rows["attack"].str.removesuffix(SUFFIX)
+    rows = rows.assign(attack=attack, at=LARGEST * rows["eps"] / rows.groupby("set")["eps"].transform("max"))
     known = ["set", "net", *(name for name in nets if name not in rows)]
-    return rows.merge(nets[known], on=["set", "net"])
+    return rows.merge(nets.loc[~nets["collapsed"], known], on=["set", "net"])
 
 
 @view("trials/sets")
 def set_accuracy(study: Evidence) -> pd.DataFrame:
-    """Accuracies of nets under every attack, clean and at every eps."""
+    """Accuracies of nets under every attack, clean and at every eps.
+
+    Their intervals are over images; `top1_seeds_low`, `ratio_seeds_low` and so on hold the spread between trainings as
+    well, and are missing where a kind of net has no replicates.
+    """
     found = _with_nets(study, "accuracy")
-    return found if found.empty else found.assign(error=1 - found["top1"])
+    if found.empty:
+        return found
+    halves = _half_widths(study)
+    kinds = np.where(found["trained_on"] == "", "plain", "adversarial")
+    keys = zip(found["set"], kinds, found["attack"], found["eps"], strict=True)
+    found = found.assign(error=1 - found["top1"], half=[halves.get(key, math.nan) for key in keys])
+    clean = found[found["attack"] == "clean"].set_index(["set", "net"])[["top1", "half"]].add_suffix("_clean")
+    found = found.join(clean, on=["set", "net"])
+    of_ratio = np.hypot(found["half"], found["ratio"] * found["half_clean"]) / found["top1_clean"]
+    for value, half in (("top1", found["half"]), ("ratio", of_ratio)):
+        below, above = found[value] - found[f"{value}_low"], found[f"{value}_high"] - found[value]
+        found[f"{value}_seeds_low"] = found[value] - np.hypot(below, half)
+        found[f"{value}_seeds_high"] = found[value] + np.hypot(above, half)
+    return found
+
+
+def _half_widths(study: Evidence) -> dict[tuple[str, str, str, float], float]:
+    """How far an accuracy may be from that of other trainings of the net: by set, kind of net, attack and eps."""
+    return {
+        (row["set"], row["kind"], row["attack"].removesuffix(SUFFIX), row["eps"]): row["half_width"]
+        for row in records(study.tables.of_sets("replicates"))
+    }
 
 
 @view("trials/sets")
@@ -57,8 +89,9 @@ def set_differences(study: Evidence) -> pd.DataFrame:
     found = _with_nets(study, "differences")
     if found.empty:
         return found
-    theirs = set_nets(study)[["set", "net", "varies"]].rename(columns={"net": "baseline", "varies": "varies_baseline"})
-    return found.merge(theirs, on=["set", "baseline"])
+    nets = set_nets(study)
+    theirs = nets.loc[~nets["collapsed"], ["set", "net", "varies"]]
+    return found.merge(theirs.rename(columns={"net": "baseline", "varies": "varies_baseline"}), on=["set", "baseline"])
 
 
 @view("trials/sets")
@@ -79,27 +112,26 @@ def fixed_eps(study: Evidence) -> pd.DataFrame:
     gains = gains[(gains["attack"] == "step_ll") & gains["varies_baseline"].isin(PLAIN)]
     found: list[Cells] = []
     for name, rows in groups(gains, "set"):
-        fixed = rows[rows["varies"] == "adversarial.eps"]
-        random = [_estimate(row) for row in records(rows[rows["varies"].isin(BASE) & (rows["seed"] == 0)])]
-        for net, own in groups(fixed, "net"):
-            eps = own["largest_eps"].iloc[0]
-            at_its_own = [_estimate(row) for row in records(own[own["eps"] == eps])]
-            elsewhere = [_estimate(row) for row in records(own[own["eps"] != eps])]
+        is_fixed = rows["fixed_eps"].notna()
+        random = _estimates(rows[rows["varies"].isin(BASE) & ~is_fixed & (rows["seed"] == 0)])
+        for net, own in groups(rows[(rows["varies"] == "adversarial.eps") & is_fixed], "net"):
+            eps = own["fixed_eps"].iloc[0]
+            at_its_own, elsewhere = _estimates(own[own["eps"] == eps]), _estimates(own[own["eps"] != eps])
             about = {"set": name, "net": net, "dataset": own["dataset"].iloc[0], "eps": eps}
             if at_its_own and elsewhere:
-                found.append({**about, "what": "own", **_cells(difference(at_its_own[0], _least(elsewhere)))})
+                found.append({**about, "what": "own", **_cells(difference(at_its_own[0], smallest(elsewhere)))})
             if random:
-                worst = _least([*at_its_own, *elsewhere])
-                found.append({**about, "what": "random", **_cells(difference(_least(random), worst))})
+                worst = smallest(_estimates(own))
+                found.append({**about, "what": "random", **_cells(difference(smallest(random), worst))})
     return pd.DataFrame(found)
 
 
-def _estimate(row: Cells) -> Estimate:
-    return Estimate(*(row[name] for name in DIFFERENCE))
+def _estimate(row: Cells, *names: str) -> Estimate:
+    return Estimate(*(row[name] for name in names or DIFFERENCE))
 
 
-def _least(found: list[Estimate]) -> Estimate:
-    return min(found, key=lambda one: one.value)
+def _estimates(rows: pd.DataFrame) -> list[Estimate]:
+    return [_estimate(row) for row in records(rows)]
 
 
 def _cells(found: Estimate) -> Cells:
@@ -113,7 +145,7 @@ def deeper(study: Evidence) -> pd.DataFrame:
     found: list[Cells] = []
     for name, rows in groups(clean[clean["attack"] == "clean"] if not clean.empty else clean, "set"):
         base = records(rows[rows["varies"].isin(BASE) & rows["varies_baseline"].isin(PLAIN) & (rows["seed"] == 0)])
-        deep = records(rows[rows["varies"].isin(DEEP) & rows["varies_baseline"].isin(DEEP_PLAIN)])
+        deep = records(rows[rows["varies"].isin(DEEP) & rows["varies_baseline"].isin(DEEP_PLAIN) & rows["is_deeper"]])
         for row in deep:
             for other in base[:1]:
                 about = {"set": name, "net": row["net"], "dataset": row["dataset"]}
@@ -126,7 +158,8 @@ def widths(study: Evidence) -> pd.DataFrame:
     """What changes with the width of nets (Kurakin Sec. 4.3): `what` is clean, ratio or optimum.
 
     clean, ratio: of the widest net less that of the narrowest. optimum: of nets without adversarial training, the best
-    ratio at a width in between less that of the better end. `training`: plain or adversarial.
+    ratio at a width in between less that of the better end. `training`: plain or adversarial. Intervals hold the spread
+    between trainings.
     """
     accuracy = set_accuracy(study)
     found: list[Cells] = []
@@ -137,13 +170,13 @@ def widths(study: Evidence) -> pd.DataFrame:
             if own["width"].nunique() < 3:
                 continue
             value = "top1" if attack == "clean" else "ratio"
-            ends = [Estimate(*(row[f"{value}{end}"] for end in ("", "_low", "_high"))) for row in records(own)]
+            ends = [_estimate(row, *(f"{value}{end}" for end in WITH_SEEDS)) for row in records(own)]
             about = {"set": name, "attack": attack, "eps": eps, "training": training}
             about |= {column: own[column].iloc[0] for column in ("dataset", "at")}
             what = "clean" if attack == "clean" else "ratio"
             found.append({**about, "what": what, **_cells(difference(ends[-1], ends[0]))})
             if attack != "clean" and training == "plain":
-                best, end = (max(some, key=lambda one: one.value) for some in (ends[1:-1], [ends[0], ends[-1]]))
+                best, end = largest(ends[1:-1]), largest([ends[0], ends[-1]])
                 found.append({**about, "what": "optimum", **_cells(difference(best, end))})
     return pd.DataFrame(found)
 
@@ -152,52 +185,52 @@ def widths(study: Evidence) -> pd.DataFrame:
 def rises(study: Evidence) -> pd.DataFrame:
     """The largest rise of accuracy from one eps to the next, under methods that use the label (Kurakin Fig. 3).
 
-    Of nets trained on FGSM or step l.l. examples. The two accuracies are taken as independent, which makes the
-    interval too wide.
+    Of nets trained on FGSM or step l.l. examples; the interval is that of the largest of so many. The two accuracies
+    are taken as independent, which makes it too wide.
     """
     accuracy = set_accuracy(study)
     if accuracy.empty:
         return accuracy
-    known = chosen(accuracy, attack=KNOWING, trained_on=("fgsm", "step_ll"), seed=0)
-    known = known[known["varies"].isin(("", "adversarial.attack"))]
+    known = chosen(accuracy, attack=KNOWING, trained_on=("fgsm", "step_ll"), varies=METHOD, seed=0)
     found: list[Cells] = []
     for (name, net), rows in groups(known, "set", "net"):
         steps = [
-            (difference(_top1(after), _top1(before)), after)
+            (difference(*(_estimate(row, *TOP1) for row in (after, before))), after)
             for _, own in groups(rows.sort_values("eps"), "attack")
             for before, after in itertools.pairwise(records(own))
         ]
-        best, after = max(steps, key=lambda step: step[0].value, default=(None, {}))
-        if best is not None:
-            about = {name: after[name] for name in ("dataset", "trained_on", "attack", "eps")}
-            found.append({"set": name, "net": net, **about, **_cells(best)})
+        if steps:
+            _, after = max(steps, key=lambda step: step[0].value)
+            about = {cell: after[cell] for cell in ("dataset", "trained_on", "attack", "eps")}
+            found.append({"set": name, "net": net, **about, **_cells(largest([step for step, _ in steps]))})
     return pd.DataFrame(found)
-
-
-def _top1(row: Cells) -> Estimate:
-    return Estimate(*(row[f"top1{end}"] for end in ("", "_low", "_high")))
 
 
 @view("trials/sets")
 def best_methods(study: Evidence) -> pd.DataFrame:
-    """Step l.l. and step rnd. against each other method of training: clean accuracy plus that under FGSM at eps = 8.
+    """Step l.l. and step rnd. against each other method of training: clean accuracy plus that under `attack`, eps = 8.
 
-    As in Table 5; the net trained on FGSM is left out, since labels leak. The net's interval holds both accuracies.
+    As in Table 5: under FGSM, but beside methods that use the label under step l.l., since labels leak; the net that is
+    trained on FGSM is left out. Intervals hold both accuracies, and the spread between trainings.
     """
     accuracy = set_accuracy(study)
     if accuracy.empty:
         return accuracy
-    own = accuracy[accuracy["varies"].isin(("", "adversarial.attack")) & (accuracy["seed"] == 0)]
-    own = own[(own["attack"] == "clean") | ((own["attack"] == "fgsm") & (own["at"] == LARGEST / 2))]
     found: list[Cells] = []
-    for name, rows in groups(own, "set"):
-        scores = {method: _sum([_top1(row) for row in records(both)]) for method, both in groups(rows, "trained_on")}
-        for method in ("step_ll", "step_rnd"):
-            others = [other for other in scores if other not in ("fgsm", "step_ll", "step_rnd")]
-            for other in others if method in scores else ():
-                about = {"set": name, "dataset": rows["dataset"].iloc[0], "method": method, "other": other}
-                found.append({**about, **_cells(difference(scores[method], scores[other]))})
+    for name, rows in groups(chosen(accuracy, varies=METHOD, seed=0), "set"):
+        for (other, attack), method in itertools.product(TRAINED_ON.values(), BEST):
+            ours, theirs = (_score(chosen(rows, trained_on=one), attack) for one in (method, other))
+            if ours and theirs and other not in ("fgsm", *BEST):
+                eps = rows.loc[rows["at"] == LARGEST / 2, "eps"].iloc[0]
+                about = {"set": name, "dataset": rows["dataset"].iloc[0], "attack": attack, "eps": eps}
+                found.append({**about, "method": method, "other": other, **_cells(difference(ours, theirs))})
     return pd.DataFrame(found)
+
+
+def _score(rows: pd.DataFrame, attack: str) -> Estimate | None:
+    """A net's clean accuracy plus that under an attack at the paper's eps = 8; None where one is missing."""
+    both = rows[(rows["attack"] == "clean") | ((rows["attack"] == attack) & (rows["at"] == LARGEST / 2))]
+    return _sum([_estimate(row, *TOP1_WITH_SEEDS) for row in records(both)]) if len(both) == 2 else None
 
 
 def _sum(found: list[Estimate]) -> Estimate:

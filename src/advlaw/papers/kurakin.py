@@ -17,8 +17,9 @@ PRINTED = Path("claims/kurakin_tables.csv")
 COLUMNS = ("eclean", "e2", "e4", "e8", "e16")  # of the paper; the last four are its sizes of eps
 LARGEST = 16.0  # of them
 MODELS = ("A", "B", "C", "D")  # of Tables 4 and 6
-DEEPER = ("depth", "widths", "channels")
-REGULARISED = ("dropout", "label_smoothing", "weight_decay")
+BASE, PLAIN = ("",), ("adversarial",)  # what nets vary in that are the base, and not adversarially trained
+DEEP = ("depth", "widths", "channels")  # and that may be deeper
+DEEP_PLAIN = tuple(" + ".join(sorted((key, "adversarial"))) for key in DEEP)
 
 
 @cache
@@ -34,12 +35,18 @@ def varies(differs: str) -> str:
 
 
 def with_roles(nets: pd.DataFrame) -> pd.DataFrame:
-    """A set's nets.csv with what each `varies`, what it was `trained_on` (`step_ll`, or nothing), and at which eps."""
+    """A set's nets.csv with what each `varies`, what it was `trained_on` (`step_ll`, or nothing), and at which eps.
+
+    `is_deeper`: it has more layers than the set's base.
+    """
+    varied = nets["differs"].map(varies)
+    layers = nets.loc[varied.isin((*BASE, *PLAIN)), "layers"].max()  # those of the base; NaN, if it is not there
     return nets.drop(columns="attack").assign(
-        varies=nets["differs"].map(varies),
+        varies=varied,
         trained_on=nets["attack"].str.removesuffix("_clipped"),
         share_replaced=nets["n_replaced"] / nets["batch_size"],
         largest_eps=pd.to_numeric(nets["eps_law"].str.extract(r"([\d.]+)$", expand=False)),
+        is_deeper=nets["layers"] > layers,
     )
 
 
@@ -47,7 +54,8 @@ def with_roles(nets: pd.DataFrame) -> pd.DataFrame:
 class Row:
     """A row of a table: its `key` in the cells' ids, its label, and the nets that are like it.
 
-    Those that vary in one of `like`, and have these `cells`. `attack` is what they are evaluated under.
+    Those that vary in one of `like`, and have these `cells`. `attack` is what they are evaluated under; replicates of a
+    net come after it.
     """
 
     key: str
@@ -61,12 +69,9 @@ class Row:
         found = nets[nets["varies"].isin(self.like)]
         for name, value in self.cells.items():
             found = found[found[name] == value]
-        return found
+        return found.sort_values("seed", kind="stable")
 
 
-BASE, PLAIN = ("",), ("adversarial",)
-DEEP = DEEPER
-DEEP_PLAIN = tuple(" + ".join(sorted((key, "adversarial"))) for key in DEEPER)
 METHOD, IMAGES, ACTIVATION = ("", "adversarial.attack"), ("", "adversarial.images"), ("", "activation")
 TRAINED_ON = {  # Table 5: the row's key and label -> training method; evaluated under FGSM but for two
     ("fgsm", "FGSM"): ("fgsm", "fgsm"),
@@ -88,17 +93,19 @@ ACTIVATIONS = {
     "tanh": "tanh",
 }
 ITERATIVE = {"iterll": ("iter_ll", "iter. l.l."), "iterbasic": ("iter_basic", "iter. basic")}
+OF_ACTIVATIONS = {"stepll": ("step_ll", "step l.l."), **ITERATIVE}
+LEAST_LIKELY = {"trained_on": "step_ll"}
 OF_EPS = {  # tables whose columns are clean images and four sizes of eps
     "T1": (
         Row("base", "Baseline (standard training)", "step_ll", PLAIN),
-        Row("adv", "Adv. training", "step_ll", BASE),
-        Row("deepbase", "Deeper model (standard training)", "step_ll", DEEP_PLAIN),
-        Row("deepadv", "Deeper model (adv. training)", "step_ll", DEEP),
+        Row("adv", "Adv. training", "step_ll", BASE, LEAST_LIKELY),
+        Row("deepbase", "Deeper model (standard training)", "step_ll", DEEP_PLAIN, {"is_deeper": True}),
+        Row("deepadv", "Deeper model (adv. training)", "step_ll", DEEP, {**LEAST_LIKELY, "is_deeper": True}),
     ),
     "T2": tuple(
-        Row(f"{key}-{which}", f"{name}, {label}", attack, like)
+        Row(f"{key}-{which}", f"{name}, {label}", attack, *like)
         for key, (attack, name) in ITERATIVE.items()
-        for which, label, like in (("adv", "adv. training", BASE), ("base", "baseline", PLAIN))
+        for which, label, like in (("adv", "adv. training", (BASE, LEAST_LIKELY)), ("base", "baseline", (PLAIN,)))
     ),
     "T3": (
         Row(
@@ -106,7 +113,7 @@ OF_EPS = {  # tables whose columns are clean images and four sizes of eps
             "No label leaking, training and eval using step l.l.",
             "step_ll",
             METHOD,
-            {"trained_on": "step_ll"},
+            LEAST_LIKELY,
         ),
         Row("leak", "With label leaking, training and eval using FGSM", "fgsm", METHOD, {"trained_on": "fgsm"}),
     ),
@@ -118,12 +125,38 @@ OF_EPS = {  # tables whose columns are clean images and four sizes of eps
         ),
     ),
     "T7": tuple(
-        Row(f"{key}-{name}", f"{attack_name}, {name}", attack, ACTIVATION, {"activation": ours})
-        for key, (attack, attack_name) in {"stepll": ("step_ll", "step l.l."), **ITERATIVE}.items()
+        Row(f"{key}-{name}", f"{attack_name}, {name}", attack, ACTIVATION, {**LEAST_LIKELY, "activation": ours})
+        for key, (attack, attack_name) in OF_ACTIVATIONS.items()
         for name, ours in ACTIVATIONS.items()
     ),
     "T8": (
         Row("k0", "No adv", "step_ll", PLAIN),
-        *(Row(f"k{k}", f"Adv, k = {k}", "step_ll", IMAGES, {"share_replaced": k / 32}) for k in (4, 8, 16, 24, 32)),
+        *(
+            Row(f"k{k}", f"Adv, k = {k}", "step_ll", IMAGES, {**LEAST_LIKELY, "share_replaced": k / 32})
+            for k in (4, 8, 16, 24, 32)
+        ),
     ),
 }
+VARIANTS = {  # a table -> the key that its nets vary in, and the attacks that any of them are evaluated under
+    "T3": ("adversarial.attack", {}),
+    "T5": ("adversarial.attack", {"fgsm": ""}),
+    "T7": ("activation", {attack: f"{name}, " for attack, name in OF_ACTIVATIONS.values()}),
+    "T8": ("adversarial.images", {"step_ll": ""}),
+}
+
+
+def rows_of(number: str, nets: pd.DataFrame) -> list[Row]:
+    """The rows of a table, `T8`: the paper's, and of a set's nets (with roles) each that it has no row for.
+
+    Those are the nets that vary in the same key alone; of replicates the first.
+    """
+    rows = list(OF_EPS[number])
+    key, attacks = VARIANTS.get(number, ("", {}))
+    spoken_of = {net for row in rows for net in row.nets(nets)["differs"]}
+    others = nets[(nets["varies"] == key) & ~nets["differs"].isin(spoken_of)]
+    others = others.sort_values("seed", kind="stable").drop_duplicates("differs")
+    for attack, label in attacks.items():
+        for net, differs in zip(others["net"], others["differs"], strict=True):
+            said = differs.replace("=", " = ").replace('"', "")
+            rows.append(Row(f"{attack}/{net}", f"{label}{net}: {said}", attack, (key,), {"net": net}))
+    return rows

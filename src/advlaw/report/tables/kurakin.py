@@ -7,7 +7,7 @@ import pandas as pd
 
 from advlaw.core.io import Cells
 from advlaw.core.tables import Tables, chosen, groups, records
-from advlaw.papers.kurakin import COLUMNS, METHOD, MODELS, OF_EPS, Row, printed, with_roles
+from advlaw.papers.kurakin import COLUMNS, LARGEST, METHOD, MODELS, VARIANTS, Row, printed, rows_of, with_roles
 from advlaw.report.cells import points
 from advlaw.report.render import Cell, Grid, Marked, Right
 from advlaw.report.table import Table, table
@@ -34,35 +34,44 @@ def sets(tables: Tables) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
         yield name, with_roles(tables.rows(f"trials/{name}/nets")), rows
 
 
-def _found(row: Row, nets: pd.DataFrame, accuracy: pd.DataFrame) -> list[Cells | None]:
-    """The accuracies of the first net of a row: clean and at every eps; None where there is none."""
+def _found(row: Row, nets: pd.DataFrame, accuracy: pd.DataFrame) -> dict[str, Cells]:
+    """The accuracies of the first net of a row by the paper's columns; nothing where there is no such net.
+
+    The largest eps of a set stands for the paper's largest, the others in proportion.
+    """
     like = row.nets(nets)
-    if like.empty:
-        return [None] * len(COLUMNS)
-    own = accuracy[accuracy["net"] == like.iloc[0]["net"]]
-    attacked = chosen(own, attack=(row.attack, f"{row.attack}_clipped")).sort_values("eps")
-    found: list[Cells | None] = [*records(chosen(own, attack="clean")), *records(attacked)]
-    return (found + [None] * len(COLUMNS))[: len(COLUMNS)]
+    own = accuracy[accuracy["net"].isin(like["net"].head(1))]
+    found = dict(zip(COLUMNS, records(chosen(own, attack="clean")), strict=False))
+    for one in records(chosen(own, attack=(row.attack, f"{row.attack}_clipped"))):
+        at = LARGEST * one["eps"] / accuracy["eps"].max()
+        found |= {column: one for column in COLUMNS[1:] if math.isclose(at, float(column[1:]), rel_tol=0.1)}
+    return found
+
+
+def _is_about(number: str, rows: Sequence[Row], nets: pd.DataFrame, found: Sequence[dict[str, Cells]]) -> bool:
+    """Whether a table says something of a set: two of its nets were attacked, and one varies in what the table does."""
+    attacked = [row.nets(nets).iloc[0] for row, cells in zip(rows, found, strict=True) if len(cells) > 1]
+    varied = {net["varies"] for net in attacked}
+    return len({net["net"] for net in attacked}) > 1 and (number not in VARIANTS or VARIANTS[number][0] in varied)
 
 
 def _of_eps(number: str, tops: Sequence[str]) -> Callable[[Tables], Grid]:
     """A table whose columns are clean images and four sizes of eps, for the sets that have one of its variants."""
 
     def make(tables: Tables) -> Grid:
-        rows: list[list[Cell]] = []
+        lines: list[list[Cell]] = []
         for name, nets, accuracy in sets(tables):
-            found = {row.key: _found(row, nets, accuracy) for row in OF_EPS[number]}
-            if sum(cells[0] is not None for cells in found.values()) < 2:
+            rows = rows_of(number, nets)
+            found = [_found(row, nets, accuracy) for row in rows]
+            if not _is_about(number, rows, nets, found):
                 continue
-            sizes = sorted(set(accuracy["eps"]) - {0.0})
-            here = f"{name}: {', '.join(f'{eps:g}' for eps in sizes)}"
-            for row in OF_EPS[number]:
+            here = f"{name}: {', '.join(f'{eps:g}' for eps in sorted(set(accuracy['eps']) - {0.0}))}"
+            for row, ours in zip(rows, found, strict=True):
                 for top in tops:
                     key = f"K-{number}-{row.key}" + (f"-{top}" if len(tops) > 1 else "")
-                    papers = (printed().get(f"{key}-{column}") for column in COLUMNS)
-                    cells = [_cell(*pair, top) for pair in zip(papers, found[row.key], strict=True)]
-                    rows.append([row.label, *([TOPS[top]] if len(tops) > 1 else []), here, *cells])
-        return Grid(["", *([""] if len(tops) > 1 else []), "our set: its ε", *EPS_HEADS], rows)
+                    cells = [_cell(printed().get(f"{key}-{column}"), ours.get(column), top) for column in COLUMNS]
+                    lines.append([row.label, *([TOPS[top]] if len(tops) > 1 else []), here, *cells])
+        return Grid(["", *([""] if len(tops) > 1 else []), "our set: its ε", *EPS_HEADS], lines)
 
     return make
 

@@ -19,7 +19,7 @@ COLUMNS = (
     "seeds_low",
     "seeds_high",
 )
-REPLICATE_COLUMNS = ("kind", "attack", "eps", "sd", "df", "n_nets")
+REPLICATE_COLUMNS = ("kind", "attack", "eps", "sd", "df", "n_nets", "half_width")
 Spreads = Mapping[tuple[str, str, float], Spread]  # by kind of net, attack and eps
 
 
@@ -50,11 +50,14 @@ def _accuracies(group: Sequence[Ranks], at: tuple[str, float]) -> list[float]:
     return [float(right.mean()) for right in right_on(judged, *points)] if judged.any() else []
 
 
-def replicate_rows(found: Spreads) -> list[Cells]:
-    """A row for every kind of net, attack and eps."""
+def replicate_rows(found: Spreads, confidence: float) -> list[Cells]:
+    """A row for every kind of net, attack and eps; `half_width` is that of the interval around one net's accuracy."""
     return [
-        {"kind": kind, "attack": attack, "eps": eps, "sd": spread.sd, "df": spread.df, "n_nets": spread.n_nets}
-        for (kind, attack, eps), spread in found.items()
+        {
+            **dict(zip(REPLICATE_COLUMNS, (*at, spread.sd, spread.df, spread.n_nets), strict=False)),
+            "half_width": half_width(spread, confidence),
+        }
+        for at, spread in found.items()
     ]
 
 

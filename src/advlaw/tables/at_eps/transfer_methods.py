@@ -18,7 +18,12 @@ SMALLER = "smaller eps"  # what a rate is compared with, where it is not another
 
 
 def transfer_methods(
-    folder: Path, nets: Sequence[str], attacks: Sequence[str], confidence: float, rng: np.random.Generator
+    folder: Path,
+    nets: Sequence[str],
+    attacks: Sequence[str],
+    eps: Sequence[float],
+    confidence: float,
+    rng: np.random.Generator,
 ) -> list[Cells]:
     """A row for every attack and eps: its rate, and what it exceeds that of another attack or a smaller eps by.
 
@@ -28,26 +33,25 @@ def transfer_methods(
     if len(nets) < 2:
         return []
     sources = {net: read_npz(folder / f"{net}.npz") for net in nets}
-    eps = sources[nets[0]]["eps"]
     counts = {attack: _counts(sources, attack) for attack in attacks}
     n_images = next(iter(counts.values()))[0].shape[1]
     weights = rng.multinomial(n_images, np.full(n_images, 1 / n_images), size=DRAWS)
     drawn = {}
     for attack, (fooled, moved) in counts.items():
-        for index, size in enumerate(eps.tolist()):
+        for index, size in enumerate(eps):
             both = np.stack([moved[index], fooled[index]])
             drawn[attack, size] = (both.sum(axis=1), weights @ both.T)
     rows = []
     for attack in attacks:
         name = name_of(attack)
-        for size in eps.tolist():
+        for size in eps:
             one = drawn[attack, size]
             rows.append(_row(name, "", size, n_images, one, None, confidence))
             for other in attacks:
                 if other != attack:
                     against = name_of(other)
                     rows.append(_row(name, against, size, n_images, one, drawn[other, size], confidence))
-        for before, after in pairwise(eps.tolist()):
+        for before, after in pairwise(eps):
             rows.append(_row(name, SMALLER, after, n_images, drawn[attack, after], drawn[attack, before], confidence))
     return rows
 

@@ -24,7 +24,8 @@ def write_at_eps(
 ) -> None:
     """Every table of a set into `folder`: nets as nets.json lists them, and the folder of their outcomes.
 
-    `rng`: for the bootstrap of transfer rates. A net whose training diverged has a row in nets.csv and none elsewhere.
+    `rng`: for the bootstrap of transfer rates. A net whose training diverged has a row in nets.csv and none elsewhere;
+    one that collapsed is left out of the transfer rates of all nets together.
     """
     ranks = {
         net["net"]: read_ranks(outcomes / f"{net['net']}.npz", measure.attacks) for net in listed if not net["diverged"]
@@ -38,7 +39,7 @@ def write_at_eps(
             [row for net, own in ranks.items() for row in accuracy.accuracy_rows(net, own, confidence)],
         ),
         "differences": (differences.COLUMNS, differences.difference_rows(listed, ranks, spreads, confidence)),
-        "replicates": (differences.REPLICATE_COLUMNS, differences.replicate_rows(spreads)),
+        "replicates": (differences.REPLICATE_COLUMNS, differences.replicate_rows(spreads, confidence)),
         "leaking": (
             leaking.COLUMNS,
             [row for net, own in ranks.items() for row in leaking.leaking_rows(net, own, used, confidence)],
@@ -46,9 +47,11 @@ def write_at_eps(
     }
     if measure.transfer:
         of, kept = measure.transfer, [name for name in measure.transfer.nets if name in ranks]
-        rows = transfer.transfer_rows(outcomes / "transfer", kept, of.attacks, measure.eps, confidence)
+        moved = outcomes / "transfer"
+        rows = transfer.transfer_rows(moved, kept, of.attacks, measure.eps, confidence)
         tables["transfer"] = (transfer.COLUMNS, rows)
-        together = transfer_methods.transfer_methods(outcomes / "transfer", kept, of.attacks, confidence, rng)
+        judged = [name for name in kept if not nets.is_collapsed(ranks[name])]
+        together = transfer_methods.transfer_methods(moved, judged, of.attacks, measure.eps, confidence, rng)
         tables["transfer_methods"] = (transfer_methods.COLUMNS, together)
     for name, (columns, rows) in tables.items():
         write_table(folder / f"{name}.csv", rows, columns)
