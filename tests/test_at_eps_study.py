@@ -14,7 +14,7 @@ from repository import ROOT
 
 from advlaw.comparison.cells import keyed
 from advlaw.comparison.tables import table
-from advlaw.core.io import write_npz
+from advlaw.core.io import read_npz, write_npz
 from advlaw.core.section import validate
 from advlaw.core.tables import read_tables, write_table
 from advlaw.report.registry import TABLES
@@ -188,3 +188,17 @@ def test_a_set_without_transfer_or_replicates_or_pairs_has_tables_all_the_same(m
     assert tables.rows("out/replicates").empty
     assert tables.rows("out/leaking").empty
     assert tables.rows("out/differences")["seeds_low"].isna().all()
+
+
+def test_a_collapsed_net_is_left_out_of_the_transfer_rates_of_all_nets_together(measured):
+    """Beside it but one net is left, which transfers to none."""
+    nets = json.loads((measured / "data/small/trials/set/nets/nets.json").read_text("utf-8"))["nets"][:2]
+    outcomes = measured / "data/small/trials/set/outcomes"
+    arrays = dict(read_npz(outcomes / "plain.npz"))
+    write_npz(outcomes / "plain.npz", arrays | {"clean/rank": np.full(1000, 9, np.uint8)})
+    how = settings().measure
+    write_at_eps(measured / "out", nets, outcomes, how, ATTACKS, 0.95, np.random.default_rng(0))
+    tables = read_tables(measured, "out/")
+    assert list(tables.rows("out/nets")["collapsed"]) == [True, False]
+    assert len(tables.rows("out/transfer")) == 4 * 2
+    assert tables.rows("out/transfer_methods").empty

@@ -69,7 +69,10 @@ def _draw_ratios(ax: Axes, rows: pd.DataFrame, ratio: str) -> None:
 def draw_transfer(value: str, label: str, tables: Tables) -> Iterator[Drawing]:
     """Fig. 2 and 5: from the first to the second net of a set, top 1 and top 5, against eps."""
     for name, moved in groups(tables.of_sets("transfer"), "set"):
-        source, target = list(dict.fromkeys(moved["source"]))[:2]
+        nets = list(dict.fromkeys(moved["source"]))
+        if len(nets) < 2:  # where no other could be trained
+            continue
+        source, target = nets[:2]
         rows = chosen(moved, source=source, target=target)
         panels = {
             f"{name}: {source} to {target}, {title}": partial(_draw_transfer, rows=rows, value=f"{prefix}{value}")

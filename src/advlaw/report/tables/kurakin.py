@@ -77,26 +77,26 @@ def _of_eps(number: str, tops: Sequence[str]) -> Callable[[Tables], Grid]:
 
 
 def _transferred(number: str, column: str) -> Callable[[Tables], Grid]:
-    """Tables 4 and 6: between four models, at the largest eps."""
+    """Tables 4 and 6: between four models, at the largest eps; of a set the first four nets that it is asked of."""
 
     def make(tables: Tables) -> Grid:
         rows: list[list[Cell]] = []
         for name, moved in groups(tables.of_sets("transfer"), "set"):
             largest = moved[moved["eps"] == moved["eps"].max()]
-            models = list(dict.fromkeys(largest["source"]))
+            models = [*dict.fromkeys(largest["source"]), *[""] * len(MODELS)][: len(MODELS)]
             for key, (attack, label) in METHODS.items():
                 for top, title in TOPS.items():
                     value = column if top == "top1" else f"top5_{column}"
-                    for letter, source in zip(MODELS, models, strict=False):
+                    for letter, source in zip(MODELS, models, strict=True):
                         own = chosen(largest, attack=(attack, f"{attack}_clipped"), source=source)
                         by_target = {row["target"]: row for row in records(own)}
                         cells = [
                             _cell(
                                 printed().get(f"K-{number}-{top}-{key}-{letter}{other}"), by_target.get(target), value
                             )
-                            for other, target in zip(MODELS, models, strict=False)
+                            for other, target in zip(MODELS, models, strict=True)
                         ]
-                        rows.append([label, title, f"{letter} ({source})", name, *cells])
+                        rows.append([label, title, f"{letter} ({source})" if source else letter, name, *cells])
         return Grid(["method", "", "source", "our set", *(f"to {letter}" for letter in MODELS)], rows)
 
     return make
