@@ -296,7 +296,7 @@ def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(digits, told):
 
     (digits / "another.py").write_text(CODE, encoding="utf-8")
     refused = told("audit", "--model", "another:net", "--data", "digits.npz", fails=True)
-    assert "--out audit/net: holds an audit of mine:net; give another folder, or remove this one" in refused
+    assert "audit/net: holds an audit of mine:net; give another --out, or remove this folder" in refused
 
     started = time.time()
     write_text(plots / "figures/notes.txt", "a person's own")

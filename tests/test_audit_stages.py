@@ -132,23 +132,30 @@ def entry(**changes) -> dict:
 def write_audit(folder: Path) -> None:
     text = json.dumps({"pretrained_models": {"net": {"dataset": "images", **entry()}}})
     write_text(folder / "params.yaml", HEADER + text)
+    write_text(folder / ".done/pretrained_net.json", '{"state": "a", "files": []}')
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"module": "mine:net"}, "holds an audit of timm:create_model; give another folder, or remove this one"),
-        ({"weights": "/w/b.pt"}, "holds an audit of timm:create_model with the weights /w/a.pt; give another"),
-        ({"weights": None}, "with the weights /w/a.pt; give another"),
-        ({"arguments": {"depth": 3}}, "with --arguments '{\"depth\": 2}'; give another"),
+        ({"module": "mine:net"}, "holds an audit of timm:create_model; give another --out, or remove this folder"),
+        ({"weights": "/w/b.pt"}, "holds an audit of timm:create_model with the weights /w/a.pt; give another --out"),
+        ({"weights": None}, "with the weights /w/a.pt; give another --out"),
+        ({"arguments": {"depth": 3}}, "with --arguments '{\"depth\": 2}'; give another --out"),
     ],
 )
 def test_the_folder_of_another_model_is_refused(tmp_path, changes, message):
     write_audit(tmp_path)
     check_folder(tmp_path, entry(), False)
-    with pytest.raises(ValueError, match=f"--out {tmp_path}: holds") as caught:
+    with pytest.raises(ValueError, match=f"^{tmp_path}: holds") as caught:
         check_folder(tmp_path, entry(**changes), False)
     assert message in str(caught.value)
+
+
+def test_the_folder_of_an_audit_that_never_took_its_model_is_anybodys(tmp_path):
+    write_audit(tmp_path)
+    (tmp_path / ".done/pretrained_net.json").unlink()
+    check_folder(tmp_path, entry(module="mine:nett"), False)
 
 
 def test_a_folder_that_is_given_may_be_used_for_other_arguments(tmp_path):
@@ -160,9 +167,10 @@ def test_a_folder_that_is_given_may_be_used_for_other_arguments(tmp_path):
 
 @pytest.mark.parametrize("text", ["pretrained_models: [", "pretrained_models: {}", "x: 1", "pretrained_models: {a: 1}"])
 def test_the_folder_of_a_damaged_audit_is_named(tmp_path, text):
+    write_audit(tmp_path)
     write_text(tmp_path / "params.yaml", HEADER + text)
     with pytest.raises(
-        ValueError, match=r"params\.yaml: was changed and no longer describes an audit; give another folder, or remove"
+        ValueError, match=r"params\.yaml: was changed and no longer describes an audit; give another --out, or remove"
     ):
         check_folder(tmp_path, entry(), True)
 

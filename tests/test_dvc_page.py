@@ -12,7 +12,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "dvc.md").read_text(encoding="utf-8
 EXPERIMENT = "dvc exp run -S attack.eps_max=32"
 REPEATED = "dvc exp run --pull -S attack.eps_max=32"
 SHARE = ("dvc remote add -d shared ../advlaw-results", 'git commit -am "A remote for results"', "dvc push --run-cache")
-UNDO = ("touch params.yaml", "git restore -SW params.yaml dvc.lock metrics plots", "dvc checkout dvc.yaml")
+UNDO = ("touch params.yaml", "git restore -SW params.yaml dvc.lock metrics plots", "dvc checkout --force dvc.yaml")
 MERGE = ("git checkout --ours dvc.lock metrics plots", "dvc repro", "git add -A", 'git commit -m "Merge longer"')
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
-from advlaw.audit.stages import DONE
+from advlaw.audit.stages import DONE, has_taken
 from advlaw.config.study import RESERVED
 from advlaw.core.section import ParamsError, read_yaml
 
 HEADER = "# Written by `python -m advlaw audit`; the keys are explained in docs/params.md.\n"
 LONGEST = 60  # characters of a name, which is part of many files' names
 DIGITS = 8
-OTHER_FOLDER = "give another folder, or remove this one"
+OTHER_FOLDER = "give another --out, or remove this folder"
 
 
 def net_name(model: str, arguments: dict[str, Any]) -> str:
@@ -35,24 +35,28 @@ def net_name(model: str, arguments: dict[str, Any]) -> str:
 def check_folder(folder: Path, model: dict[str, Any], is_given: bool) -> None:
     """It must be new, empty, or of an earlier audit of this model: nothing of a person's own is written over.
 
-    A folder that `is_given` by --out may hold an audit of the model with other arguments, which is then replaced.
+    A folder that `is_given` by --out may hold an audit of the model with other arguments, which is then replaced; so is
+    one that failed before it had taken its model.
     """
+    where = f"--out {folder}" if is_given else f"{folder}"
     if not folder.exists() or (folder.is_dir() and all(path.name == DONE for path in folder.iterdir())):
         return
     params = folder / "params.yaml"
     if not (params.is_file() and params.read_bytes().startswith(HEADER.encode())):
-        raise ValueError(f"--out {folder}: exists and holds no audit; give a new or an empty folder")
+        raise ValueError(f"{where}: exists and holds no audit; give a new or an empty folder")
+    if not has_taken(folder):
+        return
     earlier = _earlier(params)
     for key in ("module", "file"):
         if earlier.get(key) != model.get(key):
             found = earlier.get("module") or earlier.get("file")
-            raise ValueError(f"--out {folder}: holds an audit of {found}; {OTHER_FOLDER}")
+            raise ValueError(f"{where}: holds an audit of {found}; {OTHER_FOLDER}")
     if earlier.get("weights") != model.get("weights"):
         found = f"the weights {earlier['weights']}" if earlier.get("weights") else "the factory's own weights"
-        raise ValueError(f"--out {folder}: holds an audit of {model['module']} with {found}; {OTHER_FOLDER}")
+        raise ValueError(f"{where}: holds an audit of {model['module']} with {found}; {OTHER_FOLDER}")
     if not is_given and earlier.get("arguments") != model.get("arguments"):
         found = f"--arguments '{_text(earlier.get('arguments'))}'"
-        raise ValueError(f"--out {folder}: holds an audit of {model['module']} with {found}; {OTHER_FOLDER}")
+        raise ValueError(f"{where}: holds an audit of {model['module']} with {found}; {OTHER_FOLDER}")
 
 
 def _earlier(params: Path) -> dict[str, Any]:

@@ -78,6 +78,11 @@ def take_back(folder: Path, state: str) -> int:
     return outdated
 
 
+def has_taken(folder: Path) -> bool:
+    """Whether an audit in this folder got as far as taking its model."""
+    return any(_read(path)["state"] is not None for path in (folder / DONE).glob("pretrained*.json"))
+
+
 def remember(folder: Path, name: str, state: str, files: list[Path]) -> None:
     """Note files that no stage writes, to be removed like theirs."""
     listed = [file.relative_to(folder).as_posix() for file in files]

@@ -219,6 +219,8 @@ FIGURES = (
         ("trials/*/leaking",),
         draw_leaks,
         ("Above zero a net is more accurate under attack than on clean images. " + ONE_NET,),
+        is_main=True,
+        typical="leaking",
     ),
     Figure(
         "minibatches",
