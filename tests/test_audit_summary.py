@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlaw.audit.command import _check_accuracy
+from advlaw.audit.command import _check_accuracy, _print_estimate
 from advlaw.audit.summary import FEWEST, FEWEST_REPAIRED, REASONS, WIDEST, print_summary, why_none
 from advlaw.core.io import write_text
 from advlaw.core.tables import write_frame, write_table
@@ -41,10 +41,16 @@ def row(n_right: int = 900, n_images: int = 1000, zero: int = 0, **more: str) ->
         ([0] * 4, {}, "no image becomes wrong up to eps = 4: raise --eps-max"),
         ([0] * 4, {"zero": 750}, "no image becomes wrong: the gradient is zero for 750 of 1000 images"),
         ([0] * 4, {"zero": 20}, "no image becomes wrong up to eps = 4: raise --eps-max"),  # they are wrong when clean
+        ([0, 0, 0, 1], {}, "at most 1 error up to eps = 4; a law needs 40: raise --eps-max"),
         ([0, 0, 1, 39], {}, "at most 39 errors up to eps = 4; a law needs 40: raise --eps-max"),
         ([0, 2, 39, 180], {}, "too few eps of the grid have between one error and 10%: raise --count"),
         ([0, 0, 40, 41], {}, "errors grow at too few eps of the grid up to 4: raise --eps-max"),
         ([9, 20, 30, 60], {"n_right": 300}, "300 images .* needs 40 errors in a tenth of them: give 1334 images"),
+        (
+            [9, 20, 30, 60],
+            {"n_right": 150},
+            "150 of 1000 images are classified as labelled, about chance for 10 classes; the labels, the order of",
+        ),
         (
             [9, 20, 30, 60],
             {"remark": "the fit is rejected"},
@@ -53,22 +59,33 @@ def row(n_right: int = 900, n_images: int = 1000, zero: int = 0, **more: str) ->
     ],
 )
 def test_why_there_is_no_law(errors, changes, message):
-    assert re.match(message, why_none(row(**changes), curve(errors)))
+    assert re.match(message, why_none(row(**changes), curve(errors), 10))
+
+
+def test_eps_in_shares_of_255_is_told_from_a_grid_that_ends_early():
+    early = curve([0] * 4).assign(grid_eps=np.array(EPS) / 128)
+    assert why_none(row(), early, 10) == (
+        "no image becomes wrong up to eps = 0.03125: raise --eps-max; eps is in pixel units [0, 255]: 8/255 is 8"
+    )
 
 
 def test_why_net_errors_have_no_law():
     few = curve([0, 20, 80, 200], gross=[0, 22, 84, 230])
-    assert why_none(row(kind="net"), few) == (
+    assert why_none(row(kind="net"), few, 10) == (
         "4 images are repaired up to 10% net errors; the odds that a change breaks an image need 10 or none: "
         "give 2500 images"
     )
-    assert why_none(row(kind="net", remark="repairs more at small eps"), few).startswith("at small eps the attack rep")
-    assert why_none(row(kind="net", remark="breaks more at small eps"), few).startswith(
+    assert why_none(row(kind="net", remark="repairs more at small eps"), few, 10).startswith(
+        "at small eps the attack rep"
+    )
+    assert why_none(row(kind="net", remark="breaks more at small eps"), few, 10).startswith(
         "at small eps the attack breaks"
     )
+    one = why_none(row(kind="net"), curve([0, 20, 80, 200], gross=[0, 21, 81, 230]), 10)
+    assert one.startswith("1 image is repaired up to 10% net errors; ")
     lost = curve([-80, 10, 50, 200], gross=[0, 30, 70, 260])
-    assert why_none(row(kind="net"), lost).startswith("too few eps of the grid")
-    beyond = why_none(row(), curve([-20, -20, 0, 1], gross=[0, 3, 9, 12]))
+    assert why_none(row(kind="net"), lost, 10).startswith("too few eps of the grid")
+    beyond = why_none(row(), curve([-20, -20, 0, 1], gross=[0, 3, 9, 12]), 10)
     assert beyond == "at most 12 errors up to eps = 4; a law needs 40: raise --eps-max"
 
 
@@ -101,7 +118,7 @@ def test_exponents_are_shown_as_laws_and_as_printed(tmp_path, capsys):
     about = {name: value for name, value in row().items() if name not in ("curve", "kind", "remark")}
     curves = [{**about, "curve": name, "attack": name, "n_not_finite": lost} for name, (_, _, lost) in found.items()]
     write_table(plots / "curves.csv", curves)
-    print_summary("net", tmp_path)
+    print_summary("net", tmp_path, 10)
     _, clean, *shown, where = capsys.readouterr().out.splitlines()
     assert clean == "net: clean accuracy 0.5500"
     assert [line.split(")", 1)[1].strip() for line in shown] == [
@@ -123,10 +140,10 @@ def settings(tmp_path, model="mine:net", weights=None, is_folder=True):
 def test_an_accuracy_of_chance_blames_what_the_model_was_trained_with(tmp_path):
     weights = r"--weights \(none given\)"
     for given, message in (
-        (settings(tmp_path), rf"^4 of 40 .* by chance; check {weights}, --classes .* --resize against"),
-        (settings(tmp_path, weights="w"), r"chance; check --classes \(the order of classes\), --mean, --std, --size"),
-        (settings(tmp_path, model="a.pt2"), r"chance; check --classes"),
-        (settings(tmp_path, is_folder=False), rf"chance; check {weights}, the labels, --mean and --std against"),
+        (settings(tmp_path), rf"^4 of 40 .* about chance for 10 classes; .*: check {weights}, --classes .* --resize"),
+        (settings(tmp_path, weights="w"), r"match the model: check --classes \(the order of classes\), --mean, --std"),
+        (settings(tmp_path, model="a.pt2"), r"match the model: check --classes"),
+        (settings(tmp_path, is_folder=False), rf"model: check {weights}, the labels, --mean and --std against"),
     ):
         with pytest.raises(ValueError, match=message):
             _check_accuracy(given, 0.1, 40, 10)
@@ -139,3 +156,31 @@ def test_few_images_of_a_model_better_than_chance_ask_for_more(tmp_path, capsys)
     assert capsys.readouterr().out.startswith("20 of 40 images are classified as labelled, and only these can become")
     _check_accuracy(settings(tmp_path), 0.9, 40, 100)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("n_right", "n_images", "n_classes", "is_chance"),
+    [
+        (99, 1097, 10, True),  # of labels in another order
+        (165, 1097, 10, True),  # of a net that has learned nothing
+        (260, 1097, 10, False),
+        (540, 1000, 2, True),
+        (600, 1000, 2, False),
+        (30, 1000, 100, False),
+        (60, 50_000, 1000, True),
+        (200, 50_000, 1000, False),
+        (5000, 50_000, 10, True),  # however many are right
+    ],
+)
+def test_an_accuracy_about_chance_is_told_whatever_the_number_of_images(
+    tmp_path, capsys, n_right, n_images, n_classes, is_chance
+):
+    _check_accuracy(settings(tmp_path), n_right / n_images, n_images, n_classes)
+    said = f"warning: {n_right} of {n_images} images are classified as labelled, about chance for {n_classes} classes; "
+    assert capsys.readouterr().out.startswith(said) == is_chance
+
+
+def test_how_long_the_rest_takes_is_told_in_minutes(capsys):
+    for seconds, words in ((1.0, "1 minute\n"), (60.0, "6 minutes\n")):
+        _print_estimate(SimpleNamespace(count=20, steps=0), seconds)
+        assert capsys.readouterr().out == f"the rest takes up to {words}"

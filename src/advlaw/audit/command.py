@@ -19,9 +19,10 @@ from advlaw.attacks.settings import Grid
 from advlaw.audit.files import printable
 from advlaw.audit.folder import HEADER, check_folder, net_name
 from advlaw.audit.images import Source, read_images
+from advlaw.audit.model import model_entry
 from advlaw.audit.params import DATASET, audit_params
 from advlaw.audit.stages import PACKAGE, alone, is_done, pipeline, remember, run_stage, take_back
-from advlaw.audit.summary import NEEDED, check_accuracy, check_number, print_summary
+from advlaw.audit.summary import NEEDED, check_accuracy, check_number, counted, print_summary, right
 from advlaw.config.study import Study
 from advlaw.core.code import sha256
 from advlaw.core.dataset import Dataset, write_dataset
@@ -62,7 +63,7 @@ class Audit(Source):
 def audit(settings: Audit) -> None:
     """Run all of it, and print a summary. Raises ValueError for what cannot be used, before any work if it can be."""
     _check(settings)
-    model = _model_entry(settings)
+    model = model_entry(settings.model, settings.arguments, settings.weights)
     folder = settings.out or Path("audit") / settings.name
     check_folder(folder, model, settings.out is not None)
     dataset, n_classes = read_images(settings)
@@ -88,12 +89,13 @@ def audit(settings: Audit) -> None:
     )
     with alone(folder):
         if outdated := take_back(folder, state):
-            print(f"{folder}: settings, images or code have changed; removed {outdated} files of the earlier audit")
+            files = counted(outdated, "file")
+            print(f"{folder}: settings, images or code have changed; removed {files} of the earlier audit")
         write_text(folder / "params.yaml", text)
         remember(folder, "prepared", state, _write_placeholders(folder, settings.name, n_images))
         _write_images(folder, printable(settings.data.resolve().name), dataset)
         _run_stages(settings, folder, state, n_images, n_classes)
-        print_summary(settings.name, folder)
+        print_summary(settings.name, folder, n_classes)
 
 
 def _check(settings: Audit) -> None:
@@ -102,8 +104,18 @@ def _check(settings: Audit) -> None:
     if settings.steps < 0:
         raise ValueError(f"--steps {settings.steps}: must be at least 0")
     _check_statistics(settings)
+    _check_device(settings.device)
     if settings.resize is not None and settings.resize < settings.size:
         raise ValueError(f"--resize {settings.resize}: must be at least --size {settings.size}, which is cut from it")
+
+
+def _check_device(device: str) -> None:
+    if device != "cuda":
+        return
+    import torch  # here, since it takes seconds
+
+    if not torch.cuda.is_available():
+        raise ValueError("--device cuda: torch finds no CUDA GPU here; give --device cpu, or leave --device out")
 
 
 def _check_statistics(settings: Audit) -> None:
@@ -114,26 +126,6 @@ def _check_statistics(settings: Audit) -> None:
     usual = IMAGENET if len(given) == len(IMAGENET[0]) else ([0.0] * len(given), [255.0] * len(given))
     entry = {"dataset": DATASET, "mean": settings.mean or usual[0], "std": settings.std or usual[1]}
     validate(entry, Normalised, Path("--mean, --std"))
-
-
-def _model_entry(settings: Audit) -> dict[str, Any]:
-    """What the entry of `pretrained_models` says of the model itself."""
-    weights = settings.weights
-    if weights is not None and not weights.is_file():
-        raise ValueError(f"--weights {weights}: no such file; give a state dict of safetensors or torch.save")
-    if Path(settings.model).is_file():
-        if weights is not None or settings.arguments:
-            raise ValueError(
-                f"--model {settings.model}: a program has its own weights; leave out --weights and --arguments"
-            )
-        return {"arch": "own_file", "file": str(Path(settings.model).resolve())}
-    if ":" not in settings.model:
-        raise ValueError(
-            f"--model {settings.model}: neither an existing file nor package.module:factory; give one of them, "
-            "such as torchvision.models:squeezenet1_0"
-        )
-    file = str(weights.resolve()) if weights is not None else None
-    return {"arch": "own_module", "module": settings.model, "arguments": settings.arguments, "weights": file}
 
 
 def _statistics(settings: Audit, n_channels: int) -> tuple[list[float], list[float]]:
@@ -193,7 +185,8 @@ def _run_stages(settings: Audit, folder: Path, state: str, n_images: int, n_clas
     taken = folder / "models" / name / name
     state += _sha256(*(path.read_bytes() for path in sorted(taken.iterdir())))
     if outdated := take_back(folder, state):
-        print(f"{folder}: the model's code or weights have changed; removed {outdated} files of the earlier audit")
+        files = counted(outdated, "file")
+        print(f"{folder}: the model's code or weights have changed; removed {files} of the earlier audit")
     row = json.loads((taken / "row.json").read_text(encoding="utf-8"))
     _check_accuracy(settings, row["test_accuracy"], n_images, n_classes)
     sweeps = [["sweep", attack] for attack in ("fgsm", "l2", "step_ll", *(("pgd",) if settings.steps else ()))]
@@ -209,10 +202,16 @@ def _run_stages(settings: Audit, folder: Path, state: str, n_images: int, n_clas
 
 
 def _check_accuracy(settings: Audit, accuracy: float, n_images: int, n_classes: int) -> None:
-    """Stops where too few images can be made wrong, and says so where a line through points may have too few."""
-    found = check_accuracy(accuracy, n_images, n_classes, _doubtful(settings))
-    if round(accuracy * n_images) < NEEDED:
-        print(f"{found}; an exponent needs {NEEDED} of them", flush=True)
+    """Stops where too few images can be made wrong; warns where the accuracy is about chance, or they may be too few.
+
+    Too few, that is, for a line through points.
+    """
+    warning = check_accuracy(accuracy, n_images, n_classes, _doubtful(settings))
+    n_right = round(accuracy * n_images)
+    if warning:
+        print(f"warning: {warning}", flush=True)
+    elif n_right < NEEDED:
+        print(f"{right(n_right, n_images)}; an exponent needs {NEEDED} of them", flush=True)
 
 
 def _doubtful(settings: Audit) -> str:
@@ -227,4 +226,4 @@ def _print_estimate(settings: Audit, seconds: float) -> None:
     """How long the rest may take, told from the first attack."""
     one = max(seconds, 1.0) / (settings.count + REFINED)  # a forward pass over all images
     rest = one * (2 * (settings.count + REFINED) + 4 * settings.count * settings.steps + 4 * (20 + REFINED))
-    print(f"the rest takes up to {math.ceil(rest / 60)} minutes", flush=True)
+    print(f"the rest takes up to {counted(math.ceil(rest / 60), 'minute')}", flush=True)

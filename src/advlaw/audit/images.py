@@ -142,12 +142,18 @@ def _of_npz(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
         images = images.transpose(0, 3, 1, 2)
     chosen = _drawn(len(labels), source)
     n_labels = int(labels.max()) + 1
+    if source.classes is None and labels.min() == 1:
+        raise ValueError(
+            f"--data {source.data}: labels run from 1 to {n_labels - 1}; number them from 0, as labels - 1, or, if "
+            "they are right and no image is of class 0, give --classes, the number of the model's classes"
+        )
     if source.classes is not None and not source.classes.isdecimal():
         raise ValueError(f"--classes {source.classes}: for an npz file, give the number of the model's classes")
     n_classes = n_labels if source.classes is None else int(source.classes)
     if n_classes < n_labels:
+        better = "number them from 0, as labels - 1" if labels.min() == 1 else f"give at least {n_labels}"
         raise ValueError(
-            f"--classes {n_classes}: {source.data} has labels up to {n_labels - 1}; give at least {n_labels}"
+            f"--classes {n_classes}: {source.data} has labels from {labels.min()} up to {n_labels - 1}; {better}"
         )
     return np.ascontiguousarray(images[chosen]), labels[chosen].astype(np.int64), n_classes
 

@@ -1,78 +1,18 @@
-"""The caller's images, in any units, as pixels in [0, 255], and their labels."""
+"""The caller's images, in any units, as pixels in [0, 255], and their labels, checked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from advlaw.core.images import Images
+from advlaw.interface.units import Units
 
-WHOLE = 2e-3  # pixels this close to whole numbers come from 8 bits per channel
-BOUNDS = "give bounds=(0, 1), or bounds=(0, 255) for pixels"
-
-
-@dataclass(frozen=True)
-class Units:
-    """The values of black and white in the caller's units."""
-
-    low: float
-    high: float
-
-    @property
-    def size(self) -> float:
-        """One unit of the caller's, in pixel units."""
-        return 255.0 / (self.high - self.low)
-
-    def pixels(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) as pixels: uint8 where all are whole numbers, else float32."""
-        found = (images.double() - self.low) * self.size
-        whole = found.round()
-        is_whole = bool((found - whole).abs().max() < WHOLE)
-        return whole.to(torch.uint8) if is_whole else found.float().clamp(0.0, 255.0)
-
-    def statistics(
-        self, mean: Sequence[float] | None, std: Sequence[float] | None, n_channels: int
-    ) -> dict[str, list[float]]:
-        """`mean` and `std` of an entry of `pretrained_models`, in pixel units.
-
-        The caller gives them in the units of the images; without them the model takes the images unchanged.
-        """
-        found = {
-            name: [usual] * n_channels if values is None else [float(value) for value in values]
-            for name, values, usual in (("mean", mean, 0.0), ("std", std, 1.0))
-        }
-        for name, values in found.items():
-            if len(values) != n_channels:
-                raise ValueError(f"{name} = {values}: the images have {n_channels} channels; give a value for each")
-        for value in found["mean"]:
-            if not self.low <= value <= self.high:
-                raise ValueError(
-                    f"mean = {found['mean']}: must be in the units of the images, from {self.low:g} to "
-                    f"{self.high:g}; give the mean of the images as passed"
-                )
-        for value in found["std"]:
-            if not 0 < value < float("inf"):
-                raise ValueError(f"std = {found['std']}: must be above 0, in the units of the images")
-        return {
-            "mean": [(value - self.low) * self.size for value in found["mean"]],
-            "std": [value * self.size for value in found["std"]],
-        }
-
-
-def units(bounds: Sequence[float] | None) -> Units:
-    """The units that `bounds` describes; ValueError if it is missing or does not contain 0."""
-    if bounds is None:
-        raise ValueError(f"bounds are missing: the values of black and white in the images; {BOUNDS}")
-    try:
-        low, high = (float(value) for value in bounds)
-    except (TypeError, ValueError):
-        raise ValueError(f"bounds = {bounds!r}: must be two numbers; {BOUNDS}") from None
-    if not (low <= 0 < high < float("inf") and low > -float("inf")):
-        raise ValueError(f"bounds = {bounds!r}: must be (black, white), finite, with black <= 0 < white; {BOUNDS}")
-    return Units(low, high)
+UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)  # of which torch knows no minimum
 
 
 @dataclass(frozen=True)
@@ -94,6 +34,8 @@ def given(images: Any, labels: Any, in_units: Units) -> Given:
 
     Raises ValueError naming the argument, what was found, and what to give instead.
     """
+    if labels is not None and isinstance(images, DataLoader | Dataset | Iterator):
+        raise ValueError(f"labels: leave them out; the {_kind(images)} given as images has them")
     batches = _stream(images) if labels is None else [(images, labels)]
     pixels, targets, shape = list[Tensor](), list[Tensor](), None
     for number, (some, their_labels) in enumerate(batches):
@@ -130,8 +72,12 @@ def _stream(images: Any) -> Iterable[tuple[Any, Any]]:
 def _images(images: Any, where: str, in_units: Units) -> Tensor:
     """Images (B, C, H, W) on the CPU, numbers within the bounds."""
     found = _tensor(images, f"images{where}")
+    if len(found.shape) > 0 and len(found) == 0:
+        raise ValueError(f"images{where}: no images, shape {tuple(found.shape)}; give a thousand or more")
     if found.ndim != 4 or min(found.shape) < 1:
-        hint = "give a DataLoader, which makes batches" if found.ndim == 3 else "reshape them"
+        hint = "if they are grey, add a channel: images[:, None]" if found.ndim == 3 else "reshape them"
+        if found.ndim == 3 and where:
+            hint = f"give a DataLoader, which makes batches, or, {hint}"
         raise ValueError(f"images{where}: shape {tuple(found.shape)}; must be (N, C, H, W): {hint}")
     if found.shape[-1] in (1, 3) and found.shape[1] not in (1, 3):
         raise ValueError(f"images{where}: shape {tuple(found.shape)} has channels last; transpose to (N, C, H, W)")
@@ -163,10 +109,16 @@ def _labels(labels: Any, n_images: int, where: str) -> Tensor:
 
 
 def _tensor(values: Any, name: str) -> Tensor:
+    """Real numbers on the CPU."""
     try:
-        return (values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values))).detach().cpu()
+        if not isinstance(values, Tensor):  # torch takes no memory that it cannot write to
+            values = torch.as_tensor(np.require(values, requirements=["C", "W"]))
+        found = values.detach().cpu()
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: {_kind(values)}; give a tensor or an array of numbers ({error})") from None
+    if found.is_complex():
+        raise ValueError(f"{name}: {found.dtype}; give real numbers, such as the absolute values")
+    return found.long() if found.dtype in UNSIGNED else found
 
 
 def _kind(value: Any) -> str:

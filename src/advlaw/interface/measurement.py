@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from advlaw.audit.summary import why_none
+from advlaw.audit.summary import counted, why_none
 from advlaw.claims.finding import Estimate
 from advlaw.claims.rules import n_settles
 from advlaw.core.io import Cells
@@ -45,6 +45,11 @@ class Measurement:
         return len(self.thresholds)
 
     @property
+    def n_classes(self) -> int:
+        (model,) = self.params["pretrained_models"].values()
+        return int(model["classes"])
+
+    @property
     def clean_accuracy(self) -> float:
         return float(self.tables.rows("laws/exponents")["clean_accuracy"].iloc[0])
 
@@ -74,7 +79,8 @@ class Measurement:
     def _row(self, row: Cells) -> Cells:
         own = {"curve": row["curve"], "kind": "net", "estimator": "least_squares"}
         (line,) = records(self.tables.rows("exponents", **own))
-        why = why_none(row, self.tables.rows("error_curves", curve=row["curve"]), CALLED) if row["remark"] else ""
+        points = self.tables.rows("error_curves", curve=row["curve"])
+        why = why_none(row, points, self.n_classes, CALLED) if row["remark"] else ""
         b, low, high = (math.nan if why else row[f"exponent{end}"] for end in ENDS)
         return {
             "attack": row["attack"],
@@ -122,7 +128,7 @@ def _n_settles(found: Estimate) -> float:
 
 def _said(row: Cells) -> str:
     """One line about an attack."""
-    lost = [f"{row['n_not_finite']:.0f} images not judged"] if row["n_not_finite"] else []
+    lost = [f"{counted(row['n_not_finite'], 'image')} not judged"] if row["n_not_finite"] else []
     if row["why"]:
         return "; ".join([f"no exponent: {row['why']}", *lost])
     net = "net " if row["kind"] == "net" else ""

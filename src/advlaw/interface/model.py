@@ -32,6 +32,7 @@ def taken(
     """
     pixels = images[:RANGED]
     plain = _classifier(net, statistics, pixels, float64=True, channels_last=False)
+    _check_kind(plain, pixels[:1])
     n_classes = _n_classes(plain, pixels, n_labels)
     check("model", plain, pixels, n_classes)
     if n_labels > n_classes:
@@ -56,6 +57,26 @@ def _classifier(
     for name, values in statistics.items():
         getattr(model.head, name).copy_(torch.tensor(values).view(-1, 1, 1))
     return in_fast_layout(model.to(pixels.device)).eval().requires_grad_(False)
+
+
+def _check_kind(model: Classifier, pixels: Tensor) -> None:
+    """ValueError for class numbers, and for a model that is not of single precision; the checks see to all else."""
+    with torch.no_grad():
+        try:
+            found = model(pixels)
+        except Exception:  # whatever the person's code raises
+            found = None
+    if isinstance(found, Tensor) and not found.is_floating_point():
+        raise ValueError(
+            f"model: returns {found.dtype}, shape {tuple(found.shape)} for one image, as class numbers are; return the "
+            "logits (B, K): drop the last argmax"
+        )
+    types = {weight.dtype for weight in model.tail.parameters() if weight.is_floating_point()} - {torch.float32}
+    if types and (found is None or found.dtype != torch.float32):
+        raise ValueError(
+            f"model: its parameters are {', '.join(sorted(map(str, types)))}, but attacks are run in torch.float32; "
+            "call .float() on the model"
+        )
 
 
 def _n_classes(model: Classifier, pixels: Tensor, n_labels: int) -> int:

@@ -1,6 +1,7 @@
 """The reports as HTML: one file that opens without a network, the same bytes for the same tables and figures."""
 
 from collections import Counter
+from collections.abc import Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,12 @@ def _attacked(studies: list[StudyPage]) -> str:
     if not curves:
         return f"{in_sets:g} in sets"
     sets = f" and {in_sets:g} more in sets" if in_sets else ""
-    n_attacks = len({row["attack"] for row in curves})
-    return f"{len(nets)} nets under {n_attacks} attacks ({len(curves)} curves){sets}"
+    attacks = {row["attack"] for row in curves}
+    return f"{_counted(nets, 'net')} under {_counted(attacks, 'attack')} ({_counted(curves, 'curve')}){sets}"
+
+
+def _counted(things: Sized, what: str) -> str:
+    return f"{len(things)} {what}{'s' * (len(things) != 1)}"
 
 
 def _setup(study: StudyPage) -> dict[str, Any]:
