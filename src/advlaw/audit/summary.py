@@ -113,7 +113,7 @@ def why_none(row: Cells, curve: pd.DataFrame, n_classes: int, called: Mapping[st
     """
     if row["remark"] in REASONS:
         return REASONS[row["remark"]].format(**called)
-    n_images, accuracy = row["n_images"], row["clean_accuracy"]
+    n_images, accuracy = round(row["n_images"]), row["clean_accuracy"]
     n_right, eps = round(accuracy * n_images), curve["grid_eps"].tolist()
     gross, net = ([round(error * n_images) for error in curve[f"{kind}_error"].tolist()] for kind in ("gross", "net"))
     most = max(gross)

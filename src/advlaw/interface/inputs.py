@@ -58,6 +58,8 @@ def given(images: Any, labels: Any, in_units: Units) -> Given:
 
 def _stream(images: Any) -> Iterable[tuple[Any, Any]]:
     """The batches of an iterable, each checked to be a pair."""
+    if isinstance(images, Dataset) and not isinstance(images, Iterable):
+        raise ValueError(f"images: {_kind(images)} has single images; give a DataLoader of it, which makes batches")
     if isinstance(images, Tensor | np.ndarray) or not isinstance(images, Iterable):
         raise ValueError(
             f"labels are missing for images of type {_kind(images)}; give labels (N,), or an iterable of batches "
