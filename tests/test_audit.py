@@ -20,6 +20,7 @@ from advlaw import __main__ as program
 from advlaw.audit import stages as audit_stages
 from advlaw.audit.command import _yaml
 from advlaw.audit.images import Source, read_images
+from advlaw.audit.model import model_entry, pickled
 from advlaw.audit.params import audit_params
 from advlaw.config.study import load_study
 from advlaw.core import command as commands
@@ -187,6 +188,7 @@ BAD_DATA = {
     "unnamed.npz": r"unnamed\.npz: no array 'labels' among images; give an npz",
     "float.npz": r"float\.npz: images are float64 \(4, 1, 8, 8\); give",
     "short.npz": r"short\.npz: labels are int64 \(3,\) for 4 images; give",
+    "one.npz": r"--data .*one\.npz: labels run from 1 to 4; number them from 0, as labels - 1, or, .* --classes",
     "negative.npz": r"negative\.npz: there must be labels, all from 0 to 99999; give",
 }
 
@@ -203,6 +205,7 @@ def test_data_that_cannot_be_used_is_named(tmp_path, name):
     Image.fromarray(np.full((8, 8), 300, dtype=np.uint16)).save(tmp_path / "deep/a/x.png")
     np.savez(tmp_path / "float.npz", images=images.astype(float), labels=np.arange(4))
     np.savez(tmp_path / "short.npz", images=images, labels=np.arange(3))
+    np.savez(tmp_path / "one.npz", images=images, labels=np.arange(4) + 1)
     np.savez(tmp_path / "negative.npz", images=images, labels=np.arange(4) - 1)
     with pytest.raises(ValueError, match=BAD_DATA[name]):
         read_images(source(tmp_path / name))
@@ -221,8 +224,13 @@ def test_classes_that_do_not_fit_are_named(digits):
     (digits / "bytes.txt").write_bytes(b"\xff")
     with pytest.raises(ValueError, match=r"bytes\.txt: line 1 is not UTF-8"):
         read_images(source(digits / "pictures", classes=str(digits / "bytes.txt")))
-    with pytest.raises(ValueError, match=r"--classes 3: .* has labels up to 9; give at least 10"):
+    with pytest.raises(ValueError, match=r"--classes 3: .* has labels from 0 up to 9; give at least 10"):
         read_images(source(digits / "digits.npz", classes="3"))
+    images, labels = digit_images()
+    np.savez(digits / "one.npz", images=images[..., None], labels=labels + 1)
+    with pytest.raises(ValueError, match=r"--classes 10: .* has labels from 1 up to 10; number them from 0, as labels"):
+        read_images(source(digits / "one.npz", classes="10"))
+    assert read_images(source(digits / "one.npz", classes="11"))[1] == 11
 
 
 @pytest.mark.parametrize("steps", [0, 10])
@@ -244,6 +252,17 @@ def test_the_params_of_an_audit_are_those_of_a_valid_study(tmp_path, monkeypatch
     [
         (["--model", "nothing"], r"error: --model nothing: neither an existing file nor package.module:factory"),
         (["--model", "mine:net", "--weights", "none"], "error: --weights none: no such file"),
+        (["--model", "mine:net", "--weights", "net.pt"], "--weights net.pt: holds a whole net, torch.nn.modules"),
+        (
+            ["--model", "mine.py"],
+            "--model mine.py: is code, of which a factory is needed; use --model package.module:fac",
+        ),
+        (["--model", "net.pt"], "--model net.pt: holds a pickled net, torch.nn.modules.container.Sequential, and no"),
+        (
+            ["--model", "state.pt"],
+            "holds weights and no program; use --model package.module:factory --weights state.pt",
+        ),
+        (["--model", "mine.safetensors"], "factory --weights mine.safetensors"),
         (["--model", "mine:net", "--eps-min", "20"], "eps_min = 20 must be below eps_max = 16"),
         (["--model", "mine:net", "--images", "5"], "error: --images 5: an exponent needs at least 20 images"),
         (["--model", "mine:net", "--mean", "1", "2"], "--mean: 2 values, but the images have 1 channels"),
@@ -254,10 +273,31 @@ def test_the_params_of_an_audit_are_those_of_a_valid_study(tmp_path, monkeypatch
     ],
 )
 def test_arguments_that_cannot_be_used_are_answered_in_a_line(digits, told, arguments, message):
+    torch.save(torch.nn.Sequential(torch.nn.Linear(2, 2)), "net.pt")
+    torch.save(torch.nn.Linear(2, 2).state_dict(), "state.pt")
     output = told("audit", "--data", "digits.npz", *arguments, fails=True)
     assert message in output
     assert "Traceback" not in output
     assert not list(digits.glob("audit/*/data/*/sweeps"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="of a machine without a GPU")
+def test_a_gpu_that_is_not_there_is_missed_before_any_work(digits, told):
+    output = told("audit", "--data", "digits.npz", "--model", "mine:net", "--device", "cuda", fails=True)
+    assert "--device cuda: torch finds no CUDA GPU here; give --device cpu, or leave --device out" in output
+    assert not (digits / "audit").exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:FutureWarning", "ignore:.*torch.jit.*:DeprecationWarning")
+def test_programs_and_state_dicts_are_not_taken_for_pickled_nets(tmp_path):
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2))
+    torch.jit.trace(net, torch.zeros(3, 2)).save(str(tmp_path / "program.pt"))
+    torch.save({"state_dict": net.state_dict()}, tmp_path / "state.pt")
+    torch.save(torch.nn.Parameter(torch.zeros(2)), tmp_path / "tensor.pt")
+    (tmp_path / "text.pt").write_text("no archive")
+    assert [pickled(path) for path in sorted(tmp_path.iterdir())] == [""] * 4
+    assert model_entry(str(tmp_path / "program.pt"), {}, None)["arch"] == "own_file"
+    assert model_entry("mine:net", {}, tmp_path / "state.pt")["weights"] == str(tmp_path / "state.pt")
 
 
 def test_help_is_shown_without_a_command(tmp_path):

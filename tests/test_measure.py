@@ -231,7 +231,7 @@ def mistakes(images, labels):
         ),
         "single": (
             {"images": list(zip(images, labels, strict=True)), "labels": None},
-            r"^images of batch 0: shape \(1, 8, 8\); .*: give a DataLoader, which makes batches, or, if .* images\[:, None",
+            r"^images of batch 0: shape \(1, 8, 8\); .*: give a DataLoader, which .*, or, if .* images\[:, None",
         ),
         "channels last": ({"images": images.movedim(1, -1)}, r"^images: shape .* has channels last; transpose"),
         "nan": ({"images": nan}, r"^images: some values are NaN or infinite"),
