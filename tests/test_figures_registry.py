@@ -60,11 +60,12 @@ def test_every_committed_figure_is_of_one_object_and_its_caption_is_made_of_the_
 
 
 def test_every_table_that_a_figure_needs_is_one_of_a_study(committed):
-    names = {file.removesuffix(".csv") for file in committed_files("plots/digits/*.csv", "plots/digits/*/*.csv")}
-    names |= {file.removesuffix(".csv") for file in committed_files("plots/digits/trials/*/*.csv")}
+    studies = ("digits", "kurakin_small")  # those of embedded data
+    patterns = [f"plots/{study}/{below}*.csv" for study in studies for below in ("", "*/", "trials/*/")]
+    names = {file.removesuffix(".csv") for file in committed_files(*patterns)}
     for figure in FIGURES:
         for need in set(figure.needs) - {"compared"}:
-            pattern = re.escape(f"plots/digits/{need}").replace(r"\*", "[^/]+")
+            pattern = rf"plots/({'|'.join(studies)})/" + re.escape(need).replace(r"\*", "[^/]+")
             assert any(re.fullmatch(pattern, name) for name in names), f"{figure.name} needs {need}"
 
 

@@ -90,6 +90,7 @@ def root(committed, tmp_path_factory):
         (folder / name).symlink_to(committed / name)
     sample = sample_claims()
     write_table(folder / "claims/claims.csv", sample["papers"])
+    shutil.copy(committed / "claims/kurakin_tables.csv", folder / "claims")
     for study in STUDIES:
         plots = folder / "plots" / study
         shutil.copytree(committed / "plots" / study, plots, ignore=shutil.ignore_patterns("*.png", "*.html"))
