@@ -24,7 +24,7 @@ SYMBOLS = {  # what tables spell in ASCII; no part of a longer name
     "Delta": "Δ",
     "Gamma": "Γ",
 }
-SPELLED = re.compile(rf"(?<![A-Za-z_])({'|'.join(SYMBOLS)})(?![A-Za-z]|_\d)")
+SPELLED = re.compile(rf"(?<![A-Za-z_])({'|'.join(SYMBOLS)})(?![A-Za-z]|(?<=eps)_\d)")  # a net may be called eps_16
 
 
 def in_symbols(text: str) -> str:
