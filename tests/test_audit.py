@@ -281,8 +281,8 @@ def test_arguments_that_cannot_be_used_are_answered_in_a_line(digits, told, argu
     assert not list(digits.glob("audit/*/data/*/sweeps"))
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="of a machine without a GPU")
-def test_a_gpu_that_is_not_there_is_missed_before_any_work(digits, told):
+def test_a_gpu_that_is_not_there_is_missed_before_any_work(digits, told, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     output = told("audit", "--data", "digits.npz", "--model", "mine:net", "--device", "cuda", fails=True)
     assert "--device cuda: torch finds no CUDA GPU here; give --device cpu, or leave --device out" in output
     assert not (digits / "audit").exists()
