@@ -28,13 +28,13 @@ L 1 1"/>
 def test_figures_are_rounded_and_keep_their_text_and_shape():
     made = picture("one", SVG)
     assert (made.width, made.height) == (9.0, 8.5)
-    assert not set(made.address) & set("<>&\"'#\n")
+    assert not set(made.address) & set('<&"#\n')  # which would end it between double quotes, or in an address
     assert unquote(made.address) == (
-        'data:image/svg+xml,<svg font-family="DejaVu Sans, Verdana, sans-serif" '
-        'xmlns:xlink="http://www.w3.org/1999/xlink" width="9pt" viewBox="0 0 9 8.5" xmlns="http://www.w3.org/2000/svg">'
-        '<defs><path id="m1" d="M 0 -8 L 1 1"/></defs><g><use xlink:href="#m1" x="3.1"/>'
-        '<text style="font-size: 8px; text-anchor: middle">a &lt; b, 0.123 % of ε</text></g>'
-        '<g transform="scale(0.01563)"/></svg>'
+        "data:image/svg+xml,<svg font-family='DejaVu Sans, Verdana, sans-serif' "
+        "xmlns:xlink='http://www.w3.org/1999/xlink' width='9pt' viewBox='0 0 9 8.5' xmlns='http://www.w3.org/2000/svg'>"
+        "<defs><path id='m1' d='M0 -8L1 1'/></defs><use xlink:href='#m1' x='3.1'/>"
+        "<text style='font-size:8px;text-anchor:middle'>a &lt; b, 0.123 % of ε</text>"
+        "<g transform='scale(0.01563)'/></svg>"
     )
 
 
