@@ -2,7 +2,7 @@
 
     python stages/check.py --params params.yaml
 reads   the params file  ·  datasets/params.yaml
-writes  data/<study>/{sweeps,worst_case,responses}/checked  ·  models/<study>/checked: constants, which order other
+writes  data/<study>/{sweeps,worst_case,responses,search/children,search/enlarged}/checked  ·  models/<study>/checked: constants, which order other
         stages and never invalidate them, and the folders that these read where a study has no such part
         plots/<study>/trials/sets.csv: the sets of nets, drawn or varied
 """
@@ -15,10 +15,13 @@ from advlaw.core.io import write_text
 from advlaw.core.tables import write_table
 
 
+SEARCHES = ("search/children", "search/enlarged")
+
+
 def main() -> None:
     path = stage_arguments(__doc__).params
     study = load_study(path, Path("datasets/params.yaml"))
-    folders = [Path("data") / study.study / name for name in ("sweeps", "worst_case", "responses")]
+    folders = [Path("data") / study.study / name for name in ("sweeps", "worst_case", "responses", *SEARCHES)]
     for folder in (*folders, Path("models") / study.study):
         write_text(folder / "checked", "The params of this study were valid.\n")
     sets = [

@@ -16,7 +16,7 @@ from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import read_npz
 from advlaw.core.progress import progress
 from advlaw.core.rng import generator
-from advlaw.core.section import read_sections
+from advlaw.core.section import read_section, read_sections
 from advlaw.evaluation.settings import Sweep, curve_name
 from advlaw.fitting.fit import Fitted
 from advlaw.fitting.outcomes import outcomes
@@ -30,9 +30,8 @@ def main() -> None:
     study, seed, attacks, sweeps, settings = read_sections(
         params, study=str, seed=int, attacks=Attacks, sweeps=dict[str, Sweep], fit=Fit
     )
-    nets = read_sections(
-        params, models=dict[str, dict], robust_models=dict[str, dict], pretrained_models=dict[str, dict]
-    )
+    sections = ("models", "robust_models", "pretrained_models", "search.enlarged.nets")
+    nets = [read_section(params, key, dict[str, dict]) for key in sections]
     names = [name for section in nets for name in section]
     rows = [json.loads((Path("models") / study / name / "row.json").read_text("utf-8")) for name in names]
     tables, paired = CurveTables(rows, settings), PairedTable(settings.confidence)

@@ -9,7 +9,7 @@ from typing import Any
 from ruamel.yaml.error import YAMLError
 
 from advlaw.audit.stages import DONE, has_taken
-from advlaw.config.study import RESERVED
+from advlaw.config.mistakes import RESERVED
 from advlaw.core.section import ParamsError, read_yaml
 
 HEADER = "# Written by `python -m advlaw audit`; the keys are explained in docs/params.md.\n"

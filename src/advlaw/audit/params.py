@@ -79,11 +79,12 @@ def pgd(steps: int) -> dict[str, Any]:
 
 
 def _left_out() -> dict[str, Any]:
-    """What a study may have and an audit has not: sets of many nets, and defences under strong attacks."""
+    """What a study may have and an audit has not: sets of many nets, searches, and defences under strong attacks."""
     return {
         "order_statistics": {"laws": ["uniform"], "classes": 10, "samples": 100_000, "cut_offs": [0.1]},
         "workers": {"backend": "loky", "processes": 1},
         "trials": {},
+        "search": {"dataset": DATASET, "searches": {}, "enlarged": {"nets": {}}},
         "worst_case": {
             "protocol": {
                 "images": 10,

@@ -52,10 +52,12 @@ def read_evidence(params: Path, plots: Path) -> Evidence:
         baselines=dict[str, str],
     )
     attacked = read_section(params, "worst_case.nets", dict[str, dict])
+    dataset, enlarged = (read_section(params, f"search.{key}", kind) for key, kind in (("dataset", str), ("enlarged.nets", dict)))
+    larger = dict.fromkeys(enlarged, {"dataset": dataset, "arch": "cell"})
     return Evidence(
         name=name,
         attacks=attacks,
-        nets={**models, **pretrained, **{key: net.entry() for key, net in robust.items()}},
+        nets={**models, **pretrained, **larger, **{key: net.entry() for key, net in robust.items()}},
         robust_nets=robust,
         baselines=baselines,
         sources={net: str(entry.get("source", "")) for net, entry in attacked.items()},

@@ -15,7 +15,7 @@ Keys = Annotated[list[AttackKey], Field(min_length=1)]
 Enough = Annotated[int, Field(ge=10)]  # images
 
 
-def _fits_a_set(training: Training) -> None:
+def fits_a_set(training: Training) -> None:
     """Of a net of a set one file is kept, with its final weights, and true test images are attacked."""
     for key in ("snapshots", "snapshot_epochs", "until_train_accuracy"):
         if value := getattr(training, key):
@@ -35,7 +35,7 @@ class VariedNet(Net):
 
     @model_validator(mode="after")
     def _trains_what_a_set_holds(self) -> "VariedNet":
-        _fits_a_set(self.training)
+        fits_a_set(self.training)
         return self
 
 
@@ -143,7 +143,7 @@ class Drawn(Section):
 
     @model_validator(mode="after")
     def _trains_what_a_set_holds(self) -> "Drawn":
-        _fits_a_set(self.training)
+        fits_a_set(self.training)
         return self
 
 
