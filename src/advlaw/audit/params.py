@@ -84,7 +84,7 @@ def _left_out() -> dict[str, Any]:
         "order_statistics": {"laws": ["uniform"], "classes": 10, "samples": 100_000, "cut_offs": [0.1]},
         "workers": {"backend": "loky", "processes": 1},
         "trials": {},
-        "search": {"dataset": DATASET, "searches": {}, "enlarged": {"nets": {}}},
+        "search": {"dataset": DATASET, "searches": {}, "enlarged": {"nets": {}}, "pictures": {}},
         "worst_case": {
             "protocol": {
                 "images": 10,

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 def search_mistakes(study: "Study", datasets: Datasets) -> Iterator[str]:
     search = study.search
     yield from unknown("search.dataset", search.dataset, datasets.datasets, "data sets")
+    for name, pictures in search.pictures.items():
+        for key in ("net", "baseline"):
+            yield from unknown(f"search.pictures.{name}.{key}", getattr(pictures, key), study.nets(), "models")
+        yield from unknown_attacks(f"search.pictures.{name}.attack", [pictures.attack], study)
     if search.child is None or search.measured is None or not search.searches:
         return
     nets = {key: net for key, net in (("child", search.child), ("enlarged.net", search.enlarged.net)) if net is not None}

@@ -10,19 +10,29 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Splits(Section):
-    """Numbers of images; the rest of the official training images is unused."""
+    """Numbers of images; the rest of the official training images is unused.
+
+    Of `pool` x `pool` pixels the mean is taken, so that an image has as many times fewer of them on a side.
+    """
 
     source: Literal["digits", "mnist", "fashion_mnist", "cifar10"]
     train: Count
     validation: Count
     test: Count
+    pool: Count = 1
 
     @property
     def image_side(self) -> int:
+        return self._side // self.pool
+
+    @property
+    def _side(self) -> int:
         return {"digits": 8, "cifar10": 32}.get(self.source, 28)
 
     @model_validator(mode="after")
     def _fits(self) -> "Splits":
+        if self._side % self.pool:
+            raise ValueError(f"pool = {self.pool}: does not divide the {self._side} pixels of a side")
         if self.source == "digits":
             total = self.train + self.validation + self.test
             if total > 1797:

@@ -11,12 +11,13 @@ from pydantic import Field, model_validator
 
 from advlaw.attacks.settings import AttackKey
 from advlaw.core.section import Name, Section
-from advlaw.models.settings import COMBINE, OPERATIONS
+from advlaw.models.cell_graph import COMBINE, OPERATIONS
 from advlaw.training.settings import Adversarial, Net
 from advlaw.trials.settings import fits_a_set, merged
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
 ANY_CELL = "0 identity + 0 identity"  # stands for the cell of a child until it is drawn
 ARMS = ("controller", "random")
 
@@ -52,9 +53,30 @@ class Measured(Section):
 
 
 class ControllerSettings(Section):
-    """Filled in by the branch of the controller."""
+    """The recurrent net that draws architectures, and how it learns from their rewards: `advlaw.search.controller`.
+
+    Cubuk Sec. 4 follows Zoph, Vasudevan, Shlens and Le 2017 (App. A.2, A.3), whose values are given where they tell
+    one; theirs are for about 20,000 children, and a study of a hundred has to learn faster.
+
+    `units`: of the LSTM; Zoph: 100. Its weights start uniform in [-0.1, 0.1].
+    `learning_rate`: of Adam; Zoph: 0.00035.
+    `entropy_weight`: of the policy's entropy in nats, summed over the decisions of a child; Zoph: 0.00001.
+    `baseline_decay`: share of the baseline that stays when the mean reward of a round joins it; Zoph: 0.95.
+    `clip`: a decision's ratio of probabilities counts up to 1 +- `clip` in PPO (arXiv 1707.06347, which takes 0.2).
+    Neither Zoph nor Cubuk tells it, nor whether ratios are taken a decision or a child: a decision is our choice.
+    `passes`: gradient steps on each round, all of its children in each. Told by neither; with 1 nothing is clipped.
+    `batch`: children of a round; Zoph: 20.
+    `scale_advantage`: divide advantages by the standard deviation of the round's rewards. Ours; Zoph tells of none.
+    """
 
     units: Positive
+    learning_rate: Rate
+    entropy_weight: Annotated[float, Field(ge=0)]
+    baseline_decay: Annotated[float, Field(ge=0, lt=1)]
+    clip: Rate
+    passes: Positive
+    batch: Positive
+    scale_advantage: bool
 
 
 class Repeated(Section):
@@ -124,6 +146,18 @@ class Enlarged(Section):
         return [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())]
 
 
+class Pictures(Section):
+    """Images of every class that `attack` at `eps` makes wrong for a `net`, and those it does not (Cubuk Fig. 8, 15).
+
+    Beside the latter those that it makes of the same images for `baseline`.
+    """
+
+    net: Name
+    baseline: Name
+    attack: AttackKey
+    eps: Annotated[float, Field(gt=0, le=255)]
+
+
 class Searches(Section):
     """All searches of a study, on one data set.
 
@@ -142,6 +176,7 @@ class Searches(Section):
     repeated: Repeated | None = None
     searches: dict[Name, Search]
     enlarged: Enlarged
+    pictures: dict[Name, Pictures]
 
     @model_validator(mode="before")
     @classmethod
