@@ -16,7 +16,7 @@ import pandas as pd
 from advlaw.core.io import Cells, replacing
 
 TEXT = frozenset(
-    "activation analogue arch arm as_a_law as_printed attack baseline best_on blind cell claim curve dataset "
+    "activation analogue arch arm as_a_law as_printed attack baseline best_on blind cell claim counts curve dataset "
     "defence device differs direction eps_law estimate estimator file given hyperparameters id images "
     "kernel_sizes kind label labels law model net nets norm numbers official optimizer other others paper pixels "
     "prediction quantity question reason remark reward_attack rewarded_by role rule schedule search set sha256 sizes "

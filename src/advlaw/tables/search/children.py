@@ -22,7 +22,7 @@ CHILD_COLUMNS = (
     "reward",
     "diverged",
 )
-ROUND_COLUMNS = ("search", "seed", "round", "n_children", "reward", "baseline", "entropy", "clipped", "loss")
+ROUND_COLUMNS = ("search", "seed", "round", "n_children", "reward", "moving_average", "entropy", "clipped", "loss")
 REPEATED_COLUMNS = (
     "search",
     "role",
@@ -52,7 +52,9 @@ def child_rows(found: Found) -> list[Cells]:
 
 def round_rows(found: Found) -> list[Cells]:
     """A row for every round of every controller."""
-    return [{"search": name, **row} for name, search in found.items() for row in search["rounds"]]
+    return [
+        {"search": name, **row, "moving_average": row["baseline"]} for name, search in found.items() for row in search["rounds"]
+    ]
 
 
 def repeated_rows(found: Found) -> list[Cells]:
