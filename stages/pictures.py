@@ -26,7 +26,10 @@ AMONG = 1000  # the first so many test images
 def main() -> None:
     arguments = stage_arguments(__doc__, "pictures")
     name, params = arguments.pictures, arguments.params
-    wanted, attacks = read_section(params, f"search.pictures.{name}", Pictures), read_section(params, "attacks", Attacks)
+    wanted, attacks = (
+        read_section(params, f"search.pictures.{name}", Pictures),
+        read_section(params, "attacks", Attacks),
+    )
     study, seed, threads, device_name, portable = read_sections(
         params, study=str, seed=int, threads=int, device=str, portable=bool
     )

@@ -31,8 +31,15 @@ def main() -> None:
     device = configure(1, device_name, portable)
     dataset = dataset_path(settings.dataset)
     plan = ChildPlan(
-        dataset.absolute(), sha256(dataset), settings.images, settings.held_out,
-        attacks, settings.measured, seed, device.type, portable,
+        dataset.absolute(),
+        sha256(dataset),
+        settings.images,
+        settings.held_out,
+        attacks,
+        settings.measured,
+        seed,
+        device.type,
+        portable,
     )
     with Pool(workers.on(device.type)) as pool:
         found = searched(Running(name, settings, settings.searches[name], plan, pool))

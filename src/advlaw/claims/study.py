@@ -52,7 +52,9 @@ def read_evidence(params: Path, plots: Path) -> Evidence:
         baselines=dict[str, str],
     )
     attacked = read_section(params, "worst_case.nets", dict[str, dict])
-    dataset, enlarged = (read_section(params, f"search.{key}", kind) for key, kind in (("dataset", str), ("enlarged.nets", dict)))
+    dataset, enlarged = (
+        read_section(params, f"search.{key}", kind) for key, kind in (("dataset", str), ("enlarged.nets", dict))
+    )
     larger = dict.fromkeys(enlarged, {"dataset": dataset, "arch": "cell"})
     return Evidence(
         name=name,

@@ -153,5 +153,3 @@ def _attack_mistakes(key: str, attacks: list[str], study: "Study", family: str) 
         yield from unknown(key, attack, getattr(study.attacks, family), f"attacks.{family}")
     if len(set(attacks)) < len(attacks):
         yield f"{key} = {attacks}: lists an attack twice; remove one"
-
-

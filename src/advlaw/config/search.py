@@ -19,7 +19,9 @@ def search_mistakes(study: "Study", datasets: Datasets) -> Iterator[str]:
         yield from unknown_attacks(f"search.pictures.{name}.attack", [pictures.attack], study)
     if search.child is None or search.measured is None or not search.searches:
         return
-    nets = {key: net for key, net in (("child", search.child), ("enlarged.net", search.enlarged.net)) if net is not None}
+    nets = {
+        key: net for key, net in (("child", search.child), ("enlarged.net", search.enlarged.net)) if net is not None
+    }
     data = datasets.datasets.get(search.dataset)
     if data is not None:
         fitted = data.train if search.images is None else search.images

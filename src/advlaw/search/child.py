@@ -115,9 +115,7 @@ def _measured(model: Classifier, held_out: Examples, plan: ChildPlan) -> Cells:
     return accuracies(model, held_out, plan.attacks, plan.measured, plan.seed)
 
 
-def split(
-    data: Dataset, images: int | None, held_out: int | None, device: torch.device
-) -> tuple[Examples, Examples]:
+def split(data: Dataset, images: int | None, held_out: int | None, device: torch.device) -> tuple[Examples, Examples]:
     """Examples that children are fitted to, and those they are measured on: validation images, then the last to train.
 
     Raises ValueError where there are not so many.

@@ -66,7 +66,12 @@ def enlarge(name: str, settings: Searches, children: Sequence[Cells], recipe: Re
     chosen = max(accuracies_of, key=lambda path: accuracies_of[path][kind])  # of equal ones the first
     nothing = dict.fromkeys(("clean_accuracy", "adversarial_accuracy"))
     sets = [
-        {"values": values, "diverged": path not in accuracies_of, **accuracies_of.get(path, nothing), "is_chosen": path == chosen}
+        {
+            "values": values,
+            "diverged": path not in accuracies_of,
+            **accuracies_of.get(path, nothing),
+            "is_chosen": path == chosen,
+        }
         for (values, _), path in zip(tried, paths, strict=True)
     ]
     what = told_of(chosen)

@@ -46,21 +46,27 @@ def shape(cell: str) -> Cells:
 def child_rows(found: Found) -> list[Cells]:
     """A row for every child, in the order in which it was drawn."""
     return [
-        {"search": name, **child, **shape(child["cell"])} for name, search in found.items() for child in search["children"]
+        {"search": name, **child, **shape(child["cell"])}
+        for name, search in found.items()
+        for child in search["children"]
     ]
 
 
 def round_rows(found: Found) -> list[Cells]:
     """A row for every round of every controller."""
     return [
-        {"search": name, **row, "moving_average": row["baseline"]} for name, search in found.items() for row in search["rounds"]
+        {"search": name, **row, "moving_average": row["baseline"]}
+        for name, search in found.items()
+        for row in search["rounds"]
     ]
 
 
 def repeated_rows(found: Found) -> list[Cells]:
     """A row for every net of a cell that was trained anew."""
     return [
-        {"search": name, **row, "seed": row["child_seed"]} for name, search in found.items() for row in search["repeated"]
+        {"search": name, **row, "seed": row["child_seed"]}
+        for name, search in found.items()
+        for row in search["repeated"]
     ]
 
 
