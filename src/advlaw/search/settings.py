@@ -59,7 +59,7 @@ class ControllerSettings(Section):
     one; theirs are for about 20,000 children, and a study of a hundred has to learn faster.
 
     `units`: of the LSTM; Zoph: 100. Its weights start uniform in [-0.1, 0.1].
-    `learning_rate`: of Adam; Zoph: 0.00035.
+    `learning_rate`: of Adam, which Zoph and Le 2016 take; Zoph: 0.00035.
     `entropy_weight`: of the policy's entropy in nats, summed over the decisions of a child; Zoph: 0.00001.
     `baseline_decay`: share of the baseline that stays when the mean reward of a round joins it; Zoph: 0.95.
     `clip`: a decision's ratio of probabilities counts up to 1 +- `clip` in PPO (arXiv 1707.06347, which takes 0.2).
