@@ -94,9 +94,9 @@ def test_another_training_of_the_best_of_many_is_where_it_is_expected():
 
 
 def test_the_spread_of_children_by_hand():
-    found = spread([1.0, 5.0, 3.0, 7.0], Spread(2.0, 6, 9), np.random.default_rng(0), 500, 0.95)
-    assert (found.n, found.least, found.largest) == (4, 1, 7)
-    assert (found.sd, found.sd_cell) == pytest.approx((math.sqrt(20 / 3), math.sqrt(8 / 3)))
+    found = spread([1.0, 5.0, 3.0, 7.0] * 3, Spread(2.0, 6, 9), np.random.default_rng(0), 500, 0.95)
+    assert (found.n, found.least, found.largest) == (12, 1, 7)
+    assert (found.sd, found.sd_cell) == pytest.approx((math.sqrt(60 / 11), math.sqrt(16 / 11)))
     assert 0 < found.sd_low < found.sd < found.sd_high
     assert 0 == found.sd_cell_low < found.sd_cell < found.sd_cell_high
 
@@ -115,10 +115,10 @@ def test_a_spread_has_the_unit_of_the_children():
         assert getattr(hundred, name) == pytest.approx(100 * getattr(one, name))
 
 
-def test_children_that_are_alike_have_no_spread_and_three_tell_none():
-    found = spread([0.1] * 5, Spread(1.0, 6, 9), np.random.default_rng(0), 200, 0.95)
+def test_children_that_are_alike_have_no_spread_and_nine_tell_none():
+    found = spread([0.1] * 10, Spread(1.0, 6, 9), np.random.default_rng(0), 200, 0.95)
     assert (found.sd, found.sd_low, found.sd_high, found.sd_cell, found.sd_cell_high) == pytest.approx((0,) * 5)
-    assert spread([1.0, 2.0, 3.0], Spread(1.0, 6, 9), np.random.default_rng(0), 200, 0.95) is None
+    assert spread([1.0, 2.0, 3.0] * 3, Spread(1.0, 6, 9), np.random.default_rng(0), 200, 0.95) is None
 
 
 def test_intervals_of_spreads_cover_normal_children_at_about_their_rate():

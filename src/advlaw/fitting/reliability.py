@@ -15,7 +15,7 @@ from scipy.stats import f
 
 from advlaw.fitting.seeds import Spread, pooled
 
-FEWEST = 4  # children of which a spread is told
+FEWEST = 10  # children of which a spread is told: of four its interval goes past what an accuracy can be
 
 
 @dataclass(frozen=True)
