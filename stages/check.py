@@ -2,8 +2,9 @@
 
     python stages/check.py --params params.yaml
 reads   the params file  ·  datasets/params.yaml
-writes  data/<study>/{sweeps,worst_case,responses,search/children,search/enlarged}/checked  ·  models/<study>/checked: constants, which order other
-        stages and never invalidate them, and the folders that these read where a study has no such part
+writes  data/<study>/{sweeps,worst_case,responses,search/children,search/enlarged}/checked  ·  models/<study>/checked:
+        constants, which order other stages and never invalidate them, and the folders that these read where a study
+        has no such part
         plots/<study>/trials/sets.csv: the sets of nets, drawn or varied
 """
 
@@ -13,7 +14,6 @@ from advlaw.config.study import load_study
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import write_text
 from advlaw.core.tables import write_table
-
 
 SEARCHES = ("search/children", "search/enlarged")
 

@@ -121,7 +121,7 @@ def test_children_are_fitted_to_the_first_images_and_measured_on_others(dataset)
     assert torch.equal(held_out.labels, torch.from_numpy(data.labels[wanted]))
     some, few = split(data, None, 20, torch.device("cpu"))
     assert (len(some.labels), len(few.labels)) == (80, 20)
-    with pytest.raises(ValueError, match="search.images = 61 and held_out = 50: the data set has 80 training and 30"):
+    with pytest.raises(ValueError, match=r"search.images = 61 and held_out = 50: the data set has 80 training and 30"):
         split(data, 61, 50, torch.device("cpu"))
 
 
@@ -297,7 +297,7 @@ def test_the_winner_is_enlarged_with_every_set_and_the_best_on_validation_images
         ({"child": {**VALUES["child"], "arch": "fc"}}, "search: child.arch: leave it out here"),
         ({"child": {**VALUES["child"], "filters": 0}}, "search.child.filters = 0: should be greater than"),
         ({"child": {**VALUES["child"], "filtres": 2}}, "unknown key 'filtres'; did you mean 'filters'?"),
-        ({"child": {**VALUES["child"], "snapshots": [0.5]}}, "snapshots = [0.5]: is not for nets of a set"),
+        ({"child": {**VALUES["child"], "labels": "shuffled"}}, "labels = 'shuffled': is not for nets of a set"),
         (
             {"enlarged": {**VALUES["enlarged"], "nets": {"a": {"search": "none"}}}},
             "enlarged.nets.a.search = 'none': must be a search: step_ll, clean",
@@ -321,6 +321,10 @@ def test_the_winner_is_enlarged_with_every_set_and_the_best_on_validation_images
         (
             {"enlarged": {**VALUES["enlarged"], "grid": {"learning_rat": [0.1]}}},
             "enlarged.grid: unknown key 'learning_rat'",
+        ),
+        (
+            {"enlarged": {**VALUES["enlarged"], "grid": {"learning_rate": [0.1, -0.1]}}},
+            "enlarged.grid.learning_rate: Input should be greater than 0",
         ),
     ],
 )

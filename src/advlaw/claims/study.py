@@ -55,7 +55,7 @@ def read_evidence(params: Path, plots: Path) -> Evidence:
     dataset, enlarged = (
         read_section(params, f"search.{key}", kind) for key, kind in (("dataset", str), ("enlarged.nets", dict))
     )
-    larger = dict.fromkeys(enlarged, {"dataset": dataset, "arch": "cell"})
+    larger = {key: {"dataset": dataset, "arch": "cell"} for key in enlarged}
     return Evidence(
         name=name,
         attacks=attacks,

@@ -28,8 +28,8 @@ def search_mistakes(study: "Study", datasets: Datasets) -> Iterator[str]:
         held_out = data.validation if search.held_out is None else search.held_out
         if fitted + max(0, held_out - data.validation) > data.train:
             yield (
-                f"search.images = {fitted}: with held_out = {held_out} too many; {search.dataset} has {data.train} training "
-                f"and {data.validation} validation images"
+                f"search.images = {fitted}: with held_out = {held_out} too many; {search.dataset} has {data.train} "
+                f"training and {data.validation} validation images"
             )
         for key, net in nets.items():
             mistake = net.architecture.mistake(data.image_side)

@@ -7,8 +7,8 @@ from advlaw.data.cifar10 import cifar10_dataset
 from advlaw.data.clusters import clusters
 from advlaw.data.digits import digits
 from advlaw.data.download import DownloadPlace
-from advlaw.data.pool import pooled
 from advlaw.data.idx import idx_dataset
+from advlaw.data.pool import pooled
 from advlaw.data.random_images import random_images
 from advlaw.data.settings import Clusters, RandomImages, Splits
 

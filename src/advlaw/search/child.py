@@ -1,7 +1,7 @@
 """One child of a search: a net of a drawn cell, trained for a short time and measured on images it was not fitted to.
 
-What becomes of it depends on its entry, its cell, its seed and the data, not on the search that drew it: a cell that two
-searches draw, or one search twice, is trained once.
+What becomes of it depends on its entry, its cell, its seed and the data, not on the search that drew it: a cell that
+two searches draw, or one search twice, is trained once.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advlaw.attacks.settings import Attacks
+from advlaw.attacks.settings import Attacks, IterativeAttack, OneStepAttack
 from advlaw.core.code import code_sha256
 from advlaw.core.dataset import Dataset, read_dataset
 from advlaw.core.examples import examples
@@ -34,7 +34,7 @@ from advlaw.trials.train import flops, n_parameters
 
 @dataclass(frozen=True)
 class Child:
-    """`cell` is the net's, in its canonical form; `seed` 0 is that of a search, others are those of cells trained anew."""
+    """`cell` is the net's, in its canonical form; `seed` 0 is that of a search, others are of cells trained anew."""
 
     cell: str
     net: Net
@@ -45,8 +45,8 @@ class Child:
 class ChildPlan:
     """What the children of a search have in common: the data set's file and hash, the attacks, where they train.
 
-    They are fitted to the first `images` training images (None: all) and measured on `held_out` ones, on test images too
-    if `on_test`.
+    They are fitted to the first `images` training images (None: all) and measured on `held_out` ones, on test images
+    too if `on_test`.
     """
 
     dataset: Path
@@ -139,6 +139,7 @@ def _defence(net: Net, plan: ChildPlan) -> Defence | None:
     if net.adversarial is None:
         return None
     attack = plan.attacks.by_key(net.adversarial.attack)
+    assert isinstance(attack, OneStepAttack | IterativeAttack)
     nobody = Examples(torch.empty(0, 1, 1, 1), torch.empty(0, dtype=torch.int64))
     return replace(adversarial_defence(net.adversarial, attack, net.training.batch_size, nobody), probe=lambda _: {})
 

@@ -1,4 +1,4 @@
-"""The best cell of a search as a larger net: trained with every set of hyperparameters, one chosen on validation images.
+"""The best cell of a search as a larger net: trained with every set of hyperparameters, of which validation chooses.
 
 Cubuk Sec. 4; test images are seen once, by the net that was chosen.
 """

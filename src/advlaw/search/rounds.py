@@ -23,7 +23,7 @@ from advlaw.trials.workers import Pool
 
 @dataclass(frozen=True)
 class Running:
-    """A search at work: its key, the settings of all searches and its own, what its children share, and who trains them."""
+    """A search at work: its key, the settings of all and its own, what its children share, and who trains them."""
 
     name: str
     settings: Searches
@@ -44,7 +44,8 @@ class Running:
     def by_controller(self, seed: int, count: int) -> tuple[list[Cells], list[Cells]]:
         """`count` children in rounds, and a row a round."""
         space, settings = self.settings.space, self.settings.controller
-        assert space is not None and settings is not None
+        assert space is not None
+        assert settings is not None
         controller = Controller(sizes(space), settings, Numbers(self.plan.seed, ("controller", seed)))
         children: list[Cells] = []
         rounds: list[Cells] = []

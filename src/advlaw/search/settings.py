@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from advlaw.attacks.settings import AttackKey
 from advlaw.core.section import Name, Section
@@ -35,8 +35,8 @@ class Space(Section):
     """
 
     blocks: Annotated[int, Field(ge=1, le=20)]
-    operations: Annotated[list[str], Field(min_length=1)] = list(OPERATIONS)
-    combine: Annotated[list[str], Field(min_length=1)] = list(COMBINE)
+    operations: Annotated[list[str], Field(min_length=1, default_factory=lambda: list(OPERATIONS))]
+    combine: Annotated[list[str], Field(min_length=1, default_factory=lambda: list(COMBINE))]
 
     @model_validator(mode="after")
     def _of_what_there_is(self) -> "Space":
@@ -46,7 +46,7 @@ class Space(Section):
 
 
 class Measured(Section):
-    """The adversarial accuracy of every child: under `attack`, a key of `attacks` that clips, at `eps` (pixel units)."""
+    """Adversarial accuracy of every child: under `attack`, a key of `attacks` that clips, at `eps` (pixel units)."""
 
     attack: AttackKey
     eps: Annotated[float, Field(gt=0, le=255)]
@@ -161,8 +161,8 @@ class Pictures(Section):
 class Searches(Section):
     """All searches of a study, on one data set.
 
-    Children are fitted to its first `images` training images (all, if left out), and measured on `held_out` ones: those
-    of the validation split, then the last of the training split. `child`: what all of them have in common, a net's entry
+    Children are fitted to its first `images` training images (all, if null), and measured on `held_out` ones: those of
+    the validation split, then the last of the training split. `child`: what all of them have in common, a net's entry
     without `arch`, `cell`, `dataset` and `adversarial`.
     """
 
@@ -213,7 +213,19 @@ class Searches(Section):
             if not (found.children if net.arm == "controller" else found.random):
                 raise ValueError(f"enlarged.nets.{name}.arm = {net.arm!r}: searches.{net.search} has no such children")
             self._trained_on(name, net)
+            for values in self.enlarged.sets():
+                self._checked(values)
         return self
+
+    def _checked(self, values: Mapping[str, Any]) -> None:
+        assert self.enlarged.net is not None
+        try:
+            _net({**self.enlarged.net.entry(), **values})
+        except ValidationError as error:
+            detail = error.errors(include_url=False)[0]
+            key = str(detail["loc"][-1]) if detail["loc"] else ""
+            where, what = f".{key}" if key in values else "", str(detail["msg"]).removeprefix("Value error, ")
+            raise ValueError(f"enlarged.grid{where}: {what}") from None
 
     def _trained_on(self, name: str, net: EnlargedNet) -> None:
         adversarial = self.searches[net.adversarial].adversarial if net.adversarial else None

@@ -61,7 +61,9 @@ def settings_rows(settings: Searches) -> list[Cells]:
     if not settings.searches:
         return []
     child, measured, space, enlarged = settings.child, settings.measured, settings.space, settings.enlarged
-    assert child is not None and measured is not None and space is not None
+    assert child is not None
+    assert measured is not None
+    assert space is not None
     of_all = {
         "dataset": settings.dataset,
         "blocks": space.blocks,

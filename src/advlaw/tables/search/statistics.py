@@ -1,4 +1,4 @@
-"""correlations.csv, running.csv, reliability.csv and spread.csv: what goes with robustness over the children (Fig. 9)."""
+"""correlations.csv, running.csv, reliability.csv and spread.csv: what goes with robustness, as in Cubuk Fig. 9."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
