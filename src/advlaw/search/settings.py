@@ -132,7 +132,7 @@ class Enlarged(Section):
     """
 
     net: Net | None = None
-    grid: Annotated[dict[Name, Annotated[list[Any], Field(min_length=1)]], Field(default_factory=dict)]
+    grid: Annotated[dict[Name, Annotated[list[int | float | str], Field(min_length=1)]], Field(default_factory=dict)]
     nets: dict[Name, EnlargedNet]
 
     @model_validator(mode="after")
