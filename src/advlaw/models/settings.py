@@ -5,11 +5,12 @@ A new architecture is such a file and a class here.
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 
 from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from advlaw.core.section import Section, refuse_unknown
+from advlaw.models.cell_graph import canonical_code
 
 Size = Annotated[int, Field(ge=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
@@ -143,6 +144,29 @@ class Maxout(Architecture):
     def spec(self, image_shape: list[int], n_classes: int) -> Spec:
         """As of any net, with all that the sizes of its layers follow from."""
         return {**super().spec(image_shape, n_classes), "layers": self.layers, "units": self.units}
+
+
+class CellNet(Architecture):
+    """See `advlaw.models.cell`; a `cell` is kept in its canonical form."""
+
+    arch: Literal["cell"]
+    cell: Annotated[str, AfterValidator(canonical_code)]
+    filters: Size
+    repeats: Annotated[int, Field(ge=0)]
+    reductions: Annotated[int, Field(ge=0)]
+    stem: Factor = 3.0
+    dropout: Dropout = 0.0
+
+    @model_validator(mode="after")
+    def _has_a_cell(self) -> Self:
+        if self.repeats == self.reductions == 0:
+            raise ValueError("repeats = 0 and reductions = 0: one of them must be at least 1, or no cell is left")
+        return self
+
+    def mistake(self, image_side: int) -> str | None:
+        if image_side >> self.reductions:
+            return None
+        return f"reductions = {self.reductions}: {halvings(image_side)}"
 
 
 ARCHITECTURES: dict[str, type[Architecture]] = {
