@@ -30,9 +30,11 @@ def main() -> None:
     study, seed, attacks, sweeps, settings = read_sections(
         params, study=str, seed=int, attacks=Attacks, sweeps=dict[str, Sweep], fit=Fit
     )
-    sections = ("models", "robust_models", "pretrained_models", "search.enlarged.nets")
-    nets = [read_section(params, key, dict[str, dict]) for key in sections]
-    names = [name for section in nets for name in section]
+    nets = read_sections(
+        params, models=dict[str, dict], robust_models=dict[str, dict], pretrained_models=dict[str, dict]
+    )
+    larger = read_section(params, "search.enlarged.nets", dict[str, dict])
+    names = [name for section in (*nets, larger) for name in section]
     rows = [json.loads((Path("models") / study / name / "row.json").read_text("utf-8")) for name in names]
     tables, paired = CurveTables(rows, settings), PairedTable(settings.confidence)
     kept = {row["model"]: [None, *(found["snapshot"] for found in row["snapshots"])] for row in rows}

@@ -52,9 +52,8 @@ def read_evidence(params: Path, plots: Path) -> Evidence:
         baselines=dict[str, str],
     )
     attacked = read_section(params, "worst_case.nets", dict[str, dict])
-    dataset, enlarged = (
-        read_section(params, f"search.{key}", kind) for key, kind in (("dataset", str), ("enlarged.nets", dict))
-    )
+    dataset = read_section(params, "search.dataset", str)
+    enlarged = read_section(params, "search.enlarged.nets", dict[str, dict])
     larger = {key: {"dataset": dataset, "arch": "cell"} for key in enlarged}
     return Evidence(
         name=name,
