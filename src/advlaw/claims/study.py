@@ -16,7 +16,7 @@ from advlaw.training.settings import RobustNet
 
 # the tables that the stage reads: those of the study's own folder, and whole folders
 TABLES = ("error_curves", "exponents", "laws/exponents", "models")
-FOLDERS = ("laws", "order_statistics", "theory", "trials", "worst_case")
+FOLDERS = ("laws", "order_statistics", "search", "theory", "trials", "worst_case")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,9 @@ def read_evidence(params: Path, plots: Path) -> Evidence:
         baselines=dict[str, str],
     )
     attacked = read_section(params, "worst_case.nets", dict[str, dict])
-    dataset, enlarged = (read_section(params, f"search.{key}", kind) for key, kind in (("dataset", str), ("enlarged.nets", dict)))
+    dataset, enlarged = (
+        read_section(params, f"search.{key}", kind) for key, kind in (("dataset", str), ("enlarged.nets", dict))
+    )
     larger = dict.fromkeys(enlarged, {"dataset": dataset, "arch": "cell"})
     return Evidence(
         name=name,
