@@ -4,9 +4,9 @@ In every row: `view` is one of `registry.VIEWS` or a table of the study; `rows` 
 (`DataFrame.query`), and `at` (`eps=16`) takes from each curve the row nearest to that value. `subject` and `quantity`
 are filled from a row's cells. `value`, `ends` and `n` name columns; `ends` is empty for `<value>_low <value>_high`,
 `share` if the value is a share of `n`, or `none`; `minus` subtracts the columns `..._<minus>`. `rule` is one of
-`rules.RULES`, or `told` if the view's column `verdict` decides; `low` and `high` are the paper's, widened by
-`tolerance`. `question`: which of `finding.QUESTIONS` the row answers, if it is about a curve; the claim's verdict is
-that on the question of its first row.
+`rules.RULES`, or `told` if the view's column `verdict` decides, with a `remark` if it has one; `low` and `high` are the
+paper's, widened by `tolerance`. `question`: which of `finding.QUESTIONS` the row answers, if it is about a curve; the
+claim's verdict is that on the question of its first row.
 In a claim's first row: `missing`, what a study needs to judge the claim; `about`, which rows of its views the claim is
 about (if there are any, we judge only them, else the others as an analogue); `remark` and, for an analogue, `analogue`:
 notes on the judgement. A row without a view stands for a claim that no study can judge yet.
@@ -124,7 +124,7 @@ class Check(Section):
             found, fit = difference(found, self._estimate(row, suffix)), fit.minus(Fit.of(row, suffix))
         allowed = self.low - self.tolerance, self.high + self.tolerance
         told = self.rule == "told"
-        verdict, remark = (row["verdict"], "") if told else RULES[self.rule](found, allowed, n_together, fit)
+        verdict, remark = _said(row) if told else RULES[self.rule](found, allowed, n_together, fit)
         may_settle = (self.rule, self.n, verdict) == ("exponent", "n_images", "inconclusive") and not fit.remark
         return Part(
             self.subject.format_map(row),
@@ -145,6 +145,10 @@ class Check(Section):
         found = [float(row[f"{column}{suffix}"]) for column in self._numbers]
         value, low, high = (*found, math.nan, math.nan)[:3]
         return proportion(value, n) if n and self.ends == "share" else Estimate(value, low, high, n)
+
+
+def _said(row: Cells) -> tuple[str, str]:
+    return row["verdict"], row.get("remark", "")
 
 
 def judged(rows: list[Check], study: Evidence) -> Finding:

@@ -6,7 +6,8 @@ from advlaw.core.io import Cells
 from advlaw.core.tables import records
 
 FARTHER = {"scaled": 1, "not run": 2}  # from the claim than a verdict on it
-PREFERENCE = ("mnist", "cifar10", "kurakin_small", "digits")  # where a claim names no study or that one did not run it
+# where a claim names no study or that one did not run it
+PREFERENCE = ("mnist", "cifar10", "kurakin_small", "cifar10_search", "search_small", "digits")
 
 
 def summarise(studies: dict[str, pd.DataFrame], claims: pd.DataFrame) -> list[Cells]:

@@ -39,6 +39,11 @@ CHAPTERS = {
         "Defended nets",
         "In the worst case an image counts as right only if the net stays right under every attack.",
     ),
+    "search": Chapter(
+        "Architectures found by search",
+        "A controller draws cells and learns from the accuracy of small nets made of them, its children; as many cells "
+        "are drawn at random. The best cell of a search is made into a larger net. The paper shows no random search.",
+    ),
     "population": Chapter(
         "Sampled nets",
         "The architectures were drawn at random; all nets were trained alike and attacked on the same images.",
