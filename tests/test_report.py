@@ -109,8 +109,8 @@ def test_a_study_whose_rerun_is_due_says_so(tmp_path, monkeypatch):
 
 
 def test_a_study_that_was_not_run_says_so():
-    (row,) = studies_grid({"fashion_mnist": ("make study STUDY=fashion_mnist", None)}).rows
-    assert row[-1] == "not run here"
+    (row,) = studies_grid({"fashion_mnist": ("x", None), "cifar10_gpu": ("y", None)}).rows
+    assert (row[0], row[-1]) == ("fashion_mnist, cifar10_gpu", "not run here")
 
 
 @pytest.mark.parametrize("label", [None, "shuffled"])

@@ -9,22 +9,24 @@ from advlaw.report.render import Cell, Grid, Marked, Right, markdown
 
 
 def studies_grid(studies: Mapping[str, tuple[str, Tables | None]]) -> Grid:
-    """A line per study: name -> the command that runs it and its tables, or None where it was not run here.
+    """A line per study: name -> the command that runs it and its tables, or None where it was not run here: one for all.
 
     A file studies/<name>/DUE says why the committed results lag behind the code.
     """
     rows: list[list[Cell]] = []
     for name, (command, tables) in studies.items():
-        cells: list[Cell] = ["–", "–", "–", "not run here"]
-        if tables is not None:
-            curves, sets = tables.rows("curves"), tables.rows("trials/sets").reindex(columns=["dataset", "n_nets"])
-            folder, due = f"plots/{name}", f"studies/{name}/DUE"
-            lags = (", ", Marked("rerun due", "link", due)) if Path(due).is_file() else ()
-            in_sets = f" and {sets['n_nets'].sum():g} in sets" if len(sets) else ""
-            data = dict.fromkeys((*curves["dataset"], *sets["dataset"]))
-            cells = [", ".join(data), f"{curves['model'].nunique()}{in_sets}", str(len(curves))]
-            cells.append((Marked(folder, "link", folder), *lags))
+        if tables is None:
+            continue
+        curves, sets = tables.rows("curves"), tables.rows("trials/sets").reindex(columns=["dataset", "n_nets"])
+        folder, due = f"plots/{name}", f"studies/{name}/DUE"
+        lags = (", ", Marked("rerun due", "link", due)) if Path(due).is_file() else ()
+        in_sets = f" and {sets['n_nets'].sum():g} in sets" if len(sets) else ""
+        data = dict.fromkeys((*curves["dataset"], *sets["dataset"]))
+        cells: list[Cell] = [", ".join(data), f"{curves['model'].nunique()}{in_sets}", str(len(curves))]
+        cells.append((Marked(folder, "link", folder), *lags))
         rows.append([name, Marked(command, "code"), *cells])
+    if missing := [name for name, (_, tables) in studies.items() if tables is None]:
+        rows.append([", ".join(missing), "as the others", "–", "–", "–", "not run here"])
     return Grid(["study", "run it", "data", Right("nets attacked"), Right("curves"), "results"], rows)
 
 
