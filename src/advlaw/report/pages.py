@@ -9,7 +9,7 @@ from advlaw.report.render import Cell, Grid, Marked, Right, markdown
 
 
 def studies_grid(studies: Mapping[str, tuple[str, Tables | None]]) -> Grid:
-    """A line per study: name -> the command that runs it and its tables, or None where it was not run here: one for all.
+    """A line per study: name -> the command that runs it and its tables; one for all without, which were not run here.
 
     A file studies/<name>/DUE says why the committed results lag behind the code.
     """

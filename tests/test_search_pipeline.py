@@ -1,0 +1,96 @@
+"""Searches through real DVC and the real libraries of every backend: what is trained anew, and to which bytes."""
+
+import json
+import random
+import shutil
+import subprocess
+import time
+
+import psutil
+import pytest
+from repository import Repository, ran
+
+pytestmark = pytest.mark.slow
+STAGES = ("search", "enlarge", "search_tables")
+PLACES = ("data/small/search", "plots/small/search", "models/small/cell_step_ll")
+
+
+def outputs(repository: Repository) -> dict[str, bytes]:
+    """What the searches, the enlarged net and the tables are."""
+    files = [path for place in PLACES for path in (repository.folder / place).rglob("*") if path.is_file()]
+    return {path.relative_to(repository.folder).as_posix(): path.read_bytes() for path in files}
+
+
+def cells(repository: Repository, arm: str) -> list[str]:
+    found = json.loads(repository.text("data/small/search/children/step_ll.json"))
+    return [child["cell"] for child in found["children"] if child["arm"] == arm]
+
+
+def stage(repository: Repository, *words: str) -> str:
+    """What one stage says, without DVC."""
+    return repository.run("env", "PYTHONPATH=src", "python", *words, "--params", "params.yaml")
+
+
+def test_more_children_train_the_further_ones_alone_and_an_enlarged_net_leaves_the_search_alone(repository):
+    before = cells(repository, "controller")
+    output = repository.dvc("exp", "run", "-S", "search.searches.step_ll.children=6", "search")
+    assert ran(output) >= {"search@step_ll"}
+    for number in (1, 2):
+        assert f"step_ll: controller 0, round {number}: 2 of 2 are there already" in output
+    assert "step_ll: random: 3 of 3 are there already" in output
+    after = cells(repository, "controller")
+    assert (len(after), after[: len(before)]) == (6, before)
+    again = ran(repository.dvc("exp", "run", "-S", "search.enlarged.net.filters=6", "search", "enlarge"))
+    assert "enlarge@cell_step_ll" in again
+    assert "search@step_ll" not in again
+
+
+@pytest.mark.parametrize("backend", ["ray", "dask"])
+def test_every_backend_trains_the_same_children(repository, backend):
+    expected = outputs(repository)
+    shutil.rmtree(repository.folder / ".ckpt")
+    repository.change("backend: loky", f"backend: {backend}")
+    assert "are there already" not in stage(repository, "stages/search.py", "step_ll")
+    stage(repository, "stages/enlarge.py", "cell_step_ll")
+    assert outputs(repository) == expected
+
+
+def test_a_search_killed_twice_ends_in_the_same_bytes(repository):
+    repository.change("weight: 0.3\n        eps: {fixed: 16.0}", "weight: 0.4\n        eps: {fixed: 16.0}")
+    shutil.rmtree(repository.folder / ".ckpt", ignore_errors=True)
+    whole = Repository.at(repository.folder.parent / "whole")
+    shutil.copytree(repository.folder, whole.folder, symlinks=True)
+    whole.dvc("repro", *STAGES)
+
+    moments = sorted(random.Random().sample(range(1, 10), 2))  # each run of this test tries others
+    print("killed with so many children kept:", moments)
+    for n_kept in moments:
+        kill_when(repository, n_kept)
+    assert "are there already" in repository.dvc("repro", *STAGES)
+    assert outputs(repository) == outputs(whole)
+    assert repository.text("dvc.lock") == whole.text("dvc.lock")
+
+
+def kill_when(repository: Repository, n_kept: int) -> None:
+    """Run the search and kill all its processes with SIGKILL when so many of its children are kept."""
+    command = ["dvc", "repro", "search"]
+    running = subprocess.Popen(
+        command, cwd=repository.folder, env=repository.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 600
+    children = repository.folder / ".ckpt" / "children"
+    while kept(children) < n_kept and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert running.poll() is None, "the run ended before it could be killed"
+    family = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
+    for process in family:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    running.wait()
+    psutil.wait_procs(family[1:])
+
+
+def kept(folder) -> int:
+    return sum(not path.name.startswith(".") for path in folder.glob("*"))
