@@ -38,9 +38,19 @@ def convolution(
     return layer
 
 
+def pointwise(n_in: int, n_out: int, stride: int = 1) -> nn.Module:
+    """A 1x1 convolution; under a stride, of the pixels that it reaches, taken out first as the authors' code does.
+
+    The gradient of a strided 1x1 convolution of a few channels, channels last, writes past its memory on a CPU
+    (uxlfoundation/oneDNN#6035).
+    """
+    layer = convolution(n_in, n_out, 1)
+    return layer if stride == 1 else nn.Sequential(nn.AvgPool2d(1, stride), layer)
+
+
 def projection(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
     """ReLU - 1x1 convolution - batch normalisation."""
-    return _convolved(1, n_in, n_out, stride)
+    return nn.Sequential(nn.ReLU(), pointwise(n_in, n_out, stride), nn.BatchNorm2d(n_out))
 
 
 class FactorizedReduction(nn.Module):
@@ -57,8 +67,8 @@ class FactorizedReduction(nn.Module):
             )
         super().__init__()
         self.relu = nn.ReLU()
-        self.even = convolution(n_in, n_out // 2, 1, stride=2)
-        self.odd = convolution(n_in, n_out // 2, 1, stride=2)
+        self.even = pointwise(n_in, n_out // 2, 2)
+        self.odd = pointwise(n_in, n_out // 2, 2)
         self.bn = nn.BatchNorm2d(n_out)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -115,7 +125,7 @@ def _maximum(size: int, stride: int) -> nn.Module:
 
 MODULES: dict[str, Operation] = {
     "identity": _identity,
-    "conv_1x1": partial(_convolved, 1),
+    "conv_1x1": projection,
     "conv_3x3": partial(_convolved, 3),
     "conv_1x3_3x1": partial(_factored, 3),
     "conv_1x7_7x1": partial(_factored, 7),
