@@ -128,10 +128,28 @@ def test_a_factorized_reduction_sees_every_second_pixel_and_those_diagonally_beh
     expected = torch.zeros(2, 6, half, half, dtype=torch.float64)
     for i in range(half):
         for j in range(half):
-            expected[:, :3, i, j] = x[:, :, 2 * i, 2 * j].relu() @ module.even.weight[:, :, 0, 0].T
+            expected[:, :3, i, j] = x[:, :, 2 * i, 2 * j].relu() @ module.even[1].weight[:, :, 0, 0].T
             if 2 * i + 1 < side and 2 * j + 1 < side:
-                expected[:, 3:, i, j] = x[:, :, 2 * i + 1, 2 * j + 1].relu() @ module.odd.weight[:, :, 0, 0].T
+                expected[:, 3:, i, j] = x[:, :, 2 * i + 1, 2 * j + 1].relu() @ module.odd[1].weight[:, :, 0, 0].T
     torch.testing.assert_close(module(x), normalised(expected, module.bn), rtol=1e-12, atol=1e-12)
+
+
+def test_no_pointwise_convolution_is_strided():
+    """Where there are few channels, its gradient would overwrite memory."""
+    net = build(cell_net("0 identity & 1 conv_1x1, 2 sep_3x3 + 1 max_3x3", reductions=2))
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]
+    assert {layer.stride for layer in layers if layer.kernel_size == (1, 1)} == {(1, 1)}
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_gradients_are_the_same_in_the_fast_layout():
+    torch.manual_seed(11)
+    spec = cell_net("0 identity & 1 conv_1x1, 2 sep_3x3 + 1 max_3x3", filters=2, reductions=2)
+    net, images = build(spec).eval(), make_images(4)
+    expected = torch.autograd.grad(net(images).square().sum(), list(net.parameters()))
+    found = torch.autograd.grad(in_fast_layout(net)(images).square().sum(), list(net.parameters()))
+    for first, second in zip(found, expected, strict=True):
+        torch.testing.assert_close(first, second, rtol=1e-3, atol=1e-4 * second.abs().max().item())
 
 
 def test_a_factorized_reduction_needs_an_even_number_of_filters():

@@ -7,9 +7,6 @@ Where the text leaves a choice: `dilated_3x3` is a plain convolution of rate 2; 
 is nothing, and a stride is split between them; an average is of the pixels that are there, without the padding. An
 operation gives n_out filters from any number: convolutions change it themselves; a 1x1 convolution does it behind
 a pool, and in place of an identity. So does the authors' code.
-
-No 1x1 convolution has a stride of its own: of fewer than 8 channels in channels-last layout, oneDNN's for AVX2 writes
-beyond its memory (seen with torch 2.15). It sees every other pixel instead, which is the same.
 """
 
 from collections.abc import Callable
@@ -41,17 +38,19 @@ def convolution(
     return layer
 
 
-class EveryOther(nn.Module):
-    """Of every second row every second pixel, from the first on."""
+def pointwise(n_in: int, n_out: int, stride: int = 1) -> nn.Module:
+    """A 1x1 convolution; under a stride, of the pixels that it reaches, taken out first as the authors' code does.
 
-    def forward(self, features: Tensor) -> Tensor:
-        return features[:, :, ::2, ::2]
+    The gradient of a strided 1x1 convolution of a few channels, channels last, writes past its memory on a CPU
+    (uxlfoundation/oneDNN#6035).
+    """
+    layer = convolution(n_in, n_out, 1)
+    return layer if stride == 1 else nn.Sequential(nn.AvgPool2d(1, stride), layer)
 
 
 def projection(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
-    """ReLU - 1x1 convolution - batch normalisation, of every other pixel where the stride is 2."""
-    layers = _convolved(1, n_in, n_out, 1)
-    return nn.Sequential(EveryOther(), *layers) if stride == 2 else layers
+    """ReLU - 1x1 convolution - batch normalisation."""
+    return nn.Sequential(nn.ReLU(), pointwise(n_in, n_out, stride), nn.BatchNorm2d(n_out))
 
 
 class FactorizedReduction(nn.Module):
@@ -68,15 +67,14 @@ class FactorizedReduction(nn.Module):
             )
         super().__init__()
         self.relu = nn.ReLU()
-        self.every_other = EveryOther()
-        self.even = convolution(n_in, n_out // 2, 1)
-        self.odd = convolution(n_in, n_out // 2, 1)
+        self.even = pointwise(n_in, n_out // 2, 2)
+        self.odd = pointwise(n_in, n_out // 2, 2)
         self.bn = nn.BatchNorm2d(n_out)
 
     def forward(self, features: Tensor) -> Tensor:
         active = self.relu(features)
         shifted = pad(active, (-1, 1, -1, 1))
-        return self.bn(torch.cat([self.even(self.every_other(active)), self.odd(self.every_other(shifted))], dim=1))
+        return self.bn(torch.cat([self.even(active), self.odd(shifted)], dim=1))
 
 
 def _convolved(size: int, n_in: int, n_out: int, stride: int, dilation: int = 1) -> nn.Sequential:
