@@ -6,6 +6,7 @@ writes  data/<study>/{sweeps,worst_case,responses,search/children,search/enlarge
         constants, which order other stages and never invalidate them, and the folders that these read where a study
         has no such part
         plots/<study>/trials/sets.csv: the sets of nets, drawn or varied
+        plots/<study>/pictures/sets.csv: the sets of adversarial images to look at, and what each is of
 """
 
 from pathlib import Path
@@ -29,6 +30,12 @@ def main() -> None:
         for name, trials in study.trials.items()
     ]
     write_table(Path("plots") / study.study / "trials" / "sets.csv", sets, ("set", "kind", "dataset", "n_nets"))
+    pictures = [
+        {"set": name, "dataset": study.search.dataset, **about.model_dump()}
+        for name, about in study.search.pictures.items()
+    ]
+    columns = ("set", "dataset", "net", "baseline", "attack", "eps")
+    write_table(Path("plots") / study.study / "pictures" / "sets.csv", pictures, columns)
     print(f"{path}: {len(study.nets())} models, {len(study.sweeps)} sweeps: valid")
 
 

@@ -1,8 +1,8 @@
-"""Draw the study's figures from its tables: Cubuk Fig. 2 to 6 and 10 to 13, and others that explain them.
+"""Draw the study's figures from its tables: Cubuk Fig. 2 to 15, and others that explain them.
 
     python stages/figures.py --params params.yaml
 reads   plots/<study>/:  {error_curves,curves,exponents,logit_gap_distribution,logit_gaps,models}.csv
-        ·  {laws,theory,order_statistics,trials,worst_case}/*.csv
+        ·  {laws,theory,order_statistics,pictures,search,trials,worst_case}/*.csv
 writes  plots/<study>/figures/NAME.svg  ·  .png  ·  .csv (the plotted numbers), for each figure of src/advlaw/figures
         that the tables have rows for
 """
@@ -15,7 +15,7 @@ from advlaw.core.tables import read_tables
 from advlaw.figures.registry import draw_all
 
 TABLES = ("error_curves", "exponents", "logit_gap_distribution", "models")
-FOLDERS = ("laws/", "theory/", "order_statistics/", "trials/", "worst_case/")
+FOLDERS = ("laws/", "theory/", "order_statistics/", "pictures/", "search/", "trials/", "worst_case/")
 
 
 def main() -> None:

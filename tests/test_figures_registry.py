@@ -60,7 +60,7 @@ def test_every_committed_figure_is_of_one_object_and_its_caption_is_made_of_the_
 
 
 def test_every_table_that_a_figure_needs_is_one_of_a_study(committed):
-    studies = ("digits", "kurakin_small")  # those of embedded data
+    studies = ("digits", "kurakin_small", "search_small")  # those of embedded data
     patterns = [f"plots/{study}/{below}*.csv" for study in studies for below in ("", "*/", "trials/*/")]
     names = {file.removesuffix(".csv") for file in committed_files(*patterns)}
     for figure in FIGURES:

@@ -134,7 +134,7 @@ TABLES = {
     ),
 }
 ONE_PER_ENTRY = ("provenance", "training")  # folders with a file of the same columns for each entry
-DERIVED = ("figures/", "laws/lines", "thresholds/")  # drawn, or outcomes, whose exponents are judged
+DERIVED = ("figures/", "laws/lines", "pictures/", "thresholds/")  # drawn, or outcomes, whose exponents are judged
 
 
 def is_derived(name: str) -> bool:

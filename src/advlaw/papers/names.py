@@ -1,4 +1,4 @@
-"""What the two papers call their attacks, by the names that they have here."""
+"""What the two papers call their attacks, by the names that they have here; and the classes of CIFAR-10."""
 
 ATTACK_NAMES = {
     "fgsm": "FGSM",
@@ -14,3 +14,10 @@ ATTACK_NAMES = {
     "iter_ll": "iter. l.l.",
     "pgd": "PGD",
 }
+
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def class_name(dataset: str, number: int) -> str:
+    """A class by its name where the data set has names for them (`cifar10`, `cifar10_16`), else by its number."""
+    return CIFAR10_CLASSES[number] if dataset.partition("_")[0] == "cifar10" else f"{number}"
