@@ -53,11 +53,6 @@ CHAPTERS = {
         "A net's name says how it differs from the base of its set. Each is compared with its baseline on the same "
         "images. Intervals cover the choice of images alone; two seeds of one training differ by more.",
     ),
-    "search": Chapter(
-        "Searches for architectures",
-        "A controller draws cells and is rewarded with the accuracy of small nets that are made of them; beside it as "
-        "many cells are drawn at random. The best cells are trained as larger nets.",
-    ),
     "kurakin": Chapter(
         "Kurakin's tables and figures",
         "Each table has the paper's rows and columns; a cell is the paper's number | ours with its 95 % interval over "
