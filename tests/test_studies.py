@@ -14,6 +14,8 @@ from advlaw.core.section import read_yaml
 
 SHAPES = {
     "cifar10": (3, 32, 32),
+    "cifar10_16": (3, 16, 16),
+    "digits": (1, 8, 8),
     "fashion_mnist": (1, 28, 28),
     "clusters": (1, 8, 8),
     "clusters_large": (1, 28, 28),
@@ -37,7 +39,26 @@ def tiny(params: dict) -> dict:
         entry["snapshot_epochs"] = [epoch for epoch in entry.get("snapshot_epochs", ()) if epoch == 1]
         entry |= {key: size for key, size in SMALLEST.get(entry["arch"], {}).items() if key in entry}
     params["attack"]["count"] = 3
-    return {**params, "device": "cpu"}
+    if params["search"]["searches"]:
+        params["search"] = tiny_searches(params["search"])
+    return {**params, "device": "cpu", "workers": {"backend": "loky", "processes": 1}}
+
+
+def tiny_searches(search: dict) -> dict:
+    """The same searches with two children of few filters and blocks, and one set of hyperparameters."""
+    few = {"epochs": 1, "filters": 4, "repeats": 0}
+    enlarged = search["enlarged"]
+    return {
+        **search,
+        **{"images": 24, "held_out": 16, "space": {"blocks": 2}, "child": {**search["child"], **few}},
+        "repeated": {"best": 0, "random": 1, "seeds": 1},
+        "searches": {name: {**each, "children": 1, "random": 1} for name, each in search["searches"].items()},
+        "enlarged": {
+            **enlarged,
+            "net": {**enlarged["net"], **few},
+            "grid": {key: values[:1] for key, values in enlarged["grid"].items()},
+        },
+    }
 
 
 @pytest.fixture
@@ -74,11 +95,20 @@ def test_a_study_that_was_never_run_would_train_and_attack_its_nets(study, stage
         splits = dict(zip(SIZES, np.split(np.arange(len(images)), ends), strict=True))
         write_dataset(tmp_path / f"data/datasets/{name}.npz", Dataset(images, np.arange(len(images)) % 10, splits))
 
+    for name in params["search"]["searches"]:
+        stage("search", file, name)
+    enlarged = params["search"]["enlarged"]["nets"]
+    for name in enlarged:
+        stage("enlarge", file, name)
+    for name in params["search"]["pictures"]:
+        stage("pictures", file, name)
+    stage("search_tables", file)
+
     trained = {**dict.fromkeys(params["models"], "train"), **dict.fromkeys(params["robust_models"], "train_robust")}
     for name, script in trained.items():
         stage(script, file, name)
     for name, sweep in params["sweeps"].items():
-        if sweep["model"] in trained:
+        if sweep["model"] in (*trained, *enlarged):
             stage("sweep", file, name)
             for attack in sweep["attacks"]:
                 assert read_npz(tmp_path / f"data/{study}/sweeps/{name}/{attack}.npz")["prediction"].shape[0] == 3
