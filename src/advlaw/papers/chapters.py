@@ -39,6 +39,11 @@ CHAPTERS = {
         "Defended nets",
         "In the worst case an image counts as right only if the net stays right under every attack.",
     ),
+    "search": Chapter(
+        "Architectures found by search",
+        "A controller draws cells and learns from the accuracy of small nets made of them, its children; as many cells "
+        "are drawn at random. The best cell of a search is made into a larger net. The paper shows no random search.",
+    ),
     "population": Chapter(
         "Sampled nets",
         "The architectures were drawn at random; all nets were trained alike and attacked on the same images.",
@@ -47,11 +52,6 @@ CHAPTERS = {
         "Variants of one net",
         "A net's name says how it differs from the base of its set. Each is compared with its baseline on the same "
         "images. Intervals cover the choice of images alone; two seeds of one training differ by more.",
-    ),
-    "search": Chapter(
-        "Searches for architectures",
-        "A controller draws cells and is rewarded with the accuracy of small nets that are made of them; beside it as "
-        "many cells are drawn at random. The best cells are trained as larger nets.",
     ),
     "kurakin": Chapter(
         "Kurakin's tables and figures",

@@ -14,6 +14,7 @@ ENLARGED_COLUMNS = (
     "arm",
     "trained_as",
     "seed",
+    "n_replaced",
     "cell",
     *SHAPE,
     "hyperparameters",
@@ -46,12 +47,16 @@ SETTINGS_COLUMNS = (
 
 
 def enlarged_rows(found: Mapping[str, Mapping[str, Any]]) -> list[Cells]:
-    """A row for every set of hyperparameters of every enlarged net; accuracies are on validation images."""
+    """A row for every set of hyperparameters of every enlarged net; accuracies are on validation images.
+
+    `n_replaced` of a minibatch are adversarial, where a net has others than its search.
+    """
     rows = []
     for net, about in found.items():
         for tried in about["sets"]:
             values = ", ".join(f"{key}={value}" for key, value in tried["values"].items())
-            row = {"net": net, **about, "trained_as": about["adversarial"], **shape(about["cell"])}
+            row = {"net": net, **about, "trained_as": about["adversarial"], "n_replaced": about["images"]}
+            row |= shape(about["cell"])
             rows.append({**row, **tried, "hyperparameters": values})
     return rows
 
