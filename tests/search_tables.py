@@ -104,6 +104,7 @@ def _larger(found, nets):
             "search": search,
             "arm": arm,
             "adversarial": trained_as,
+            "images": None,
             "seed": seed,
             "cell": cell,
             "sets": sets,

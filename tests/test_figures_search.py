@@ -3,6 +3,7 @@
 from base64 import b64decode
 from itertools import pairwise, product
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from claim_tables import frame
@@ -27,6 +28,13 @@ def tables():
     """Three searches and a net of each role under both attacks."""
     found = {name: searched(reward, draw=draw) for draw, (name, reward) in enumerate(REWARDS.items())}
     return tables_of(found, NETS)
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    """Sheets that a test draws and does not save stay open."""
+    yield
+    plt.close("all")
 
 
 def panels(name, tables):
@@ -194,7 +202,7 @@ def test_cells_are_drawn_once_with_their_operations_and_what_finds_them(tables):
 
 def test_a_block_is_drawn_above_what_it_takes_with_its_two_operations():
     row = {"net": "a", "search": "s", "arm": "controller", "trained_as": "", "seed": 0, "cell": CELL}
-    row |= {"is_chosen": True, "length": 3.0, "width": 2.5}
+    row |= {"is_chosen": True, "length": 3.0, "width": 2.5, "n_replaced": None}
     (ax,), _ = panels("search_cells", Tables({"search/enlarged": frame([row, {**row, "search": "t"}])}))
     assert ax.texts[-1].get_text() == "best of s and best of t: length 3, width 2.5"
     at = {text.get_text(): text.get_position() for text in ax.texts}

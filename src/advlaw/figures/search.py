@@ -4,7 +4,7 @@ The baseline is the best cell of the search for clean accuracy. Each search has 
 cells that are drawn at random.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -46,9 +46,8 @@ def name_of(attack: str) -> str:
 
 
 def best_nets(tables: Tables) -> pd.DataFrame:
-    """The larger nets of the best cells, one of each search, arm and way of training: no copies on other seeds."""
-    nets = tables.rows("search/enlarged", seed=0, is_chosen=True)
-    return nets if nets.empty else nets.drop_duplicates(["search", "arm", "trained_as"])
+    """The larger nets of the best cells: no copies on other seeds, and none with other shares of adversarial images."""
+    return tables.rows("search/enlarged", seed=0, is_chosen=True, n_replaced=None)
 
 
 def _compared(tables: Tables) -> Iterator[tuple[str, str, pd.DataFrame]]:
@@ -82,7 +81,7 @@ def draw_accuracies(tables: Tables) -> Iterator[Drawing]:
         draw = partial(_draw_accuracies, rows=rows, reward_eps=rewards.get(trained_as), legend=legend)
         panels[f"under {name_of(attack)}; adversarial training on {name_of(trained_as)}"] = draw
     for drawing in in_panels(panels, 3.1, "adversarial accuracy", width=0.62, sharey=True):
-        drawing.sheet.legend(list(legend.values()), list(legend), loc="outside lower center", ncols=2)
+        drawing.sheet.legend(list(legend.values()), list(legend), loc="outside lower center", ncols=len(panels))
         yield drawing
 
 
@@ -121,10 +120,15 @@ def _panels_of(tables: Tables, name: str) -> Iterator[tuple[str, str, pd.DataFra
         yield f"search {search}: {rewards[search]} accuracy", rewards[search], rows
 
 
+def _side_by_side(panels: Mapping[str, Any]) -> dict[str, Any]:
+    """Three panels in a row; one alone has no room for a long legend."""
+    return {"in_a_row": 3, "width": 0.4, "in_a_legend": 4 if len(panels) > 1 else 2}
+
+
 def draw_regret(tables: Tables) -> Iterator[Drawing]:
     """The best child so far against how many there were, beside the best of as many random ones."""
     panels = {title: partial(_draw_regret, rows=rows) for title, _, rows in _panels_of(tables, "regret")}
-    yield from in_panels(panels, 2.5, "best reward so far", in_a_row=3, width=0.4)
+    yield from in_panels(panels, 2.5, "best reward so far", **_side_by_side(panels))
 
 
 def _draw_regret(ax: Axes, rows: pd.DataFrame) -> None:
@@ -137,7 +141,7 @@ def _draw_regret(ax: Axes, rows: pd.DataFrame) -> None:
     ax.plot(chance["n"], chance["expected_best"], color=GREY, label="best of as many random cells: mean")
     ax.fill_between(chance["n"], chance["low"], chance["high"], color=GREY, alpha=0.2, linewidth=0, label="5 to 95 %")
     ax.set(xscale="log", xlabel="children")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if rows["n"].max() < 100 else (1,)))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.minorticks_off()
 
@@ -161,7 +165,7 @@ def draw_rounds(tables: Tables) -> Iterator[Drawing]:
     for title, _, rows in _panels_of(tables, "rounds"):
         random = chosen(children, search=rows["search"].iloc[0])["reward"]
         panels[title] = partial(_draw_rounds, rows=rows, random=random)
-    for drawing in in_panels(panels, 2.5, "mean reward of a round", in_a_row=3, width=0.4):
+    for drawing in in_panels(panels, 2.5, "mean reward of a round", **_side_by_side(panels)):
         drawing.sheet.axes[-1].set_ylabel("entropy of the controller (nats)", color=RED)
         yield drawing
 
@@ -191,7 +195,7 @@ def draw_spread(tables: Tables) -> Iterator[Drawing]:
         parts = tables.rows("search/reliability", search=search, split="held_out", quantity=quantity)
         own = chosen(rows, diverged=False)
         panels[title] = partial(_draw_spread, rows=own, quantity=quantity, before=before, parts=records(parts))
-    yield from in_panels(panels, 2.6, "accuracy on the search's images", in_a_row=3, width=0.4)
+    yield from in_panels(panels, 2.6, "accuracy on the search's images", **_side_by_side(panels))
 
 
 def _draw_spread(ax: Axes, rows: pd.DataFrame, quantity: str, before: pd.Series, parts: list[Cells]) -> None:

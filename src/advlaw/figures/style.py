@@ -52,11 +52,13 @@ def in_panels(
     in_a_row: int = 99,
     width: float = 0.5,
     of: str = "",
+    in_a_legend: int = 4,
     **shared: Any,
 ) -> Iterator[Drawing]:
     """Panels by their titles, each of this height in inches and share of the text's width; nothing where there is none.
 
-    The first panel's legend is all panels', below them, where it draws none itself. `shared` are the panels' axes.
+    The first panel's legend is all panels', below them, where it draws none itself; `in_a_legend`: entries beside one
+    another. `shared` are the panels' axes.
     """
     if not panels:
         return
@@ -73,7 +75,7 @@ def in_panels(
         ax.set_visible(False)
     handles, labels = axes[0][0].get_legend_handles_labels()
     if handles and not axes[0][0].get_legend():
-        sheet.legend(handles, labels, loc="outside lower center", ncols=4)
+        sheet.legend(handles, labels, loc="outside lower center", ncols=in_a_legend)
     yield Drawing(sheet, of)
 
 
