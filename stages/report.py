@@ -2,7 +2,7 @@
 
     python stages/report.py --params params.yaml        # one study
     python stages/report.py --summary                   # every study that was run
-reads   plots/<study>/:  {claims,claim_parts,curves,exponents,logit_gaps,models}.csv  ·  figures/*.svg
+reads   plots/<study>/:  {claims,claim_parts,curves,error_curves,exponents,logit_gaps,models}.csv  ·  figures/*.svg
         ·  {laws,theory,order_statistics,pictures,search,trials,provenance,worst_case,figures}/*.csv
         claims/claims.csv  ·  datasets/params.yaml  ·  requirements.txt  ·  benchmarks/results.json
         with --summary plots/summary/claims.csv and the params file of every study
@@ -23,7 +23,7 @@ from advlaw.core.tables import read_table, read_tables
 from advlaw.report.page import Setting, StudyPage, report
 from advlaw.report.versions import pinned_versions
 
-TABLES = ("claim_parts", "claims", "exponents", "logit_gaps", "models")
+TABLES = ("claim_parts", "claims", "error_curves", "exponents", "logit_gaps", "models")
 FOLDERS = (
     *("laws/", "theory/", "order_statistics/", "pictures/", "search/"),
     *("trials/", "provenance/", "worst_case/", "figures/"),

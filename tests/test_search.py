@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from searches import ADVERSARIAL, ATTACKS, VALUES, settings
 
-from advlaw.attacks.settings import Attacks
 from advlaw.core.code import sha256
 from advlaw.core.dataset import Dataset, read_dataset, write_dataset
-from advlaw.core.section import ParamsError, validate
 from advlaw.models.cell_graph import canonical, parse
 from advlaw.search import rounds
 from advlaw.search.child import Child, ChildPlan, path_of, split, train_child
@@ -24,62 +23,8 @@ from advlaw.trials.settings import Workers
 from advlaw.trials.train import Recipe
 from advlaw.trials.workers import Pool
 
-ATTACKS = Attacks.model_validate(
-    {
-        "one_step": {
-            "fgsm": {"direction": "sign", "clip": True},
-            "step_ll": {"direction": "sign", "target": "least_likely", "clip": True},
-        },
-        "iterative": {},
-        "apgd": {},
-        "query": {},
-    }
-)
-ADVERSARIAL = {
-    "attack": "one_step.step_ll",
-    "images": 10,
-    "weight": 0.5,
-    "eps": {"fixed": 8.0},
-    "batch_norm": "train",
-    "probe_eps": 8.0,
-}
-VALUES = {
-    "dataset": "patterns",
-    "images": 60,
-    "held_out": 50,
-    "space": {"blocks": 2},
-    "child": {
-        "filters": 2, "repeats": 0, "reductions": 1, "stem": 1,
-        "epochs": 1, "learning_rate": 0.01, "batch_size": 20, "watched": 0,
-    },
-    "measured": {"attack": "one_step.fgsm", "eps": 8.0},
-    "controller": {
-        "units": 8, "learning_rate": 0.05, "entropy_weight": 0.0, "baseline_decay": 0.9,
-        "clip": 0.2, "passes": 2, "batch": 2, "scale_advantage": True,
-    },
-    "repeated": {"best": 1, "random": 2, "seeds": 2},
-    "searches": {
-        "step_ll": {"adversarial": ADVERSARIAL, "reward": "adversarial", "children": 4, "random": 3},
-        "clean": {"reward": "clean", "children": 3, "random": 0},
-    },
-    "enlarged": {
-        "net": {"filters": 4},
-        "grid": {"learning_rate": [0.003, 0.03]},
-        "nets": {
-            "clean": {"search": "clean"},
-            "robust": {"search": "step_ll", "adversarial": "step_ll"},
-            "copy": {"search": "step_ll", "adversarial": "step_ll", "seed": 1},
-            "whole": {"search": "step_ll", "adversarial": "step_ll", "arm": "random", "images": 20},
-        },
-    },
-    "pictures": {},
-}  # fmt: skip
 WORKERS = Workers(backend="loky", processes=1)
 CELL = "0 identity + 1 conv_1x1"
-
-
-def settings(**change) -> Searches:
-    return validate({**VALUES, **change}, Searches, Path("params.yaml"), "search")
 
 
 @pytest.fixture(scope="module")
@@ -284,57 +229,3 @@ def test_the_winner_is_enlarged_with_every_set_and_the_best_on_validation_images
     assert kept["robust"].row["adversarial_images"] == 0.5
     assert kept["whole"].row["adversarial_images"] == 1
     assert kept["copy"].path != kept["robust"].path
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"space": {"blocks": 2, "operations": ["conv_9x9"]}},
-            "search.space: operations = ['conv_9x9']: must be different",
-        ),
-        ({"space": None}, "search: space: missing key, which searches need"),
-        ({"child": {**VALUES["child"], "arch": "fc"}}, "search: child.arch: leave it out here"),
-        ({"child": {**VALUES["child"], "filters": 0}}, "search.child.filters = 0: should be greater than"),
-        ({"child": {**VALUES["child"], "filtres": 2}}, "unknown key 'filtres'; did you mean 'filters'?"),
-        ({"child": {**VALUES["child"], "labels": "shuffled"}}, "labels = 'shuffled': is not for nets of a set"),
-        (
-            {"enlarged": {**VALUES["enlarged"], "nets": {"a": {"search": "none"}}}},
-            "enlarged.nets.a.search = 'none': must be a search: step_ll, clean",
-        ),
-        (
-            {"enlarged": {**VALUES["enlarged"], "nets": {"a": {"search": "clean", "arm": "random"}}}},
-            "enlarged.nets.a.arm = 'random': searches.clean has no such children",
-        ),
-        (
-            {"enlarged": {**VALUES["enlarged"], "nets": {"a": {"search": "clean", "adversarial": "clean"}}}},
-            "enlarged.nets.a.adversarial = 'clean': its children are trained on clean images",
-        ),
-        (
-            {"enlarged": {**VALUES["enlarged"], "nets": {"a": {"search": "clean", "images": 3}}}},
-            "enlarged.nets.a.images = 3: needs adversarial",
-        ),
-        (
-            {"enlarged": {"nets": {"a": {"search": "clean"}}}},
-            "search.enlarged: net: missing key, which enlarged nets need",
-        ),
-        (
-            {"enlarged": {**VALUES["enlarged"], "grid": {"learning_rat": [0.1]}}},
-            "enlarged.grid: unknown key 'learning_rat'",
-        ),
-        (
-            {"enlarged": {**VALUES["enlarged"], "grid": {"learning_rate": [0.1, -0.1]}}},
-            "enlarged.grid.learning_rate: Input should be greater than 0",
-        ),
-    ],
-)
-def test_mistakes_in_the_params_are_named(change, message):
-    with pytest.raises(ParamsError) as raised:
-        settings(**change)
-    assert message in str(raised.value)
-
-
-def test_a_study_without_searches_says_so_in_three_lines():
-    none = validate({"dataset": "mnist", "searches": {}, "enlarged": {"nets": {}}, "pictures": {}}, Searches, Path("p"))
-    assert not none.searches
-    assert not none.enlarged.nets

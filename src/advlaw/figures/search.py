@@ -122,7 +122,7 @@ def _panels_of(tables: Tables, name: str) -> Iterator[tuple[str, str, pd.DataFra
 
 def _side_by_side(panels: Mapping[str, Any]) -> dict[str, Any]:
     """Three panels in a row; one alone has no room for a long legend."""
-    return {"in_a_row": 3, "width": 0.4, "in_a_legend": 4 if len(panels) > 1 else 2}
+    return {"in_a_row": 3, "width": 0.4, "in_a_legend": min(4, 1 + len(panels))}
 
 
 def draw_regret(tables: Tables) -> Iterator[Drawing]:
