@@ -7,7 +7,7 @@ writes  plots/<study>/pictures/PICTURES.csv
 
 from pathlib import Path
 
-from advlaw.attacks.settings import Attacks
+from advlaw.attacks.settings import KINDS
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.examples import dataset_of, read_examples
 from advlaw.core.rng import generator
@@ -26,10 +26,9 @@ AMONG = 1000  # the first so many test images
 def main() -> None:
     arguments = stage_arguments(__doc__, "pictures")
     name, params = arguments.pictures, arguments.params
-    wanted, attacks = (
-        read_section(params, f"search.pictures.{name}", Pictures),
-        read_section(params, "attacks", Attacks),
-    )
+    wanted = read_section(params, f"search.pictures.{name}", Pictures)
+    family = wanted.attack.partition(".")[0]
+    attack = read_section(params, f"attacks.{wanted.attack}", KINDS[family])
     study, seed, threads, device_name, portable = read_sections(
         params, study=str, seed=int, threads=int, device=str, portable=bool
     )
@@ -37,7 +36,6 @@ def main() -> None:
     folders = [Path("models") / study / which for which in (wanted.net, wanted.baseline)]
     net, baseline = (load_model(folder, device) for folder in folders)
     test = read_examples(dataset_of(folders[0]), "test", device).first(AMONG)
-    family, attack = wanted.attack.partition(".")[0], attacks.by_key(wanted.attack)
     method = Method(family, attack, (wanted.eps,), Randomness(seed, ("pictures", wanted.attack)))
     path = Path("plots") / study / "pictures" / f"{name}.csv"
     rows = pictures(net, baseline, test, method, generator(seed, "pictures", name))

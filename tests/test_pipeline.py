@@ -16,7 +16,9 @@ TRAINED = {"trials_train@sampled", "trials_train@varied"}
 MEASURED = {"trials_measure@sampled", "trials_measure@varied"}  # all depend on the grid, used or not
 TABLES = {"trials_tables@sampled", "trials_tables@varied"}
 WORST_CASE = {"worst_case@fc", "worst_case@fc_robust"}
+SEARCHED = {"search@step_ll", "enlarge@cell_step_ll"}  # which depend on all attacks
 PARAMS = "params.yaml"
+NO_SEARCH = "search:\n  dataset: digits\n  searches: {}\n  enlarged:\n    nets: {}\n  pictures: {}\n"
 READERS = {"claims", "report"}  # of the settings of nets and attacks
 
 
@@ -43,14 +45,18 @@ def test_an_experiment_with_another_eps_max_trains_nothing_and_changes_one_line(
 
 
 CHANGES = [  # old, new and where, and the stages that begin anew: none that only reads what these write
-    ("steps: 3", "steps: 4", PARAMS, {"sweep@fc_pgd", "fit"} | WORST_CASE | TRAINED | MEASURED | TABLES | READERS),
+    (
+        *("steps: 3", "steps: 4", PARAMS),
+        {"sweep@fc_pgd", "fit"} | WORST_CASE | TRAINED | MEASURED | TABLES | SEARCHED | READERS,
+    ),
     (  # of the PGD that is trained on
         *("steps: 2", "steps: 3", PARAMS),
-        {"train_robust@fc_robust", "sweep@fc_pgd", "fit"} | WORST_CASE | TRAINED | MEASURED | TABLES | READERS,
+        {"train_robust@fc_robust", "sweep@fc_pgd", "fit"}
+        | (WORST_CASE | TRAINED | MEASURED | TABLES | SEARCHED | READERS),
     ),
     (
         *("    final = torch.empty_like(current)", "    final = current.clone()", "src/advlaw/attacks/iterative.py"),
-        {"train_robust@fc_robust", "sweep@fc_pgd"} | WORST_CASE | TRAINED | MEASURED,
+        {"train_robust@fc_robust", "sweep@fc_pgd", "pictures@step_ll"} | WORST_CASE | TRAINED | MEASURED | SEARCHED,
     ),
     ("epochs: 3    # kept by -S", "epochs: 4", PARAMS, {"train@linear", "fit"} | READERS),
     ("TOLERANCES = ", "CHANGED = TOLERANCES = ", "src/advlaw/theory/predictions.py", {"theory"}),
@@ -104,14 +110,15 @@ def test_empty_sections_switch_their_stages_off(repository):
     for first, following, empty in (
         ("sweeps:\n", "fit:\n", "sweeps: {}\n"),
         ("  nets:\n    fc:\n      attacks:", "theory:\n", "  nets: {}\n"),  # of `response`
-        ("trials:\n", "worst_case:\n", "trials: {}\n"),
+        ("trials:\n", "search:\n", "trials: {}\n"),
+        ("search:\n", "worst_case:\n", NO_SEARCH),
     ):
         start, end = text.index(first), text.index(following)
         text = text[:start] + empty + text[end:]
     (repository.folder / "params.yaml").write_text(text, encoding="utf-8")
     repository.change("  headline:\n  - fc/fgsm\n  - linear/fgsm", "  headline: []")
     repository.change("  compared:\n  - fc", "  compared: []")
-    assert ran(repository.dvc("repro")) == REST | {"theory", "worst_case_tables"}  # all read `fit`
+    assert ran(repository.dvc("repro")) == REST | {"search_tables", "theory", "worst_case_tables"}  # all read `fit`
     plots = repository.folder / "plots/small"
     for table in ("error_curves.csv", "trials/sets.csv"):
         assert (plots / table).read_text("utf-8").count("\n") == 1
