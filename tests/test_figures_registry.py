@@ -16,8 +16,8 @@ from advlaw.figures.figure import Caption, Drawing, Figure
 from advlaw.figures.registry import FIGURES, collected, draw_all, figure_of
 from advlaw.figures.style import save
 
-STUDIES = ("digits", "mnist", "cifar10")
-FOLDERS = ("laws/", "theory/", "trials/", "worst_case/")
+STUDIES = ("digits", "mnist", "cifar10", "search_small")
+FOLDERS = ("laws/", "pictures/", "search/", "theory/", "trials/", "worst_case/")
 
 
 def caption(file_name: str, tables: Tables) -> Caption:
@@ -45,7 +45,7 @@ def test_the_papers_figures_come_first_by_their_numbers():
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_committed_figure_is_of_one_object_and_its_caption_is_made_of_the_study_s_tables(committed, study):
-    tables = read_tables(committed / "plots" / study, "claims", "claim_parts", "exponents", *FOLDERS)
+    tables = read_tables(committed / "plots" / study, "claims", "claim_parts", "error_curves", "exponents", *FOLDERS)
     files = committed_files(f"plots/{study}/figures/*.svg")
     assert files
     for file in files:
