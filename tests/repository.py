@@ -4,7 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path, PurePath
+
+import psutil
 
 ROOT = Path(__file__).parents[1]
 
@@ -78,6 +82,23 @@ class Repository:
 
     def git(self, *arguments: str) -> str:
         return self.run("git", *arguments)
+
+    def kill_when(self, n_kept: int, kept: str, *stages: str) -> None:
+        """Run stages and kill all their processes with SIGKILL when so many files match `kept`, as .ckpt/nets/*."""
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        running = subprocess.Popen(["dvc", "repro", *stages], cwd=self.folder, env=self.environment, **quiet)
+        deadline = time.monotonic() + 600
+        while running.poll() is None and time.monotonic() < deadline:
+            if sum(not path.name.startswith(".") for path in self.folder.glob(kept)) >= n_kept:
+                break
+            time.sleep(0.01)
+        assert running.poll() is None, "the run ended before it could be killed"
+        family = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        running.wait()
+        psutil.wait_procs(family[1:])
 
     def dvc(self, *arguments: str, fails: bool = False) -> str:
         return self.run("dvc", *arguments, fails=fails)

@@ -3,10 +3,7 @@
 import json
 import random
 import shutil
-import subprocess
-import time
 
-import psutil
 import pytest
 from repository import Repository, ran
 
@@ -65,32 +62,7 @@ def test_a_search_killed_twice_ends_in_the_same_bytes(repository):
     moments = sorted(random.Random().sample(range(1, 10), 2))  # each run of this test tries others
     print("killed with so many children kept:", moments)
     for n_kept in moments:
-        kill_when(repository, n_kept)
+        repository.kill_when(n_kept, ".ckpt/children/*", "search")
     assert "are there already" in repository.dvc("repro", *STAGES)
     assert outputs(repository) == outputs(whole)
     assert repository.text("dvc.lock") == whole.text("dvc.lock")
-
-
-def kill_when(repository: Repository, n_kept: int) -> None:
-    """Run the search and kill all its processes with SIGKILL when so many of its children are kept."""
-    command = ["dvc", "repro", "search"]
-    running = subprocess.Popen(
-        command, cwd=repository.folder, env=repository.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 600
-    children = repository.folder / ".ckpt" / "children"
-    while kept(children) < n_kept and running.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert running.poll() is None, "the run ended before it could be killed"
-    family = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
-    for process in family:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    running.wait()
-    psutil.wait_procs(family[1:])
-
-
-def kept(folder) -> int:
-    return sum(not path.name.startswith(".") for path in folder.glob("*"))

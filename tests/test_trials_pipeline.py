@@ -2,11 +2,7 @@
 
 import random
 import shutil
-import subprocess
-import time
-from pathlib import Path
 
-import psutil
 import pytest
 from repository import Repository, ran
 
@@ -107,38 +103,11 @@ def test_a_run_killed_twice_ends_in_the_same_bytes(repository):
     moments = sorted(random.Random().sample(range(1, 37), 2))  # each run of this test tries others
     print("killed with so many results kept:", moments)
     for n_kept in moments:
-        kill_when(repository, n_kept)
+        repository.kill_when(n_kept, ".ckpt/*/*", *STAGES)  # of 39 results
     output = repository.dvc("repro", *STAGES)
     assert "are there already" in output
     assert outputs(repository) == outputs(whole)
     assert repository.text("dvc.lock") == whole.text("dvc.lock")
-
-
-def kill_when(repository: Repository, n_kept: int) -> None:
-    """Run all stages and kill all their processes with SIGKILL when so many of all 39 results are kept."""
-    running = subprocess.Popen(
-        ["dvc", "repro", *STAGES],
-        cwd=repository.folder,
-        env=repository.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 600
-    while kept(repository.folder) < n_kept and running.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert running.poll() is None, "the run ended before it could be killed"
-    family = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
-    for process in family:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    running.wait()
-    psutil.wait_procs(family[1:])
-
-
-def kept(folder: Path) -> int:
-    return sum(not path.name.startswith(".") for path in folder.glob(".ckpt/*/*"))
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -12,6 +12,8 @@ LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}")
 TAG = re.compile(r"<[^>]*>")
 MARKER = re.compile(r"\bm[0-9a-f]{10}\b")  # matplotlib's name of a shape that is drawn many times
 UNTURNED = re.compile(r" transform='rotate\(-0 [^']*'")
+SHAPE = re.compile(r"<path id='(m\d+)'[^>]*? style='([^']*)'")
+USE = re.compile(r"(<use [^>]*?href='#(m\d+)'[^>]*?) style='([^']*)'")
 COMMAND = re.compile(r" ?\b([MLQCZ])(?: |(?='))")  # of a path
 GROUP = re.compile(r"<g>((?:(?!</?g[ >]).)*)</g>", re.DOTALL)  # that says nothing, and has no other in it
 PLAIN = " !$'()*+,/:;=>?@[]^{|}~"  # needs no escaping in such an address, nor in HTML
@@ -38,6 +40,8 @@ def picture(name: str, svg: str) -> Picture:
     text = TAG.sub(_short, " ".join(text.split()).replace("> <", "><"))
     names = {name: f"m{number}" for number, name in enumerate(dict.fromkeys(MARKER.findall(text)))}
     text = MARKER.sub(lambda marker: names[marker[0]], text)
+    styles = dict(SHAPE.findall(text))  # which a shape has itself, wherever it is drawn
+    text = USE.sub(lambda use: use[1] if styles.get(use[2]) == use[3] else use[0], text)
     is_left = 1
     while is_left:
         text, is_left = GROUP.subn(r"\1", text)
