@@ -106,3 +106,11 @@ def repository(finished, tmp_path):
     """A copy of the finished repository, cache and all."""
     shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
     return Repository.at(tmp_path / "copy")
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

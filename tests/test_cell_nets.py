@@ -1,10 +1,11 @@
-"""Nets of one repeated cell: operations and a whole net against what is put together by hand, and what is built."""
+"""Nets of one repeated cell: a whole net against what is put together by hand, and what is built."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
+from cells import CODE, SHAPE, WITHOUT_0, WITHOUT_1, by_hand, cell_net, randomised
 from conftest import make_images
 from pydantic import ValidationError
 from torch import nn
@@ -20,155 +21,10 @@ from advlaw.models.cell_graph import (
     parse,
     uses_input,
 )
-from advlaw.models.cell_operations import MODULES, FactorizedReduction, convolution, projection
+from advlaw.models.cell_operations import FactorizedReduction
 from advlaw.models.settings import CellNet
 from advlaw.models.store import FINAL, build, digest, in_fast_layout, load_model, save_model
 from advlaw.trials.train import n_parameters
-
-SHAPE = {"image_shape": [1, 8, 8], "n_classes": 10}
-CODE = "0 sep_3x3 + 1 identity, 2 conv_1x1 & 0 max_3x3"
-WITHOUT_0 = "1 conv_3x3 + 1 max_3x3, 2 identity & 1 sep_3x3"
-WITHOUT_1 = "0 conv_3x3 + 0 max_3x3, 2 identity & 0 sep_3x3"
-
-
-def randomised(module):
-    """In float64 and evaluation mode, with random statistics, so that no term is 0 or 1."""
-    for layer in module.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.weight.data.uniform_(0.5, 1.5)
-            layer.bias.data.normal_(0, 0.3)
-            layer.running_mean.normal_(0, 0.3)
-            layer.running_var.uniform_(0.5, 2.0)
-    return module.double().eval().requires_grad_(False)
-
-
-def cell_net(code, filters=4, repeats=1, reductions=1, **more):
-    return {
-        "arch": "cell",
-        "cell": code,
-        "filters": filters,
-        "repeats": repeats,
-        "reductions": reductions,
-        **more,
-        **SHAPE,
-    }
-
-
-def normalised(x, norm):
-    weight, bias, mean, var = (
-        part.view(-1, 1, 1) for part in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-    )
-    return (x - mean) / (var + 1e-5).sqrt() * weight + bias
-
-
-def windows(x, size, stride, outside):
-    """Every window of a map with a border of `outside`: (B, C, size * size, S', S')."""
-    half = size // 2
-    around = F.pad(x, (half, half, half, half), value=outside)
-    return around.unfold(2, size, stride).unfold(3, size, stride).permute(0, 1, 4, 5, 2, 3).flatten(2, 3)
-
-
-def by_hand(name, x, module, stride, n_out):
-    """What an operation gives, from the weights of its module in the order in which they are applied."""
-    kernels = [layer.weight for layer in module.modules() if isinstance(layer, nn.Conv2d)]
-    norms = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d)]
-    kind, _, size = name.rpartition("_")
-    if name == "identity" and (x.shape[1], stride) == (n_out, 1):
-        assert not kernels
-        return x
-    if kind in ("avg", "max"):
-        seen = windows(x, int(size[0]), stride, math.nan)
-        pooled = seen.nanmean(dim=2) if kind == "avg" else seen.nan_to_num(-math.inf).amax(dim=2)
-        if x.shape[1] == n_out:
-            assert not kernels
-            return pooled
-        return normalised(F.conv2d(pooled, *kernels), *norms)
-    x = x.relu()
-    if kind == "sep":
-        half = int(size[0]) // 2
-        first = F.conv2d(x, kernels[0], stride=stride, padding=half, groups=x.shape[1])
-        middle = normalised(F.conv2d(first, kernels[1]), norms[0]).relu()
-        second = F.conv2d(middle, kernels[2], padding=half, groups=n_out)
-        return normalised(F.conv2d(second, kernels[3]), norms[1])
-    if name in ("conv_1x3_3x1", "conv_1x7_7x1"):  # both at once, as a product of their kernels
-        row, column = kernels
-        both = torch.einsum("omy,mix->oiyx", column[..., 0], row[:, :, 0])
-        return normalised(F.conv2d(x, both, stride=stride, padding=both.shape[-1] // 2), *norms)
-    size, rate = {"identity": (1, 1), "conv_1x1": (1, 1), "conv_3x3": (3, 1), "dilated_3x3": (3, 2)}[name]
-    assert kernels[0].shape[-2:] == (size, size)
-    spread = torch.zeros(*kernels[0].shape[:2], *[rate * (size - 1) + 1] * 2, dtype=x.dtype)
-    spread[:, :, ::rate, ::rate] = kernels[0]
-    return normalised(F.conv2d(x, spread, stride=stride, padding=spread.shape[-1] // 2), *norms)
-
-
-def test_every_operation_of_the_space_has_a_module():
-    assert tuple(MODULES) == OPERATIONS
-    assert len(OPERATIONS) == 13
-
-
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_operations_are_those_written_out(name):
-    torch.manual_seed(1)
-    for n_in, stride, side in ((4, 1, 6), (8, 1, 5), (4, 2, 8), (4, 2, 7), (8, 2, 5), (4, 2, 1)):
-        module = randomised(MODULES[name](n_in, 4, stride))
-        x = torch.randn(3, n_in, side, side, dtype=torch.float64)
-        before = x.clone()
-        found = module(x)
-        assert found.shape == (3, 4, math.ceil(side / stride), math.ceil(side / stride))
-        assert torch.equal(x, before)  # other operations take the same input
-        torch.testing.assert_close(found, by_hand(name, x, module, stride, 4), rtol=1e-10, atol=1e-12)
-
-
-@pytest.mark.parametrize("side", [8, 7, 2, 1])
-def test_a_factorized_reduction_sees_every_second_pixel_and_those_diagonally_behind(side):
-    torch.manual_seed(2)
-    module = randomised(FactorizedReduction(3, 6))
-    x = torch.randn(2, 3, side, side, dtype=torch.float64)
-    half = math.ceil(side / 2)
-    expected = torch.zeros(2, 6, half, half, dtype=torch.float64)
-    for i in range(half):
-        for j in range(half):
-            expected[:, :3, i, j] = x[:, :, 2 * i, 2 * j].relu() @ module.even[1].weight[:, :, 0, 0].T
-            if 2 * i + 1 < side and 2 * j + 1 < side:
-                expected[:, 3:, i, j] = x[:, :, 2 * i + 1, 2 * j + 1].relu() @ module.odd[1].weight[:, :, 0, 0].T
-    torch.testing.assert_close(module(x), normalised(expected, module.bn), rtol=1e-12, atol=1e-12)
-
-
-def test_no_pointwise_convolution_is_strided():
-    """Where there are few channels, its gradient would overwrite memory."""
-    net = build(cell_net("0 identity & 1 conv_1x1, 2 sep_3x3 + 1 max_3x3", reductions=2))
-    layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]
-    assert {layer.stride for layer in layers if layer.kernel_size == (1, 1)} == {(1, 1)}
-
-
-@pytest.mark.usefixtures("one_thread")
-def test_gradients_are_the_same_in_the_fast_layout():
-    torch.manual_seed(11)
-    spec = cell_net("0 identity & 1 conv_1x1, 2 sep_3x3 + 1 max_3x3", filters=2, reductions=2)
-    net, images = build(spec).eval(), make_images(4)
-    expected = torch.autograd.grad(net(images).square().sum(), list(net.parameters()))
-    found = torch.autograd.grad(in_fast_layout(net)(images).square().sum(), list(net.parameters()))
-    for first, second in zip(found, expected, strict=True):
-        torch.testing.assert_close(first, second, rtol=1e-3, atol=1e-4 * second.abs().max().item())
-
-
-def test_a_factorized_reduction_needs_an_even_number_of_filters():
-    with pytest.raises(ValueError, match="filters = 5: must be even"):
-        FactorizedReduction(4, 5)
-
-
-def test_weights_begin_as_he_et_al_say():
-    """The deviation is sqrt(2 / fan): of 3,200 or more normal weights, to five standard errors."""
-    torch.manual_seed(3)
-    for layer, fan in (
-        (convolution(40, 80, 1), 80),
-        (convolution(20, 30, 3), 9 * 30),
-        (convolution(40, 40, (1, 7)), 7 * 40),
-        (convolution(400, 400, 3, groups=400), 9),
-    ):
-        assert layer.bias is None
-        error = 5 / math.sqrt(2 * layer.weight.numel())
-        assert layer.weight.std().item() == pytest.approx(math.sqrt(2 / fan), rel=error)
 
 
 def test_a_net_is_the_one_written_out():
@@ -224,14 +80,6 @@ def test_a_later_operation_on_a_block_that_concatenates_sees_both_halves():
     ]
     assert last.right[1].weight.shape[:2] == (4, 4)
     assert net.tail.linear.in_features == 8
-
-
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def random_codes():
@@ -342,10 +190,3 @@ def test_images_that_cannot_be_halved_so_often_are_refused():
     net = CellNet(arch="cell", cell=CODE, filters=4, repeats=0, reductions=3)
     assert net.mistake(8) is None
     assert net.mistake(7) == "reductions = 3: each halves the image, and 7x7 images can be halved 2 times"
-
-
-def test_projections_are_normalised_convolutions_of_what_is_positive():
-    torch.manual_seed(10)
-    module, x = randomised(projection(3, 5)), torch.randn(2, 3, 4, 4, dtype=torch.float64)
-    expected = normalised(torch.einsum("oi,bixy->boxy", module[1].weight[:, :, 0, 0], x.relu()), module[2])
-    torch.testing.assert_close(module(x), expected, rtol=1e-12, atol=1e-12)
