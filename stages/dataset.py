@@ -1,9 +1,10 @@
 """Make one data set and its splits: from a package, from a formula, or from verified downloads.
 
     python stages/dataset.py NAME                # a key of `datasets` in datasets/params.yaml
-reads   datasets/params.yaml  ·  $ADVLAW_MIRROR or the official places, for downloaded sets
+reads   datasets/params.yaml  ·  $ADVLAW_MIRROR or the official places, for downloaded sets  ·  $ADVLAW_<PLACE>, for
+        folders of images
 writes  data/datasets/NAME.npz:  images (N, C, H, W) uint8, not compressed  ·  labels (N,)
-        ·  train, validation, test (n,) indices
+        ·  train, validation, test (n,) indices; in the place of images, for a folder, paths and sha256 (N, 32)
         data/datasets/NAME.json: where it came from and what it holds
 """
 
@@ -35,7 +36,7 @@ def main() -> None:
     path = Path("data/datasets") / f"{arguments.name}.npz"
     write_dataset(path, dataset)
     sizes = {name: len(index) for name, index in dataset.splits.items()}
-    write_json(path.with_suffix(".json"), {**provenance, "splits": sizes, "image_shape": dataset.images.shape[1:]})
+    write_json(path.with_suffix(".json"), {**provenance, "splits": sizes, "image_shape": dataset.image_shape or None})
     forget_downloads(place)
     print(f"{path}: {sizes}, {dataset.n_classes} classes ({provenance['source']})")
 

@@ -19,13 +19,12 @@ from advlaw.core.examples import read_examples
 from advlaw.core.io import write_json
 from advlaw.core.runtime import configure
 from advlaw.core.section import read_sections
+from advlaw.core.workers import Pool, Workers
 from advlaw.models.store import FINAL, load_net, save_model
 from advlaw.search.enlarged import enlarge
 from advlaw.search.settings import Searches
 from advlaw.training.accuracy import accuracy
-from advlaw.trials.settings import Workers
 from advlaw.trials.train import Recipe
-from advlaw.trials.workers import Pool
 
 
 def main() -> None:

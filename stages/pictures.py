@@ -9,7 +9,7 @@ from pathlib import Path
 
 from advlaw.attacks.settings import KINDS
 from advlaw.core.command import run, stage_arguments
-from advlaw.core.examples import dataset_of, read_examples
+from advlaw.core.examples import examples_of
 from advlaw.core.rng import generator
 from advlaw.core.runtime import configure
 from advlaw.core.section import read_section, read_sections
@@ -35,7 +35,7 @@ def main() -> None:
     device = configure(threads, device_name, portable)
     folders = [Path("models") / study / which for which in (wanted.net, wanted.baseline)]
     net, baseline = (load_model(folder, device) for folder in folders)
-    test = read_examples(dataset_of(folders[0]), "test", device).first(AMONG)
+    test = examples_of(folders[0], "test", device).first(AMONG)
     method = Method(family, attack, (wanted.eps,), Randomness(seed, ("pictures", wanted.attack)))
     path = Path("plots") / study / "pictures" / f"{name}.csv"
     rows = pictures(net, baseline, test, method, generator(seed, "pictures", name))

@@ -4,7 +4,7 @@
 reads   models/<study>/MODEL/  ·  the data set that its row.json names
 writes  data/<study>/responses/MODEL/:  logits.npz: logits (N, K), label (N,), dataset ()
         ·  epochs/<number>.npz: logits (N, K)
-        ·  <attack>.npz: gamma (N, K), threshold, threshold_class, recovery, zero_gradient, not_finite (N,)
+        ·  <attack>.npz: gamma (n, K), threshold, threshold_class, recovery, zero_gradient, not_finite (n,)
         and scale ()
         ·  rays.npz: eps (E,), image (n,), logits (E, n, K), gamma (n, K), residual_eps (R,), residual (R, m)
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 from advlaw.attacks.settings import OneStepAttack
 from advlaw.core.command import run, stage_arguments
-from advlaw.core.examples import dataset_of, read_examples
+from advlaw.core.examples import examples_of, shown
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
 from advlaw.core.section import read_section, read_sections
@@ -37,28 +37,29 @@ def main() -> None:
     )
     device = configure(threads, device_name, portable)
     model_folder, folder = Path("models") / study / name, Path("data") / study / "responses" / name
-    dataset = dataset_of(model_folder)
-    test = read_examples(dataset, "test", device)
-    images, labels = test.images, test.labels
+    test = examples_of(model_folder, "test", device)
+    some = test.first(net.images)
 
     for epoch in kept_epochs(model_folder):
-        logits = measure_logits(load_model(model_folder, device, at_epoch(epoch)), images)
+        logits = measure_logits(load_model(model_folder, device, at_epoch(epoch)), test.images)
         write_npz(folder / "epochs" / f"{epoch}.npz", {"logits": logits})
     model = load_model(model_folder, device)
-    clean = {"logits": measure_logits(model, images), "label": labels.cpu().numpy(), "dataset": np.array(dataset.stem)}
-    write_npz(folder / "logits.npz", clean)
+    about = {"label": test.labels.cpu().numpy(), "dataset": np.array(shown(model_folder).dataset.stem)}
+    write_npz(folder / "logits.npz", {"logits": measure_logits(model, test.images), **about})
     for key, attack in {"l2": L2, **{key: attacks[key] for key in net.attacks}}.items():
-        eps = grid(rays.eps_min, rays.eps_max, rays.count, attack.norm, math.prod(images.shape))
-        found = measure_response(model, images, labels, attack, eps, Randomness(seed, ("response", name, key)))
+        eps = grid(rays.eps_min, rays.eps_max, rays.count, attack.norm, math.prod(some.images.shape))
+        found = measure_response(
+            model, some.images, some.labels, attack, eps, Randomness(seed, ("response", name, key))
+        )
         if found["not_finite"].all():
             raise ValueError(
                 f"response.nets.{name}, {key}: every image has logits or a gradient that are no numbers up to "
                 f"response.rays.eps_max = {rays.eps_max:g}; lower it, or see what the net divides by or takes a root of"
             )
         write_npz(folder / f"{key}.npz", {**found, "scale": np.array(eps[0] / rays.eps_min)})
-        print(f"{name} {key}: {np.isfinite(found['threshold']).sum()} of {len(images)} images flip", flush=True)
+        print(f"{name} {key}: {np.isfinite(found['threshold']).sum()} of {len(some.labels)} images flip", flush=True)
         if attack is L2:
-            write_npz(folder / "rays.npz", follow_rays(model, images, labels, found["threshold"], eps, rays))
+            write_npz(folder / "rays.npz", follow_rays(model, some.images, some.labels, found["threshold"], eps, rays))
 
 
 if __name__ == "__main__":

@@ -15,11 +15,10 @@ from advlaw.core.dataset import dataset_path
 from advlaw.core.io import write_json
 from advlaw.core.runtime import configure
 from advlaw.core.section import read_sections
+from advlaw.core.workers import Pool, Workers
 from advlaw.search.child import ChildPlan
 from advlaw.search.rounds import Running, searched
 from advlaw.search.settings import Searches
-from advlaw.trials.settings import Workers
-from advlaw.trials.workers import Pool
 
 
 def main() -> None:

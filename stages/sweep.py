@@ -14,14 +14,16 @@ import numpy as np
 
 from advlaw.attacks.settings import KINDS, Grid
 from advlaw.core.command import run, stage_arguments
-from advlaw.core.examples import dataset_of, read_examples
+from advlaw.core.examples import examples_of, shown
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
 from advlaw.core.section import read_section, read_sections
+from advlaw.core.workers import Pool, Workers
 from advlaw.evaluation.settings import Sweep, curve_name
+from advlaw.evaluation.shards import Sharded, sweep_in_shards
 from advlaw.evaluation.sweep import Randomness
 from advlaw.evaluation.swept import swept
-from advlaw.models.store import at_accuracy, fitted_labels, has_state, load_model
+from advlaw.models.store import at_accuracy, fitted_labels, has_state, load_model, stored
 
 
 def main() -> None:
@@ -33,19 +35,24 @@ def main() -> None:
         params, study=str, seed=int, threads=int, device=str, portable=bool
     )
     device = configure(threads, device_name, portable)
-    model_folder = Path("models") / study / sweep.model
-    shuffled = fitted_labels(model_folder) if sweep.split == "train" else None
-    examples = read_examples(dataset_of(model_folder), sweep.split, device, shuffled)
+    folder = Path("models") / study / sweep.model
+    shuffled = fitted_labels(folder) if sweep.split == "train" else None
+    examples = examples_of(folder, sweep.split, device, shuffled)
 
-    states = [state for state in sweep.states() if has_state(model_folder, at_accuracy(state))]
-    for state, name in itertools.product(states, sweep.attacks):
-        model = load_model(model_folder, device, at_accuracy(state))
-        attack = read_section(params, f"attacks.{sweep.family}.{name}", KINDS[sweep.family])
-        randomness = Randomness(seed, ("sweep", arguments.sweep, name))
-        arrays = swept(model, examples.images, examples.labels, sweep.family, attack, eps, randomness)
-        curve = curve_name(name, state)
-        write_npz(Path("data") / study / "sweeps" / arguments.sweep / f"{curve}.npz", arrays)
-        print(f"{arguments.sweep} {curve}: {_said(arrays)} at eps {arrays['eps'][-1]:g}", flush=True)
+    states = [state for state in sweep.states() if has_state(folder, at_accuracy(state))]
+    with Pool(read_section(params, "workers", Workers).on(device.type)) as pool:
+        for state, name in itertools.product(states, sweep.attacks):
+            attack = read_section(params, f"attacks.{sweep.family}.{name}", KINDS[sweep.family])
+            randomness, curve = Randomness(seed, ("sweep", arguments.sweep, name)), curve_name(name, state)
+            if sweep.shard is None:
+                model = load_model(folder, device, at_accuracy(state))
+                arrays = swept(model, examples.images, examples.labels, sweep.family, attack, eps, randomness)
+            else:
+                net, images = stored(folder, at_accuracy(state)), shown(folder)
+                plan = Sharded(net, images, sweep.split, sweep.family, attack, eps, randomness, device.type, portable)
+                arrays = sweep_in_shards(pool, plan, len(examples.labels), sweep.shard, f"{arguments.sweep} {curve}")
+            write_npz(Path("data") / study / "sweeps" / arguments.sweep / f"{curve}.npz", arrays)
+            print(f"{arguments.sweep} {curve}: {_said(arrays)} at eps {arrays['eps'][-1]:g}", flush=True)
 
 
 def _said(arrays: dict[str, np.ndarray]) -> str:

@@ -20,10 +20,10 @@ from advlaw.core.command import run, stage_arguments
 from advlaw.core.dataset import dataset_path
 from advlaw.core.runtime import configure
 from advlaw.core.section import read_section, read_sections
+from advlaw.core.workers import Pool, Workers, collect
 from advlaw.trials.outcomes import outcomes
 from advlaw.trials.plan import Measured, Setting
-from advlaw.trials.settings import TrialSet, Workers
-from advlaw.trials.workers import Pool, collect
+from advlaw.trials.settings import TrialSet
 
 
 def main() -> None:

@@ -20,16 +20,16 @@ from advlaw.attacks.settings import Attacks
 from advlaw.core.code import code_sha256, sha256
 from advlaw.core.command import run, stage_arguments
 from advlaw.core.io import Cells
+from advlaw.core.kept import kept_path
 from advlaw.core.rng import generator
 from advlaw.core.section import read_section, read_sections
+from advlaw.core.workers import Pool, Workers
 from advlaw.fitting.settings import Fit
 from advlaw.papers.ranges import POPULATION_RANGES
 from advlaw.tables.at_eps.write import write_at_eps
 from advlaw.tables.trial import Estimates, unmeasured
 from advlaw.tables.trials import write_differences, write_exponents, write_tables
-from advlaw.trials.kept import kept_path
-from advlaw.trials.settings import AtEps, Drawn, TrialSet, Workers
-from advlaw.trials.workers import Pool
+from advlaw.trials.settings import AtEps, Drawn, TrialSet
 
 
 def main() -> None:

@@ -16,10 +16,10 @@ from advlaw.core.dataset import dataset_path, read_dataset
 from advlaw.core.io import write_json
 from advlaw.core.runtime import configure
 from advlaw.core.section import read_section, read_sections
+from advlaw.core.workers import Pool, Workers, collect
 from advlaw.trials.sets import about, trials
-from advlaw.trials.settings import TrialSet, Workers
+from advlaw.trials.settings import TrialSet
 from advlaw.trials.train import Recipe, flops, n_parameters, path_of, result, train_trial
-from advlaw.trials.workers import Pool, collect
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     dataset = dataset_path(settings.dataset)
     data = read_dataset(dataset)
     nets = trials(f"trials.{name}", settings, seed)
-    specs = {net.name: net.net.architecture.spec(list(data.images.shape[1:]), data.n_classes) for net in nets}
+    specs = {net.name: net.net.architecture.spec(list(data.image_shape), data.n_classes) for net in nets}
     work = {net: flops(spec) for net, spec in specs.items()}
     recipe = Recipe(dataset.absolute(), sha256(dataset), attacks, device.type, portable)
     paths = {net.name: path_of(net, recipe) for net in nets}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from advlaw.attacks.settings import Attacks
 from advlaw.core.command import run, stage_arguments
-from advlaw.core.examples import dataset_of, read_examples
+from advlaw.core.examples import examples_of
 from advlaw.core.io import write_npz
 from advlaw.core.runtime import configure
 from advlaw.core.section import read_section, read_sections
@@ -30,7 +30,7 @@ def main() -> None:
     )
     device = configure(threads, device_name, portable)
     model, source = (load_model(Path("models") / study / which, device) for which in (name, net.source))
-    test = read_examples(dataset_of(Path("models") / study / name), "test", device).first(protocol.images)
+    test = examples_of(Path("models") / study / name, "test", device).first(protocol.images)
     methods = [
         Method(
             label, key.split(".")[0], attacks.by_key(key), source if label.startswith("transferred:") else model, seed

@@ -13,10 +13,10 @@ from PIL import Image
 from test_audit import source
 
 from advlaw.__main__ import parser
-from advlaw.audit.files import ClassFiles
 from advlaw.audit.images import read_images
 from advlaw.core.io import read_text, replacing
 from advlaw.core.section import ParamsError, read_yaml, validate
+from advlaw.data.class_folders import ClassFiles
 from advlaw.foreign.settings import OwnFile
 
 GREY = make_images(4).numpy().astype(np.uint8)[:, 0]

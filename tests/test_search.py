@@ -11,6 +11,7 @@ from searches import ADVERSARIAL, ATTACKS, VALUES, settings
 
 from advlaw.core.code import sha256
 from advlaw.core.dataset import Dataset, read_dataset, write_dataset
+from advlaw.core.workers import Pool, Workers
 from advlaw.models.cell_graph import canonical, parse
 from advlaw.search import rounds
 from advlaw.search.child import Child, ChildPlan, path_of, split, train_child
@@ -19,9 +20,7 @@ from advlaw.search.rewards import REWARDS, reward
 from advlaw.search.rounds import Running, best, searched
 from advlaw.search.settings import Searches, Space
 from advlaw.search.space import cell_of, sizes, uniform
-from advlaw.trials.settings import Workers
 from advlaw.trials.train import Recipe
-from advlaw.trials.workers import Pool
 
 WORKERS = Workers(backend="loky", processes=1)
 CELL = "0 identity + 1 conv_1x1"

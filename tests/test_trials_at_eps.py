@@ -14,6 +14,7 @@ from advlaw.core.dataset import Dataset, write_dataset
 from advlaw.core.examples import read_examples
 from advlaw.core.io import read_npz
 from advlaw.core.section import ParamsError, validate
+from advlaw.core.workers import Pool, Workers
 from advlaw.evaluation.ranks import Method, clean_ranks, ranks, transferred_ranks
 from advlaw.evaluation.sweep import Randomness
 from advlaw.models.store import packed
@@ -21,9 +22,8 @@ from advlaw.trials import at_eps, transfer
 from advlaw.trials.at_eps import EpsPlan, measure_at_eps
 from advlaw.trials.outcomes import outcomes
 from advlaw.trials.plan import Measured, Setting
-from advlaw.trials.settings import AtEps, TrialSet, Workers
+from advlaw.trials.settings import AtEps, TrialSet
 from advlaw.trials.transfer import TransferPlan, measure_transfer
-from advlaw.trials.workers import Pool
 
 FGSM, STEP_RND = one_step(clip=True), one_step("sign", "random_class", clip=True)
 PGD = pgd_attack(steps=3, random_start=True, restarts=2, clip=True)

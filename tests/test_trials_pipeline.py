@@ -6,8 +6,7 @@ import shutil
 import pytest
 from repository import Repository, ran
 
-from advlaw.trials.settings import Workers
-from advlaw.trials.workers import Pool
+from advlaw.core.workers import Pool, Workers
 
 pytestmark = pytest.mark.slow
 STAGES = ("trials_train", "trials_measure", "trials_tables")

@@ -4,9 +4,8 @@ import sys
 
 import pytest
 
-from advlaw.trials.kept import kept_path
-from advlaw.trials.settings import Workers
-from advlaw.trials.workers import Pool
+from advlaw.core.kept import kept_path
+from advlaw.core.workers import Pool, Workers
 
 
 def test_only_what_is_missing_is_worked_on_in_several_rounds(tmp_path, capsys):

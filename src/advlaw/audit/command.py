@@ -16,7 +16,6 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from advlaw.attacks.settings import Grid
-from advlaw.audit.files import printable
 from advlaw.audit.folder import HEADER, check_folder, net_name
 from advlaw.audit.images import Source, read_images
 from advlaw.audit.model import model_entry
@@ -29,6 +28,7 @@ from advlaw.core.dataset import Dataset, write_dataset
 from advlaw.core.io import write_json, write_text
 from advlaw.core.section import validate
 from advlaw.core.tables import write_table
+from advlaw.data.class_folders import printable
 from advlaw.foreign.settings import Normalised
 
 IMAGENET = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])

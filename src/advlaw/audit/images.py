@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from advlaw.audit.files import SHOWN, SUFFIXES, ClassFiles, composed
 from advlaw.core.dataset import Dataset
 from advlaw.core.io import read_text
 from advlaw.core.progress import progress
 from advlaw.core.rng import generator
+from advlaw.data.class_folders import SHOWN, SUFFIXES, ClassFiles, composed
 
 USUAL_CROP = 0.875  # of ImageNet's classifiers: 224 of 256
 MOST_CLASSES = 100_000

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from advlaw.data.settings import Datasets
+from advlaw.data.settings import Datasets, Folder
 from advlaw.foreign.settings import PretrainedModel
 from advlaw.training.settings import Net
 
 if TYPE_CHECKING:
     from advlaw.config.study import Study
 
+FILES = "is a folder of files, for nets that others trained: arch timm, own_module or own_file"
 AnyNet = Net | PretrainedModel
 
 
@@ -38,10 +39,11 @@ def training_attack_mistakes(key: str, attack: str, study: "Study") -> Iterator[
 
 def model_mistakes(key: str, net: AnyNet, study: "Study", datasets: Datasets) -> Iterator[str]:
     yield from unknown(f"{key}.dataset", net.dataset, datasets.datasets, "data sets")
-    architecture = getattr(net, "architecture", None)
-    if architecture is not None and net.dataset in datasets.datasets:
-        mistake = architecture.mistake(datasets.datasets[net.dataset].image_side)
-        if mistake:
+    architecture, data = getattr(net, "architecture", None), datasets.datasets.get(net.dataset)
+    if architecture is not None and data is not None:
+        if isinstance(data, Folder):
+            yield f"{key}.dataset = {net.dataset!r}: {FILES}"
+        elif mistake := architecture.mistake(data.image_side):
             yield f"{key}.{mistake}"
     adversarial = getattr(net, "adversarial", None)
     if adversarial is not None:

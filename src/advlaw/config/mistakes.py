@@ -138,6 +138,8 @@ def _sweep_mistakes(key: str, sweep: Sweep, study: "Study") -> Iterator[str]:
         for snapshot in sorted(set(sweep.snapshots) - set(kept)):
             yield f"{key}.snapshots = {snapshot:g}: not among models.{sweep.model}.snapshots: {kept}"
     yield from _attack_mistakes(f"{key}.attacks", sweep.attacks, study, sweep.family)
+    if sweep.shard is not None and sweep.split == "train":
+        yield f"{key}.shard = {sweep.shard}: not with split = 'train', whose labels may be others; leave it out"
 
 
 def _net_mistakes(key: str, model: str, net: ResponseNet, study: "Study") -> Iterator[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from advlaw.config.known import is_known, training_attack_mistakes, unknown, unknown_attacks
-from advlaw.data.settings import Datasets
+from advlaw.config.known import FILES, is_known, training_attack_mistakes, unknown, unknown_attacks
+from advlaw.data.settings import Datasets, Folder
 
 if TYPE_CHECKING:
     from advlaw.config.study import Study
@@ -23,7 +23,9 @@ def search_mistakes(study: "Study", datasets: Datasets) -> Iterator[str]:
         key: net for key, net in (("child", search.child), ("enlarged.net", search.enlarged.net)) if net is not None
     }
     data = datasets.datasets.get(search.dataset)
-    if data is not None:
+    if isinstance(data, Folder):
+        yield f"search.dataset = {search.dataset!r}: {FILES}"
+    elif data is not None:
         fitted = data.train if search.images is None else search.images
         held_out = data.validation if search.held_out is None else search.held_out
         if fitted + max(0, held_out - data.validation) > data.train:

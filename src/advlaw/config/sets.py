@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from advlaw.attacks.settings import Grid
-from advlaw.config.known import model_mistakes, unknown, unknown_attacks
-from advlaw.data.settings import Datasets
+from advlaw.config.known import FILES, model_mistakes, unknown, unknown_attacks
+from advlaw.data.settings import Datasets, Folder
 from advlaw.models.settings import halvings
 from advlaw.trials.settings import AtEps, Drawn, Measure, TrialSet
 
@@ -18,6 +18,9 @@ def trials_mistakes(key: str, trials: TrialSet, study: "Study", datasets: Datase
     yield from unknown(f"{key}.dataset", trials.dataset, datasets.datasets, "data sets")
     yield from _measure_mistakes(f"{key}.measure", trials.measure, study)
     data = datasets.datasets.get(trials.dataset)
+    if isinstance(data, Folder):
+        yield f"{key}.dataset = {trials.dataset!r}: {FILES}"
+        return
     for part, images in _images_measured(trials.measure).items():
         if data and images and images > data.test:
             yield f"{key}.measure.{part} = {images}: {trials.dataset} has only {data.test} test images"

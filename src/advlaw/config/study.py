@@ -9,6 +9,7 @@ from advlaw.attacks.settings import Attacks, Grid
 from advlaw.config.known import AnyNet
 from advlaw.config.mistakes import mistakes
 from advlaw.core.section import Name, ParamsError, Section, read_yaml, validate
+from advlaw.core.workers import Workers
 from advlaw.data.settings import Datasets
 from advlaw.evaluation.settings import Sweep, WorstCase
 from advlaw.fitting.settings import Fit
@@ -16,7 +17,7 @@ from advlaw.foreign.settings import PretrainedModel
 from advlaw.search.settings import Searches
 from advlaw.theory.settings import OrderStatistics, Response, Theory
 from advlaw.training.settings import Net, RobustNet
-from advlaw.trials.settings import TrialSet, Workers
+from advlaw.trials.settings import TrialSet
 
 
 class Study(Section):

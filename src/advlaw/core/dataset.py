@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from advlaw.core.io import Rows, read_npz, rows_on_disk, write_npz
+from advlaw.core.io import Rows, members, read_npz, rows_on_disk, write_npz
+from advlaw.core.pictures import Files
 from advlaw.core.rng import generator
 
 SPLITS = ("train", "validation", "test")
@@ -13,22 +14,32 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Dataset:
-    """images (N, C, H, W) uint8, which may stay on the disk, labels (N,) int64, indices (n,) int64 of every split."""
+    """images (N, C, H, W) uint8, which may stay on the disk, labels (N,) int64, indices (n,) int64 of every split.
 
-    images: np.ndarray | Rows
+    Or N files, which each net is shown in its own view. `classes`: how many there are, if not all need have images.
+    """
+
+    images: np.ndarray | Rows | Files
     labels: np.ndarray
     splits: dict[str, np.ndarray]
+    classes: int | None = None
 
     @property
     def n_classes(self) -> int:
-        return int(self.labels.max()) + 1
+        return self.classes or int(self.labels.max()) + 1
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(C, H, W); empty of files, whose shape each net's view decides."""
+        return () if isinstance(self.images, Files) else self.images.shape[1:]
 
     def index(self, split: str) -> np.ndarray:
         """Indices (n,) of a split, or of several joined by a plus sign (`train+validation`)."""
         return np.concatenate([self.splits[part] for part in split.split("+")])
 
     def split(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Images (n, C, H, W), in memory, and labels (n,) of one split or several."""
+        """Images (n, C, H, W), in memory, and labels (n,) of one split or several; not of files."""
+        assert not isinstance(self.images, Files)
         index = self.index(name)
         return self.images[index], self.labels[index]
 
@@ -39,16 +50,29 @@ def dataset_path(name: str) -> Path:
 
 
 def write_dataset(path: Path, dataset: Dataset) -> None:
-    """The images are not compressed, so that they can be read a batch at a time."""
-    arrays = {"images": dataset.images[:], "labels": dataset.labels, **dataset.splits}
-    write_npz(path, arrays, plain=["images"])
+    """The images are not compressed, so that they can be read a batch at a time; of files no pixel is written."""
+    images: dict[str, np.ndarray] = {}
+    if isinstance(dataset.images, Files):
+        files = dataset.images
+        images |= {"place": np.array(files.place), "paths": files.paths, "sha256": files.sha256}
+    else:
+        images["images"] = dataset.images[:]
+    if dataset.classes is not None:
+        images["classes"] = np.array(dataset.classes)
+    write_npz(path, {**images, "labels": dataset.labels, **dataset.splits}, plain=["images"])
 
 
 def read_dataset(path: Path) -> Dataset:
     """All but the images, which stay on the disk until some are asked for; in memory where they are compressed."""
-    arrays = read_npz(path, "labels", *SPLITS)
-    images = rows_on_disk(path, "images") or read_npz(path, "images")["images"]
-    return Dataset(images, arrays["labels"], {name: arrays[name] for name in SPLITS})
+    names = members(path)
+    arrays = read_npz(path, *(name for name in names if name != "images"))
+    images: np.ndarray | Rows | Files
+    if "paths" in names:
+        images = Files(str(arrays["place"]), arrays["paths"], arrays["sha256"])
+    else:
+        images = rows_on_disk(path, "images") or read_npz(path, "images")["images"]
+    classes = int(arrays["classes"]) if "classes" in names else None
+    return Dataset(images, arrays["labels"], {name: arrays[name] for name in SPLITS}, classes)
 
 
 def shuffled_labels(labels: np.ndarray, seed: int, name: str) -> np.ndarray:

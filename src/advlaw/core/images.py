@@ -17,6 +17,9 @@ from torch import Tensor
 
 ON_A_GPU = 0.25  # of the memory that is free there: what all pixels may take
 BLOCK = 1024  # images that are brought there at once
+SMALL = 3 * 32 * 32
+PIXELS_ON_A_CPU = 16 * 3 * 224 * 224
+BYTES_A_PIXEL = 2**11  # of a GPU's free memory: what all layers of a net keep for the gradient, about
 Index = slice | Tensor | np.ndarray | Sequence[int]
 T = TypeVar("T")
 K = TypeVar("K")
@@ -81,11 +84,11 @@ class Images:
     def as_float(self, pixels: Tensor) -> Tensor:
         return pixels.to(self.device).float()
 
-    def first(self, count: int | None) -> "Images":
-        """The first `count` images, or all of them, kept as these are."""
+    def part(self, which: slice) -> "Images":
+        """Some of the images, kept as these are."""
         if isinstance(self._pixels, Tensor):
-            return Images(self._pixels[:count], self.device)
-        return Images(Chosen(self._pixels, np.arange(len(self))[:count]), self.device, self.readers)
+            return Images(self._pixels[which], self.device)
+        return Images(Chosen(self._pixels, np.arange(len(self))[which]), self.device, self.readers)
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,27 @@ class Examples:
 
     def first(self, count: int | None) -> "Examples":
         """The first `count` examples, or all of them."""
-        images = self.images[:count] if isinstance(self.images, Tensor) else self.images.first(count)
-        return Examples(images, self.labels[:count])
+        return self.part(slice(count))
+
+    def part(self, which: slice) -> "Examples":
+        images = self.images[which] if isinstance(self.images, Tensor) else self.images.part(which)
+        return Examples(images, self.labels[which])
+
+
+def is_small(shape: Sequence[int]) -> bool:
+    """Whether images (..., C, H, W) are no larger than CIFAR-10's."""
+    return math.prod(shape[-3:]) <= SMALL
+
+
+def at_once(shape: Sequence[int], device: torch.device) -> int:
+    """How many images (..., C, H, W) a net is shown at once, at most: what its layers keep of them must fit in memory.
+
+    Of small ones as many as is wished. On a CPU a few are as fast as many; a GPU is filled.
+    """
+    if is_small(shape):
+        return 2**31
+    pixels = PIXELS_ON_A_CPU if device.type == "cpu" else torch.cuda.mem_get_info(device)[0] // BYTES_A_PIXEL
+    return max(1, pixels // math.prod(shape[-3:]))
 
 
 def batches(images: Images | Tensor, indices: Iterable[Index]) -> Generator[Tensor]:

@@ -87,6 +87,12 @@ def read_npz(path: Path, *names: str) -> Arrays:
         return {name: file[name] for name in names or file.files}
 
 
+def members(path: Path) -> list[str]:
+    """The names of the arrays in an npz."""
+    with zipfile.ZipFile(path) as file:
+        return [name.removesuffix(".npy") for name in file.namelist()]
+
+
 @dataclass(frozen=True)
 class Rows:
     """An array in a file that is read a part at a time: `rows[slice or indices]` is a new array.

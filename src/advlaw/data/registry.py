@@ -2,24 +2,30 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from advlaw.core.dataset import Dataset
 from advlaw.data.cifar10 import cifar10_dataset
 from advlaw.data.clusters import clusters
 from advlaw.data.digits import digits
 from advlaw.data.download import DownloadPlace
+from advlaw.data.folder import folder_dataset
 from advlaw.data.idx import idx_dataset
 from advlaw.data.pool import pooled
 from advlaw.data.random_images import random_images
-from advlaw.data.settings import Clusters, RandomImages, Splits
+from advlaw.data.settings import Clusters, Folder, RandomImages, Splits
 
 
 def make_dataset(
-    section: Splits | Clusters | RandomImages, seed: int, place: DownloadPlace
+    section: Splits | Clusters | RandomImages | Folder, seed: int, place: DownloadPlace
 ) -> tuple[Dataset, dict[str, object]]:
     """The data set of one entry of datasets/params.yaml, and where it came from."""
+    if isinstance(section, Folder):
+        return folder_dataset(section, seed)
     if isinstance(section, Splits) and section.pool > 1:
         whole, provenance = make_dataset(section.model_copy(update={"pool": 1}), seed, place)
-        return replace(whole, images=pooled(whole.images[:], section.pool)), {**provenance, "pool": section.pool}
+        assert isinstance(whole.images, np.ndarray)
+        return replace(whole, images=pooled(whole.images, section.pool)), {**provenance, "pool": section.pool}
     counts = {"train": section.train, "validation": section.validation, "test": section.test}
     if isinstance(section, Clusters):
         dataset = clusters(counts, section.classes, section.side, section.noise, section.bayes_error, seed)

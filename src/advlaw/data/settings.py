@@ -85,7 +85,24 @@ class RandomImages(Section):
         return self.side
 
 
-Dataset = Annotated[Splits | Clusters | RandomImages, Field(discriminator="source")]
+class Folder(Section):
+    """Image files of others, all of them test images, which are decoded when a net is shown them.
+
+    `place`: the folder of this name in ADVLAW_MIRROR, or the one that ADVLAW_<PLACE> names. `classes`: a file with a
+    class on each line, from the root. `labels`: a file in that folder; without it there is a folder for each class.
+    `holds` says what the images are; only the whole ImageNet validation set is judged as ImageNet. `images_a_class`:
+    as many of each class, drawn with the seed.
+    """
+
+    source: Literal["folder"]
+    holds: Literal["imagenet validation", "imagenet sample", "images"]
+    place: Name
+    classes: str
+    labels: str | None = None
+    images_a_class: Count | None = None
+
+
+Dataset = Annotated[Splits | Clusters | RandomImages | Folder, Field(discriminator="source")]
 
 
 class Datasets(Section):

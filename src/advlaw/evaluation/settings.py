@@ -15,11 +15,14 @@ Split = Literal["train", "validation", "test", "train+validation"]
 
 
 class Sweep(Section):
+    """`shard`: so many images are attacked at once by each of `workers`, and kept, so that a killed sweep goes on."""
+
     model: Name
     split: Split = "test"
     family: Family
     attacks: Annotated[list[Name], Field(min_length=1)]
     snapshots: Snapshots
+    shard: Annotated[int, Field(ge=1)] | None = None
 
     def states(self) -> list[float | None]:
         """The states of the net that are attacked: each snapshot, and None for the end of training."""

@@ -28,13 +28,17 @@ TOP = 5
 
 @dataclass(frozen=True)
 class Randomness:
-    """What random numbers of a sweep depend on, with the image: the seed and the names of stage and attack."""
+    """What random numbers of a sweep depend on, with the image: the seed and the names of stage and attack.
+
+    `offset`: where in their split the images begin.
+    """
 
     seed: int
     names: tuple[str, ...]
+    offset: int = 0
 
     def draws(self, batch: slice, *more: str) -> Draws:
-        return Draws(self.seed, (*self.names, *more), range(batch.start, batch.stop))
+        return Draws(self.seed, (*self.names, *more), range(self.offset + batch.start, self.offset + batch.stop))
 
 
 def grid(eps_min: float, eps_max: float, count: int, norm: str, n_pixels: int) -> np.ndarray:

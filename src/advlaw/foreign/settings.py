@@ -1,6 +1,6 @@
 """`pretrained_models`: nets that are not trained here, and the data they are made for.
 
-An entry is an architecture of `advlaw.models` and where its weights are published, or a person's own model.
+An entry is an architecture of `advlaw.models` or of timm and where its weights are published, or a person's own model.
 """
 
 import re
@@ -9,26 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from advlaw.core.pictures import Interpolation, View
 from advlaw.core.section import Name, Section
-from advlaw.models.settings import ARCHITECTURES, Composed
+from advlaw.models.settings import ARCHITECTURES, Composed, Size
 
 ModulePath = Annotated[str, Field(pattern=r"^\w+(\.\w+)*$")]
+SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PerChannel = Annotated[list[Annotated[float, Field(ge=0, le=255)]], Field(min_length=1)]
 
 
-class Weights(Section):
-    """Where published weights are found, what they must be, and what their tensors are called here.
+class Place(Section):
+    """Where published weights are found: `file` is looked for in ADVLAW_MIRROR, then `url` is downloaded.
 
-    `file` is looked for in ADVLAW_MIRROR, then `url` is downloaded. `sha256` is of the tensors, whatever the file's
-    format: see `advlaw.models.store.digest`. `keys` turns prefixes of their names into prefixes of ours (the longest
-    one counts, and dots end it); names that begin with none of them get `other_keys` put in front.
+    `sha256` is of the tensors, whatever the file's format: see `advlaw.models.store.digest`.
     """
 
     file: str
     url: str
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    keys: Annotated[dict[ModulePath, ModulePath], Field(min_length=1)]
-    other_keys: ModulePath | None = None
+    sha256: SHA256 | None = None
 
     @field_validator("file")
     @classmethod
@@ -46,10 +44,51 @@ class Weights(Section):
         return url
 
 
-class Normalised(Section):
-    """What every entry says. `mean` and `std` normalise the pixels: one each a channel, in pixel units."""
+class Weights(Place):
+    """Published weights of an architecture of ours, and what their tensors are called here.
+
+    `keys` turns prefixes of their names into prefixes of ours (the longest one counts, and dots end it); names that
+    begin with none of them get `other_keys` put in front.
+    """
+
+    sha256: SHA256
+    keys: Annotated[dict[ModulePath, ModulePath], Field(min_length=1)]
+    other_keys: ModulePath | None = None
+
+
+class Input(Section):
+    """What a net is shown of an image file: its shorter side scaled to `resize`, then the middle `size` x `size`."""
+
+    size: Size
+    resize: Size
+    interpolation: Interpolation
+
+    @model_validator(mode="after")
+    def _is_cut_from_it(self) -> "Input":
+        if self.resize < self.size:
+            raise ValueError(f"resize = {self.resize}: must be at least size = {self.size}, which is cut from it")
+        return self
+
+    def view(self, n_channels: int) -> View:
+        return View(self.size, self.resize, self.interpolation, n_channels)
+
+
+class Taken(Section):
+    """What every entry says: the data set, and what is known of a net that others trained.
+
+    `defence`: how it was made robust. `published_accuracy`: of the data set's official test images. `stands_for`: the
+    paper's net that it is shown in the place of.
+    """
 
     dataset: Name
+    defence: Annotated[str, Field(min_length=1)] | None = None
+    published_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
+    stands_for: Annotated[str, Field(min_length=1)] | None = None
+
+
+class Normalised(Taken):
+    """`mean` and `std` normalise the pixels: one each a channel, in pixel units."""
+
     mean: PerChannel
     std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
@@ -98,10 +137,12 @@ class Published(Normalised, Composed):
 class OwnModel(Normalised):
     """A model from a person's own code or file, which takes (pixels - mean) / std and gives logits.
 
-    `classes`: how many logits it gives, where those are more than the data set's labels need.
+    `classes`: how many logits it gives, where those are more than the data set's labels need. `input`: what it is shown
+    of the files of a folder.
     """
 
     classes: Annotated[int, Field(ge=2)] | None = None
+    input: Input | None = None
 
 
 class OwnModule(OwnModel):
@@ -130,13 +171,29 @@ class OwnFile(OwnModel):
     file: str
 
 
+class Timm(Taken):
+    """A net of the library timm by its `name` there, made by timm.create_model with `arguments`.
+
+    `weights`: a state dict with timm's names; of one without a sha256 what is found is recorded. `input`, `mean` and
+    `std`, in pixel units, are those of timm's own record where they are left out.
+    """
+
+    arch: Literal["timm"]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
+    arguments: Annotated[dict[str, Any], Field(default_factory=dict)]
+    weights: Place
+    input: Input | None = None
+    mean: PerChannel | None = None
+    std: PerChannel | None = None
+
+
 def arch(entry: Any) -> Any:
     return entry.get("arch") if isinstance(entry, dict) else getattr(entry, "arch", None)
 
 
-PRETRAINED = {**dict.fromkeys(ARCHITECTURES, Published), "own_module": OwnModule, "own_file": OwnFile}
+PRETRAINED = {**dict.fromkeys(ARCHITECTURES, Published), "own_module": OwnModule, "own_file": OwnFile, "timm": Timm}
 if TYPE_CHECKING:
-    PretrainedModel = Published | OwnModule | OwnFile
+    PretrainedModel = Published | OwnModule | OwnFile | Timm
 else:
     PretrainedModel = Annotated[
         Union[tuple(Annotated[kind, Tag(name)] for name, kind in PRETRAINED.items())],  # noqa: UP007

@@ -9,21 +9,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from advlaw.core.dataset import Dataset
+from advlaw.core.pictures import Files, View
 from advlaw.foreign.checks import CHECKED, agree, check, whole
-from advlaw.foreign.settings import OwnFile, OwnModel, OwnModule
-from advlaw.foreign.weights import NAMES_SHOWN, described, fits, is_counter, read_tensors
+from advlaw.foreign.settings import Normalised, OwnFile, OwnModel, OwnModule, Taken, Timm
+from advlaw.foreign.timm_record import library
+from advlaw.foreign.weights import NAMES_SHOWN, described, fits, is_counter, other_weights, read_tensors
 from advlaw.models.classifier import Classifier
 from advlaw.models.store import Spec, build, digest, in_fast_layout
 from advlaw.models.wrapped import contents, source_sha256
 
 
 def own_model(
-    key: str, settings: OwnModule | OwnFile, images: Tensor, n_labels: int
+    key: str, settings: OwnModule | OwnFile | Timm, images: Tensor, n_labels: int, weights: Path | None = None
 ) -> tuple[Spec, dict[str, Tensor], dict[str, Any]]:
     """The spec and the tensors from which the store builds the model, and where they are from, for the table of models.
 
-    `images` (N, C, H, W) are of its data set, on the device that it will run on, and `n_labels` is how many classes
-    their labels know. Raises ValueError naming the entry `key`, what was found, what is allowed and the next step.
+    `images` (N, C, H, W) are of its data set, on the device that it will run on, `n_labels` is how many classes their
+    labels know, and `weights` is where the file of a timm net lies. Raises ValueError naming the entry `key`, what was
+    found, what is allowed and the next step.
     """
     tried = images[:CHECKED]
     n_classes = _n_classes(key, settings, n_labels)
@@ -31,6 +35,9 @@ def own_model(
     if isinstance(settings, OwnModule):
         spec |= {"module": settings.module, "arguments": settings.arguments, "sources": source_sha256(settings.module)}
         source = {"source": "own", "module": settings.module, "file": settings.weights}
+    elif isinstance(settings, Timm):
+        spec |= {"name": settings.name, "arguments": settings.arguments, "version": library().__version__}
+        source = {}
     else:
         spec |= {"file": settings.file, "sha256": hashlib.sha256(contents(settings.file)).hexdigest()}
         source = {"source": "own", "module": None, "file": settings.file}
@@ -38,7 +45,9 @@ def own_model(
     model = _normalised(key, settings, build(spec))
     _check_state(key, whole(model).net)
     if isinstance(settings, OwnModule) and settings.weights is not None:
-        _fill(key, whole(model).net, settings.weights)
+        weights = Path(settings.weights)
+    if weights is not None:
+        source |= {"published_sha256": _fill(key, settings, whole(model).net, weights)}
     model = model.to(images.device).eval().requires_grad_(False)
     check(key, model, images, n_classes)
     tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}  # tied ones are kept twice
@@ -48,7 +57,25 @@ def own_model(
     return spec, tensors, {**source, "sha256": digest(tensors)}
 
 
-def _n_classes(key: str, settings: OwnModel, n_labels: int) -> int:
+def view_of(key: str, settings: Taken, dataset: Dataset) -> View | None:
+    """What the net is shown of the files of its data set; None where that holds pixels. ValueError for a mismatch."""
+    shown = getattr(settings, "input", None)
+    if not isinstance(dataset.images, Files):
+        if shown is not None and not isinstance(settings, Timm):
+            raise ValueError(f"{key}.input: {settings.dataset} holds pixels and not files; leave it out")
+        return None
+    if shown is None:
+        raise ValueError(
+            f"{key}: {settings.dataset} is a folder of files, and the entry has no input; give its size, resize and "
+            "interpolation"
+        )
+    assert isinstance(settings, Normalised | Timm)
+    return shown.view(len(settings.mean or ()))
+
+
+def _n_classes(key: str, settings: OwnModel | Timm, n_labels: int) -> int:
+    if isinstance(settings, Timm):
+        return n_labels
     if settings.classes is not None and settings.classes < n_labels:
         raise ValueError(
             f"{key}.classes = {settings.classes}: {settings.dataset} has labels up to {n_labels - 1}, so at least "
@@ -57,7 +84,9 @@ def _n_classes(key: str, settings: OwnModel, n_labels: int) -> int:
     return settings.classes or n_labels
 
 
-def _normalised(key: str, settings: OwnModel, model: Classifier) -> Classifier:
+def _normalised(key: str, settings: OwnModel | Timm, model: Classifier) -> Classifier:
+    assert settings.mean is not None
+    assert settings.std is not None
     n_channels = len(model.head.mean)
     if len(settings.mean) != n_channels:
         raise ValueError(
@@ -79,12 +108,17 @@ def _check_state(key: str, net: nn.Module) -> None:
             )
 
 
-def _fill(key: str, net: nn.Module, file: str) -> None:
-    """Copy a file's tensors into the net: all that its state dict holds but for counters of batches, and no others."""
-    path = Path(file)
+def _fill(key: str, settings: OwnModel | Timm, net: nn.Module, path: Path) -> str:
+    """Copy a file's tensors into the net: all that its state dict holds but for counters of batches, and no others.
+
+    Returns their SHA-256, which is that of the entry if it has one.
+    """
     if not path.is_file():
-        raise ValueError(f"{key}.weights = {file!r}: no such file from {Path.cwd()}; give the path of a state dict")
+        raise ValueError(f"{key}.weights = {path}: no such file from {Path.cwd()}; give the path of a state dict")
     tensors = read_tensors(path.read_bytes(), path)
+    found = digest(tensors)
+    if isinstance(settings, Timm) and settings.weights.sha256 not in (None, found):
+        raise ValueError(other_weights(path, settings.weights.sha256, found))
     wanted = {name: value for name, value in net.state_dict().items() if not is_counter(name)}
     both = sorted(tensors.keys() & wanted.keys())
     problems = {
@@ -104,13 +138,14 @@ def _fill(key: str, net: nn.Module, file: str) -> None:
             if names
         ]
         raise ValueError(
-            f"{key}.weights = {file!r}: these weights are not of this net:\n"
+            f"{key}.weights = {path}: these weights are not of this net:\n"
             + "\n".join(lines)
             + "\n  Next: compare module and arguments with where the file comes from"
         )
     with torch.no_grad():
         for name, tensor in wanted.items():
             tensor.copy_(tensors[name])
+    return found
 
 
 def _is_same(answer: Callable[[], Tensor], model: Classifier, images: Tensor) -> bool:

@@ -28,10 +28,7 @@ def pretrained(spec: Spec, settings: Published, path: Path) -> Classifier:
     tensors = read_tensors(path.read_bytes(), path)
     found = digest(tensors)
     if found != settings.weights.sha256:
-        raise ValueError(
-            f"{path}: other weights than the entry's: sha256 of the tensors expected {settings.weights.sha256}, "
-            f"found {found}; get the file anew; if these are meant after all, set weights.sha256 to what was found"
-        )
+        raise ValueError(other_weights(path, settings.weights.sha256, found))
     model = build(spec)
     fill(model, tensors, settings.weights, path)
     n_channels = len(model.head.mean)
@@ -42,6 +39,13 @@ def pretrained(spec: Spec, settings: Published, path: Path) -> Classifier:
     model.head.mean.copy_(torch.tensor(settings.mean).view(-1, 1, 1))
     model.head.std.copy_(torch.tensor(settings.std).view(-1, 1, 1))
     return model
+
+
+def other_weights(path: Path, expected: str | None, found: str) -> str:
+    return (
+        f"{path}: other weights than the entry's: sha256 of the tensors expected {expected}, found {found}; get the "
+        "file anew; if these are meant after all, set weights.sha256 to what was found"
+    )
 
 
 def read_tensors(content: bytes, path: Path) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -109,10 +110,24 @@ def has_state(folder: Path, state: str) -> bool:
     return _weights_path(folder, state).exists()
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A net that is kept: what it is, and the file with its weights."""
+
+    spec: Spec
+    weights: Path
+
+
+def stored(folder: Path, state: str = FINAL) -> Stored:
+    """The net in a folder, or a state from its training."""
+    spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+    return Stored(spec, _weights_path(folder, state).absolute())
+
+
 def load_model(folder: Path, device: torch.device, state: str = FINAL) -> Classifier:
     """The trained net, or a state from its training; see `load_net`."""
-    spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
-    return load_net(spec, _weights_path(folder, state), device)
+    kept = stored(folder, state)
+    return load_net(kept.spec, kept.weights, device)
 
 
 def load_net(spec: Spec, path: Path, device: torch.device) -> Classifier:

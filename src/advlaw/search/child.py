@@ -17,6 +17,7 @@ from advlaw.core.dataset import Dataset, read_dataset
 from advlaw.core.examples import examples
 from advlaw.core.images import Examples
 from advlaw.core.io import Cells
+from advlaw.core.kept import kept_path
 from advlaw.core.rng import Numbers
 from advlaw.core.runtime import configure
 from advlaw.evaluation.ranks import Method, clean_ranks, ranks
@@ -28,7 +29,6 @@ from advlaw.training.accuracy import Diverged
 from advlaw.training.loop import Defence, train
 from advlaw.training.settings import Net
 from advlaw.trials.defence import adversarial_defence
-from advlaw.trials.kept import kept_path
 from advlaw.trials.train import flops, n_parameters
 
 
@@ -92,7 +92,7 @@ def train_child(plan: ChildPlan, child: Child) -> bytes:
     data = read_dataset(plan.dataset)
     net, numbers = child.net, Numbers(plan.seed, ("child", child.cell, child.seed))
     fitted, held_out = split(data, plan.images, plan.held_out, device)
-    spec = net.architecture.spec(list(data.images.shape[1:]), data.n_classes)
+    spec = net.architecture.spec(list(data.image_shape), data.n_classes)
     about: Cells = {"n_parameters": n_parameters(spec), "flops": flops(spec)}
     torch.manual_seed(numbers.seed_of("weights"))
     model = build(spec)

@@ -13,16 +13,16 @@ from typing import Any
 from advlaw.core.code import code_sha256, sha256
 from advlaw.core.examples import read_examples
 from advlaw.core.io import Cells
+from advlaw.core.kept import kept_path
 from advlaw.core.rng import Numbers
 from advlaw.core.runtime import configure
+from advlaw.core.workers import Pool
 from advlaw.models.store import load_net, told_of
 from advlaw.search.child import accuracies
 from advlaw.search.rounds import best
 from advlaw.search.settings import Measured, Searches
-from advlaw.trials.kept import kept_path
 from advlaw.trials.net import Trial
 from advlaw.trials.train import Recipe, path_of, train_trial
-from advlaw.trials.workers import Pool
 
 
 @dataclass(frozen=True)

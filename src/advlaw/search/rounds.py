@@ -13,12 +13,12 @@ import numpy as np
 
 from advlaw.core.io import Cells
 from advlaw.core.rng import Numbers, generator
+from advlaw.core.workers import Pool
 from advlaw.search.child import Child, ChildPlan, path_of, train_child
 from advlaw.search.controller import Controller
 from advlaw.search.rewards import reward
 from advlaw.search.settings import Search, Searches
 from advlaw.search.space import cell_of, sizes, uniform
-from advlaw.trials.workers import Pool
 
 
 @dataclass(frozen=True)

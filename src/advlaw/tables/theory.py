@@ -15,6 +15,7 @@ from advlaw.theory.settings import RANKS, Rays, Theory
 
 POINTS_PER_DECADE = 12
 GRID_MIN = 0.01  # of the curves, pixel units; thresholds are exact below the grid that brackets them
+FOLLOWED = 10  # ranks of logits along a ray: as many classes as the paper's data have
 N_IDEAL = 20_000_000
 IDEAL_EPS = np.array([0.04, 0.12])
 IDEAL_SPEEDS = {"constant": (None, 1.0), "falling": (5.0, 0.5)}  # slope in Delta_12, and floor
@@ -54,7 +55,7 @@ class TheoryTables:
         linear = start + eps[:, None, None] * gamma
         ordered = [np.stack([by_rank(values, start) for values in found]) for found in (arrays["logits"], linear)]
         for i, image in enumerate(arrays["image"].tolist()):
-            for j in range(start.shape[1]):
+            for j in range(min(FOLLOWED, start.shape[1])):
                 columns = zip(eps.tolist(), ordered[0][:, i, j].tolist(), ordered[1][:, i, j].tolist(), strict=True)
                 rows = [{"eps": e, "logit": h, "linear": straight} for e, h, straight in columns]
                 self._add("followed", rows, {"image": image, "rank": j + 1})
@@ -63,10 +64,10 @@ class TheoryTables:
         self._add("residuals", predictions.residual_rows(eps, residual, last), {})
 
     def add_attack(self, attack: str, found: Arrays, is_label_blind: bool) -> None:
-        """One attack: gamma (N, K), threshold, threshold_class, recovery and not_finite (N,), scale ()."""
+        """One attack of n images: gamma (n, K), threshold, threshold_class, recovery and not_finite (n,), scale ()."""
         judged = ~found["not_finite"]
         kept = {name: found[name][judged] for name in ("gamma", "threshold", "threshold_class")}
-        clean = {name: self.clean[name][judged] for name in ("logits", "label")}
+        clean = {name: self.clean[name][: len(judged)][judged] for name in ("logits", "label")}
         case = Case(**clean, scale=float(found["scale"]), **kept)
         confidence, labels = self.fit.confidence, {"attack": attack}
         curves = predictions.curves(case, self.grid, confidence)

@@ -13,9 +13,13 @@ RANKS = 5  # gaps Delta_1j are followed up to j = 5, as in Cubuk Fig. 6
 
 
 class ResponseNet(Section):
-    """A model's test images under the theory's L2 attack (Cubuk Eq. 3), and under these other one-step `attacks`."""
+    """A model's test images under the theory's L2 attack (Cubuk Eq. 3), and under these other one-step `attacks`.
+
+    Of the first `images` of them, if that is given; clean logits are those of all.
+    """
 
     attacks: list[Name]
+    images: Annotated[int, Field(ge=10)] | None = None
 
     @field_validator("attacks")
     @classmethod

@@ -64,7 +64,7 @@ def trained(
     if settings.labels == "shuffled":
         shuffled = shuffled_labels(data.labels[data.index("train")], numbers.seed, settings.dataset)
     fitted, validation = examples(data, "train", device, shuffled), examples(data, "validation", device)
-    spec = net.architecture.spec(list(data.images.shape[1:]), data.n_classes)
+    spec = net.architecture.spec(list(data.image_shape), data.n_classes)
     torch.manual_seed(numbers.seed_of("weights"))
     model = build(spec)
     model.head.set_statistics(fitted.images)

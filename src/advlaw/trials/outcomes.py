@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from advlaw.attacks.settings import Attacks, Grid
+from advlaw.core.workers import Pool
 from advlaw.trials import at_eps, measure, transfer
 from advlaw.trials.plan import Measured, Setting
 from advlaw.trials.settings import AtEps, Measure, Transfer
-from advlaw.trials.workers import Pool
 
 Kept = dict[str, Path]  # the name of a file of outcomes -> where it is kept
 

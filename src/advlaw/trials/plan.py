@@ -9,8 +9,8 @@ import torch
 
 from advlaw.attacks.settings import Attack
 from advlaw.core.code import code_sha256, sha256
+from advlaw.core.kept import kept_path
 from advlaw.models.settings import Spec
-from advlaw.trials.kept import kept_path
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """`trials`: sets of many nets, drawn at random or varied from a base net; `workers`: what trains and attacks them."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from advlaw.attacks.settings import AttackKey, Grid
 from advlaw.core.section import Name, Rising, Section
-from advlaw.models.settings import Ranges, Size
+from advlaw.models.settings import Ranges
 from advlaw.training.settings import Net, Training
 
 SHARED = "leave it out here; it is that of the set"
@@ -37,21 +37,6 @@ class VariedNet(Net):
     def _trains_what_a_set_holds(self) -> "VariedNet":
         fits_a_set(self.training)
         return self
-
-
-class Workers(Section):
-    """Where nets of a set are trained and attacked: `processes` of one thread each. They change no result.
-
-    loky: on this machine. ray: on the cluster of RAY_ADDRESS, dask: on that of DASK_SCHEDULER_ADDRESS; without those, a
-    local one is started.
-    """
-
-    backend: Literal["loky", "ray", "dask"]
-    processes: Size
-
-    def on(self, device: str) -> "Workers":
-        """These, or this process alone, which has the GPU."""
-        return self if device == "cpu" else Workers(backend="loky", processes=1)
 
 
 class Measure(Section):

@@ -16,13 +16,13 @@ from advlaw.attacks.settings import Attacks
 from advlaw.core.code import code_sha256
 from advlaw.core.images import Examples
 from advlaw.core.io import Cells
+from advlaw.core.kept import kept_path
 from advlaw.core.runtime import configure
 from advlaw.models.settings import Spec
 from advlaw.models.store import build, packed, told_of
 from advlaw.training.accuracy import Diverged
 from advlaw.training.loop import Defence
 from advlaw.training.settings import Net
-from advlaw.trials.kept import kept_path
 from advlaw.trials.net import Trial, row, trained
 
 DEFENCE = "advlaw.trials.defence"  # imported for adversarial nets alone, so that no other depends on an attack

@@ -1,7 +1,7 @@
 """Independent work items on several processes or machines, each result kept in a file of its own once it is there.
 
 A killed run goes on with what it lacks; a run of 200 items after one of 100 does the other 100. All workers must reach
-the kept files (`advlaw.trials.kept`) at the same path.
+the kept files (`advlaw.core.kept`) at the same path.
 """
 
 import os
@@ -13,16 +13,34 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext, redirect_
 from functools import cached_property, partial
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
 
 from advlaw.core.io import replacing
 from advlaw.core.progress import progress
-from advlaw.trials.settings import Workers
+from advlaw.core.section import Section
 
 if TYPE_CHECKING:
     from joblib import Parallel
 
 Work = Callable[..., bytes]
+
+
+class Workers(Section):
+    """What works on nets of a set, children of a search and shards of a sweep: `processes` of one thread each.
+
+    They change no result.
+    loky: on this machine. ray: on the cluster of RAY_ADDRESS, dask: on that of DASK_SCHEDULER_ADDRESS; without those, a
+    local one is started.
+    """
+
+    backend: Literal["loky", "ray", "dask"]
+    processes: Annotated[int, Field(ge=1)]
+
+    def on(self, device: str) -> "Workers":
+        """These, or this process alone, which has the GPU."""
+        return self if device == "cpu" else Workers(backend="loky", processes=1)
 
 
 class Pool:
