@@ -6,7 +6,6 @@ reads   data/datasets/<dataset>.npz  ·  $ADVLAW_MIRROR or the official place, f
 writes  models/<study>/MODEL/:  spec.json  ·  weights.safetensors  ·  row.json (its line of the table of models)
 """
 
-import json
 import math
 import os
 from dataclasses import asdict
@@ -62,7 +61,7 @@ def main() -> None:
         "model": name,
         "dataset": settings.dataset,
         "dataset_sha256": sha256(path),
-        "holds": json.loads(path.with_suffix(".json").read_text("utf-8")).get("holds"),
+        "holds": dataset.holds,
         "view": view and asdict(view),
         "arch": settings.arch,
         "network": getattr(settings, "name", None),

@@ -9,6 +9,7 @@ from advlaw.core.io import Rows, members, read_npz, rows_on_disk, write_npz
 from advlaw.core.pictures import Files
 from advlaw.core.rng import generator
 
+ABOUT = ("classes", "holds")
 SPLITS = ("train", "validation", "test")
 
 
@@ -17,12 +18,14 @@ class Dataset:
     """images (N, C, H, W) uint8, which may stay on the disk, labels (N,) int64, indices (n,) int64 of every split.
 
     Or N files, which each net is shown in its own view. `classes`: how many there are, if not all need have images.
+    `holds`: what the images are, where that decides what is judged on them.
     """
 
     images: np.ndarray | Rows | Files
     labels: np.ndarray
     splits: dict[str, np.ndarray]
     classes: int | None = None
+    holds: str | None = None
 
     @property
     def n_classes(self) -> int:
@@ -57,9 +60,8 @@ def write_dataset(path: Path, dataset: Dataset) -> None:
         images |= {"place": np.array(files.place), "paths": files.paths, "sha256": files.sha256}
     else:
         images["images"] = dataset.images[:]
-    if dataset.classes is not None:
-        images["classes"] = np.array(dataset.classes)
-    write_npz(path, {**images, "labels": dataset.labels, **dataset.splits}, plain=["images"])
+    about = {name: np.array(value) for name in ABOUT if (value := getattr(dataset, name)) is not None}
+    write_npz(path, {**images, **about, "labels": dataset.labels, **dataset.splits}, plain=["images"])
 
 
 def read_dataset(path: Path) -> Dataset:
@@ -71,8 +73,8 @@ def read_dataset(path: Path) -> Dataset:
         images = Files(str(arrays["place"]), arrays["paths"], arrays["sha256"])
     else:
         images = rows_on_disk(path, "images") or read_npz(path, "images")["images"]
-    classes = int(arrays["classes"]) if "classes" in names else None
-    return Dataset(images, arrays["labels"], {name: arrays[name] for name in SPLITS}, classes)
+    about = {name: arrays[name].item() for name in ABOUT if name in names}
+    return Dataset(images, arrays["labels"], {name: arrays[name] for name in SPLITS}, **about)
 
 
 def shuffled_labels(labels: np.ndarray, seed: int, name: str) -> np.ndarray:

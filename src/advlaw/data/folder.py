@@ -44,7 +44,7 @@ def folder_dataset(section: Folder, seed: int) -> tuple[Dataset, dict[str, objec
     digest = hashlib.sha256(files.sha256.tobytes() + labels[rows].tobytes()).hexdigest()
     origin = {section.place: {"sha256": digest, "official": None}}
     provenance: dict[str, object] = {"source": "folder", "holds": section.holds, "files": origin, "of": len(found)}
-    return only_tested(files, labels[rows], len(names)), provenance
+    return only_tested(files, labels[rows], len(names), section.holds), provenance
 
 
 def manifest(paths: list[Path], folder: Path, place: str) -> Files:
@@ -55,11 +55,11 @@ def manifest(paths: list[Path], folder: Path, place: str) -> Files:
     return Files(place, names, np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32))
 
 
-def only_tested(images: np.ndarray | Files, labels: np.ndarray, n_classes: int) -> Dataset:
+def only_tested(images: np.ndarray | Files, labels: np.ndarray, n_classes: int, holds: str) -> Dataset:
     """A data set of nets that others trained: all images are in the split `test`."""
     nothing = np.arange(0)
     splits = {"train": nothing, "validation": nothing, "test": np.arange(len(labels))}
-    return Dataset(images, labels, splits, n_classes)
+    return Dataset(images, labels, splits, n_classes, holds)
 
 
 def class_names(path: Path) -> list[str]:
@@ -153,7 +153,8 @@ def _check_is_whole(labels: np.ndarray, section: Folder) -> None:
     if len(counts) != CLASSES or not (counts == A_CLASS).all():
         raise ValueError(
             f"holds = {section.holds!r}: {section.place} has {len(labels)} images of {int((counts > 0).sum())} "
-            f"classes, and ImageNet's validation set has {A_CLASS} of each of {CLASSES}; say holds: imagenet sample of any other"
+            f"classes, and ImageNet's validation set has {A_CLASS} of each of {CLASSES}; of any other say "
+            "holds: imagenet sample"
         )
 
 

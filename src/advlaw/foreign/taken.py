@@ -114,7 +114,7 @@ def _fill(key: str, settings: OwnModel | Timm, net: nn.Module, path: Path) -> st
     Returns their SHA-256, which is that of the entry if it has one.
     """
     if not path.is_file():
-        raise ValueError(f"{key}.weights = {path}: no such file from {Path.cwd()}; give the path of a state dict")
+        raise ValueError(f"{key}.weights = {str(path)!r}: no such file from {Path.cwd()}; give the path of a state dict")
     tensors = read_tensors(path.read_bytes(), path)
     found = digest(tensors)
     if isinstance(settings, Timm) and settings.weights.sha256 not in (None, found):
@@ -138,7 +138,7 @@ def _fill(key: str, settings: OwnModel | Timm, net: nn.Module, path: Path) -> st
             if names
         ]
         raise ValueError(
-            f"{key}.weights = {path}: these weights are not of this net:\n"
+            f"{key}.weights = {str(path)!r}: these weights are not of this net:\n"
             + "\n".join(lines)
             + "\n  Next: compare module and arguments with where the file comes from"
         )
