@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 from advlaw.models.classifier import AffineHead, Classifier
+from advlaw.models.folded import fold
 
 PIXELS_AT_ONCE = 16 * 3 * 224 * 224  # an attack may hand over 2000 images; what their layers keep must fit in memory
 
@@ -40,13 +42,16 @@ class Whole(nn.Module):
 
     `float64`: whether it also computes in double precision; one that does not computes in single all the same.
     `channels_last`: whether it takes the layout in which convolutions are fast; `view` is what may not.
+    `folded`: layers, each with the batch norm that is folded into it when evaluation mode is first asked for: weights,
+    which are kept as they were published, are loaded before.
     """
 
-    def __init__(self, net: nn.Module, float64: bool, channels_last: bool) -> None:
+    def __init__(self, net: nn.Module, float64: bool, channels_last: bool, folded: Sequence[Sequence[str]]) -> None:
         super().__init__()
         self.net = net
         self.float64 = float64
         self.channels_last = channels_last
+        self.to_fold = folded
 
     def forward(self, pixels: Tensor) -> Tensor:
         given = pixels if self.float64 else pixels.float()
@@ -67,6 +72,9 @@ class Whole(nn.Module):
 
     def train(self, mode: bool = True) -> "Whole":
         super().train(mode)
+        if not mode:
+            fold(self.net, self.to_fold)
+            self.to_fold = []
         if not self.channels_last:  # the store has changed the layout before it calls eval()
             for layer in self.net.modules():
                 if isinstance(layer, nn.Conv2d):
@@ -77,9 +85,11 @@ class Whole(nn.Module):
         return super()._apply(fn if self.float64 else lambda tensor: fn(tensor).to(tensor.dtype), recurse)
 
 
-def classifier(net: nn.Module, n_channels: int, float64: bool, channels_last: bool) -> Classifier:
+def classifier(
+    net: nn.Module, n_channels: int, float64: bool, channels_last: bool, folded: Sequence[Sequence[str]] = ()
+) -> Classifier:
     """`net`, from normalised pixels to logits, behind a head whose statistics are yet to be set."""
-    return Classifier(Normalisation(n_channels), Whole(net, float64, channels_last))
+    return Classifier(Normalisation(n_channels), Whole(net, float64, channels_last, folded))
 
 
 def said(error: BaseException) -> str:
