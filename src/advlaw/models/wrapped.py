@@ -6,6 +6,7 @@ And how its code and its files are found, and known again by their SHA-256.
 import hashlib
 import importlib
 import importlib.util
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,9 @@ from torch.utils.checkpoint import checkpoint
 from advlaw.models.classifier import AffineHead, Classifier
 from advlaw.models.folded import fold
 
-PIXELS_AT_ONCE = 16 * 3 * 224 * 224  # an attack may hand over 2000 images; what their layers keep must fit in memory
+PIXELS_AT_ONCE = 16 * 3 * 224 * 224  # on a CPU, where more are no faster; what their layers keep must fit in memory
+SHARE = 0.5  # of a GPU's memory that they may take there
+KEPT = 500  # values of all layers for each value of an image: 139 (MobileNetV2) to 980 (NASNet-A) for a gradient
 
 
 class Normalisation(AffineHead):
@@ -55,7 +58,7 @@ class Whole(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         given = pixels if self.float64 else pixels.float()
-        parts = given.split(max(1, PIXELS_AT_ONCE // given.shape[1:].numel()))
+        parts = given.split(at_once(given.shape[1:], given.device))
         if len(parts) == 1:
             logits = self._of_part(given)
         elif torch.is_grad_enabled():  # layers are computed anew for the gradient, part by part
@@ -83,6 +86,18 @@ class Whole(nn.Module):
 
     def _apply(self, fn, recurse=True):  # type: ignore[no-untyped-def]
         return super()._apply(fn if self.float64 else lambda tensor: fn(tensor).to(tensor.dtype), recurse)
+
+
+def at_once(image_shape: Sequence[int], device: torch.device) -> int:
+    """How many images (C, H, W) a net of others takes at once: more are computed in parts, for gradients twice.
+
+    Of a GPU the whole memory counts, not what is free: numbers depend on batches in their last digits, and must not on
+    what else runs there. Where that is too many, `evaluation.batches` halves them.
+    """
+    values = math.prod(image_shape)
+    if device.type == "cuda":
+        return max(1, int(SHARE * torch.cuda.get_device_properties(device).total_memory) // (4 * KEPT * values))
+    return max(1, PIXELS_AT_ONCE // values)
 
 
 def classifier(
