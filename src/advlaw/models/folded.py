@@ -100,15 +100,16 @@ def _pairs(net: nn.Module, images: Tensor) -> list[Pair]:
     layer_of = {id(outputs[0]): name for name, outputs in gave.items() if len(outputs) == 1}
     once = {name: inputs[0] for name, inputs in given.items() if len(inputs) == 1 and id(inputs[0]) in layer_of}
     found = [(layer_of[id(value)], name) for name, value in once.items() if uses.count[id(value)] == 1]
-    return [pair for pair in found if _fit(*(net.get_submodule(name) for name in pair), uses)]
+    return [pair for pair in found if _fit(net.get_submodule(pair[0]), net.get_submodule(pair[1]), uses)]
 
 
 def _fit(layer: nn.Module, norm: nn.Module, uses: _Uses) -> bool:
     """Whether the layer's weights are its own, used once, and the norm's statistics fixed, one for each of its rows."""
-    parameters = [layer._parameters.get("weight"), layer._parameters.get("bias")]
-    is_own = parameters[0] is not None and all(uses.count[id(value)] == 1 for value in parameters if value is not None)
+    weight, bias = layer._parameters.get("weight"), layer._parameters.get("bias")  # not what a parametrisation computes
     fixed = None if norm.training else norm.running_mean
-    return is_own and isinstance(fixed, Tensor) and len(fixed) == len(parameters[0])
+    if weight is None or not isinstance(fixed, Tensor) or len(fixed) != len(weight):
+        return False
+    return all(uses.count[id(value)] == 1 for value in (weight, bias) if value is not None)
 
 
 def _answers_stay(net: nn.Module, pairs: list[Pair], images: Tensor, float64: bool) -> bool:
