@@ -16,6 +16,7 @@ from advlaw.foreign.settings import Normalised, OwnFile, OwnModel, OwnModule, Pl
 from advlaw.foreign.timm_record import library
 from advlaw.foreign.weights import NAMES_SHOWN, described, fits, is_counter, other_weights, read_tensors
 from advlaw.models.classifier import Classifier
+from advlaw.models.folded import foldable
 from advlaw.models.store import Spec, build, digest, in_fast_layout
 from advlaw.models.wrapped import contents, source_sha256
 
@@ -53,6 +54,8 @@ def own_model(
     tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}  # tied ones are kept twice
     spec["float64"] = _is_same(lambda: _in_float64(model, tried), model, tried)
     spec["channels_last"] = _is_same(lambda: in_fast_layout(copy.deepcopy(model))(tried), model, tried)
+    if isinstance(settings, OwnModule):
+        spec["folded"] = foldable(whole(model).net, model.head(tried), spec["float64"])
     _check_rebuilt(key, spec, tensors, model, tried)
     return spec, tensors, {**source, "sha256": digest(tensors)}
 
