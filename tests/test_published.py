@@ -1,4 +1,4 @@
-"""Published nets on a folder of photographs: clean accuracies beside the published ones, and pairs on the same images."""
+"""Published nets on photographs: clean accuracies beside the published ones, and every two on the same images."""
 
 import numpy as np
 import pytest

@@ -24,7 +24,7 @@ from advlaw.figures.gaps import FLAT, draw_densities, exponents_seen
 from advlaw.figures.style import ATTACK_NAMES, COLOURS, EPS, MARKERS, in_panels, looks
 from advlaw.papers.imagenet import NASNET, PRINTED_EPS
 
-LINE = ("exponent", "exponent_low", "exponent_high", "amplitude", "eps_first", "eps_last")
+LINE = ("exponent", "amplitude", "eps_first", "eps_last", "exponent_low", "exponent_high")
 RANKS = (2, 3, 4)  # of Fig. 4a
 FILLABLE, QUIET = MARKERS[:5], "#777777"
 RANK_NAMES = {2: "Δ₁₂", 3: "Δ₁₃", 4: "Δ₁₄"}
@@ -55,7 +55,7 @@ class Attacked:
         height = 3.6 + 0.08 * laws["model"].nunique()
         for drawing in in_panels(panels, height, "adversarial error", in_a_row=1, width=1.0, in_a_legend=2):
             yield replace(
-                drawing, numbers=rows[["dataset", *POINTS, "tangent", *(f"line_{name}" for name in LINE[3:])]]
+                drawing, numbers=rows[["dataset", *POINTS, "tangent", *(f"line_{name}" for name in LINE[:4])]]
             )
 
     def slopes(self, tables: Tables, of: str) -> str:
