@@ -28,7 +28,7 @@ def best_and_defended(study: Evidence) -> pd.DataFrame:
         plain = attacked[attacked["defence"] == ""]
         nasnet = plain[plain["is_cubuks"] & (plain["network"] == NASNET)]
         candidates = plain if nasnet.empty else nasnet
-        best = candidates["top1"].idxmax() if len(candidates) else ""
+        best = str(candidates["top1"].idxmax()) if len(candidates) else ""
         defended = chosen(attacked, defence=ADVERSARIAL)
         beside = pairs[(pairs["other"] == best) & pairs["net"].isin(defended.index)]
         own = beside["net"].map(nets["is_cubuks"]).astype(bool) & (len(nasnet) > 0)

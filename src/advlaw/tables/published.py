@@ -110,9 +110,9 @@ def pair_rows(one: Errors, other: Errors, confidence: float) -> list[Cells]:
         wrong = [net.wrong[i][judged].astype(float) for net in (one, other)]
         change = [now - net.was_wrong[judged] for now, net in zip(wrong, (one, other), strict=True)]
         for before, values in (("", wrong), ("net_", change)):
-            both = [mean(per_image) for per_image in values]
-            row |= {f"{before}error": both[0].value, f"{before}error_other": both[1].value}
-            ends = difference(*both, confidence)
+            first, second = (mean(per_image) for per_image in values)
+            row |= {f"{before}error": first.value, f"{before}error_other": second.value}
+            ends = difference(first, second, confidence)
             row |= dict(zip((f"{before}difference{end}" for end in ENDS), ends, strict=True))
         rows.append(row)
     return rows
