@@ -38,7 +38,7 @@ def own_model(
         source = {"source": "own", "module": settings.module, "file": settings.weights}
     elif isinstance(settings, Timm):
         spec |= {"name": settings.name, "arguments": settings.arguments, "version": library().__version__}
-        source = {}
+        source = {"source": "own", "file": str(settings.weights)}
     else:
         spec |= {"file": settings.file, "sha256": hashlib.sha256(contents(settings.file)).hexdigest()}
         source = {"source": "own", "module": None, "file": settings.file}
@@ -73,7 +73,7 @@ def view_of(key: str, settings: Taken, dataset: Dataset) -> View | None:
             "interpolation"
         )
     assert isinstance(settings, Normalised | Timm)
-    return shown.view(len(settings.mean or ()))
+    return View(**shown.model_dump(), channels=len(settings.mean or ()))
 
 
 def _n_classes(key: str, settings: OwnModel | Timm, n_labels: int) -> int:
