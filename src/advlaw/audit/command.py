@@ -33,7 +33,6 @@ from advlaw.core.section import validate
 from advlaw.core.tables import write_table
 from advlaw.data.class_folders import printable
 
-MADE_LATER = ["response", "theory"]
 SHOWN_ANEW = ["figures", "report"]
 
 
@@ -174,7 +173,7 @@ class Run:
             seconds = estimate.of_sweeps(one, self.params, missing, self.n_images)
             print(f"{', '.join(missing)} and the report take about {estimate.told(seconds)}", flush=True)
         self._run([["provenance", DATASET], *sweeps, ["fit"], ["laws"]])
-        later = [["response", self.name], ["theory"]]
+        later = [["response", self.name], ["theory"], ["order_statistics"]]
         if not self.settings.theory or self._missing(later):  # else the report has all of it, or will have
             self._run([[stage] for stage in SHOWN_ANEW])
         print_summary(self.name, self.host.folder, self.n_classes)
