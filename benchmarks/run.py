@@ -12,6 +12,7 @@ from pathlib import Path
 
 import attacks
 import logits
+import photographs
 import pipeline
 import population
 import response
@@ -24,6 +25,7 @@ from advlaw.core.runtime import configure
 PARTS: dict[str, Callable[[Setting], Iterator[Line]]] = {
     "fgsm_clipped": lambda setting: attacks.fgsm(setting, clip=True),
     "fgsm": lambda setting: attacks.fgsm(setting, clip=False),
+    "photographs": photographs.lines,
     "pgd": attacks.pgd,
     "thresholds": attacks.thresholds,
     "population": population.lines,
@@ -33,7 +35,16 @@ PARTS: dict[str, Callable[[Setting], Iterator[Line]]] = {
     "pipeline": lambda setting: pipeline.lines(),
 }
 ON_CPU_ALONE = ("pipeline",)
-PEERS = ("torchattacks", "foolbox", "adversarial-robustness-toolbox", "cleverhans", "torchvision", "numpy", "dvc")
+PEERS = (
+    "torchattacks",
+    "foolbox",
+    "adversarial-robustness-toolbox",
+    "cleverhans",
+    "torchvision",
+    "timm",
+    "numpy",
+    "dvc",
+)
 
 
 def main() -> None:

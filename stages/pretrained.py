@@ -25,7 +25,7 @@ from advlaw.core.runtime import configure
 from advlaw.core.section import read_section, read_sections
 from advlaw.data.download import DownloadPlace, fetch_for_verification, forget_downloads
 from advlaw.foreign.checks import RANGED
-from advlaw.foreign.settings import OwnFile, OwnModule, PretrainedModel, Timm
+from advlaw.foreign.settings import OwnModule, Place, PretrainedModel, Timm
 from advlaw.foreign.taken import own_model, view_of
 from advlaw.foreign.timm_record import filled
 from advlaw.foreign.weights import pretrained
@@ -90,13 +90,13 @@ def _taken(
 ) -> tuple[Spec, dict[str, Tensor], dict[str, Any]]:
     """The spec, the weights, and where they are from."""
     tried = images[: RANGED if is_small(images.shape) else FEW]
-    if isinstance(settings, OwnModule | OwnFile):
+    weights = getattr(settings, "weights", None)
+    if not isinstance(weights, Place):
         return own_model(key, settings, tried, n_classes)
-    weights = settings.weights
     path, source = fetch_for_verification(weights.file, weights.url, place)
     origin = {"source": source, **weights.model_dump(include={"file", "url", "sha256"})}
     try:
-        if isinstance(settings, Timm):
+        if isinstance(settings, OwnModule | Timm):
             spec, tensors, found = own_model(key, settings, tried, n_classes, path)
             if weights.sha256 is None:
                 print(f"{key}.weights: sha256 {found['published_sha256']}; put it into the entry to have it checked")

@@ -97,6 +97,8 @@ def test_a_module_answers_through_the_store_as_it_does_alone(folder):
     torch.testing.assert_close(moved, model(images + 3.0 * direction), rtol=1e-4, atol=1e-4)
     spec = json.loads((folder / "kept/spec.json").read_text("utf-8"))
     assert (spec["float64"], spec["channels_last"]) == (True, False)  # view() does not take the other layout
+    assert spec["folded"] == [["convolution", "norm"]]
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in model.modules())
     assert model.double()(images.double()).dtype == torch.float64
 
 

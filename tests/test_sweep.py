@@ -1,5 +1,7 @@
 """Sweeps: the closed form of a linear net, eps = 0, batches, clipping, and agreement with plain forwards."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from advlaw.evaluation.each_eps import sweep_each_eps
 from advlaw.evaluation.rays import Ray
 from advlaw.evaluation.sweep import Randomness, grid, sweep_one_step
 from advlaw.evaluation.threshold import refine
+from advlaw.models.wrapped import at_once
 
 EPS = np.geomspace(0.01, 64.0, 40)
 RANDOM = Randomness(0, ("x",))
@@ -207,6 +210,33 @@ def test_running_out_of_device_memory_halves_the_batch():
     done = in_batches(numbered, 64, work, "test")
     assert [item for part in done for item in part] == list(range(100))
     assert max(sizes) <= 30
+
+
+@pytest.mark.parametrize(
+    ("shape", "asked", "got"),
+    [
+        *[((1, 28, 28), size, size) for size in (25, 100, 500, 2000)],
+        *[((3, 32, 32), size, size) for size in (25, 100, 500, 2000)],
+        *[((3, 224, 224), size, 16) for size in (25, 100, 500, 2000)],
+        ((3, 224, 224), 10, 10),
+        ((3, 299, 299), 500, 8),
+        ((3, 2000, 2000), 500, 1),
+    ],
+)
+def test_large_images_come_in_batches_of_what_a_net_takes_at_once(shape, asked, got):
+    images = torch.zeros(1, 1, 1, 1).expand(2 * asked + 1, *shape)
+    sizes = list(in_batches(images, asked, lambda batch, here: len(here), "test"))
+    assert sizes[0] == max(sizes) == got
+    assert sum(sizes) == len(images)
+
+
+def test_a_gpu_takes_as_many_as_its_memory_is_for(monkeypatch):
+    gpu = torch.device("cuda")
+    for memory, shape, count in [(144e9, (3, 224, 224), 239), (16e9, (3, 224, 224), 26), (1e6, (3, 299, 299), 1)]:
+        monkeypatch.setattr(
+            "torch.cuda.get_device_properties", lambda device, memory=memory: SimpleNamespace(total_memory=memory)
+        )
+        assert at_once(shape, gpu) == count
 
 
 @pytest.mark.parametrize(("n_classes", "dtype"), [(2**15, np.int16), (2**15 + 40, np.int32), (70_000, np.int32)])

@@ -75,7 +75,7 @@ def fetch(file: RemoteFile, place: DownloadPlace) -> tuple[bytes, dict[str, obje
     raise _unavailable(f"{file.dataset}/{file.name}", failures, place)
 
 
-def fetch_for_verification(relative: str, url: str, place: DownloadPlace) -> tuple[Path, str]:
+def fetch_for_verification(relative: str, url: str | None, place: DownloadPlace) -> tuple[Path, str]:
     """Where a file now lies whose bytes are not pinned, and its source; the caller verifies the contents before use.
 
     Looked for as `relative` in the mirror, whatever its SHA256SUMS says, then at `url`. Where the contents are not what
@@ -83,6 +83,8 @@ def fetch_for_verification(relative: str, url: str, place: DownloadPlace) -> tup
     """
     if folder := _mirror_with(relative, place):
         return folder / relative, "mirror"
+    if url is None:
+        raise _unavailable(relative, [], place)
     kept = place.downloads / url.rpartition("/")[2]
     try:
         if not kept.exists():

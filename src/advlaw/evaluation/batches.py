@@ -1,5 +1,6 @@
 """Work over all images in batches; a batch that does not fit the device's memory is halved."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from typing import TypeVar
@@ -11,13 +12,20 @@ from torch import Tensor
 from advlaw.core.images import Images, batches
 from advlaw.core.io import Arrays
 from advlaw.core.progress import progress
+from advlaw.models.wrapped import at_once
 
+SMALL = 3 * 32 * 32  # values of an image
 T = TypeVar("T")
 
 
 def in_batches(images: Images | Tensor, size: int, work: Callable[[slice, Tensor], T], description: str) -> Iterator[T]:
-    """`work(slice, the images there)` over consecutive batches (B, C, H, W) of at most `size` images, in order."""
-    n_images = len(images)
+    """`work(slice, the images there)` over consecutive batches (B, C, H, W) of at most `size` images, in order.
+
+    Images larger than CIFAR-10's come in batches of as many as a net takes at once.
+    """
+    n_images, shape = len(images), images.shape[-3:]
+    if math.prod(shape) > SMALL:
+        size = min(size, at_once(shape, images.device))
 
     def run() -> Iterator[T]:
         start, batch = 0, size

@@ -19,13 +19,13 @@ PerChannel = Annotated[list[Annotated[float, Field(ge=0, le=255)]], Field(min_le
 
 
 class Place(Section):
-    """Where published weights are found: `file` is looked for in ADVLAW_MIRROR, then `url` is downloaded.
+    """Where published weights are found: `file` is looked for in ADVLAW_MIRROR, then `url`, if any, is downloaded.
 
     `sha256` is of the tensors, whatever the file's format: see `advlaw.models.store.digest`.
     """
 
     file: str
-    url: str
+    url: str | None = None
     sha256: SHA256 | None = None
 
     @field_validator("file")
@@ -38,8 +38,8 @@ class Place(Section):
 
     @field_validator("url")
     @classmethod
-    def _is_of_a_file(cls, url: str) -> str:
-        if not re.fullmatch(r"https?://[^/\s]+/\S*[^/\s]", url):
+    def _is_of_a_file(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^/\s]+/\S*[^/\s]", url):
             raise ValueError("must be the whole address of a file, from https:// or http:// on")
         return url
 
@@ -51,6 +51,7 @@ class Weights(Place):
     begin with none of them get `other_keys` put in front.
     """
 
+    url: str
     sha256: SHA256
     keys: Annotated[dict[ModulePath, ModulePath], Field(min_length=1)]
     other_keys: ModulePath | None = None
@@ -148,13 +149,14 @@ class OwnModel(Normalised):
 class OwnModule(OwnModel):
     """What `module`, written package.module:factory, returns when it is called with `arguments`.
 
-    `weights` is a safetensors or torch file with its state dict, from the root; without it the factory sets them.
+    `weights` is a safetensors or torch file with its state dict, from the root or in a `Place`; without it the factory
+    sets them.
     """
 
     arch: Literal["own_module"]
     module: str
     arguments: Annotated[dict[str, Any], Field(default_factory=dict)]
-    weights: str | None = None
+    weights: Place | str | None = None
 
     @field_validator("module")
     @classmethod
@@ -174,14 +176,14 @@ class OwnFile(OwnModel):
 class Timm(Taken):
     """A net of the library timm by its `name` there, made by timm.create_model with `arguments`.
 
-    `weights`: a state dict with timm's names; of one without a sha256 what is found is recorded. `input`, `mean` and
-    `std`, in pixel units, are those of timm's own record where they are left out.
+    `weights`: a state dict with timm's names, from the root or in a `Place`; where that has no sha256, what is found is
+    told. `input`, `mean` and `std`, in pixel units, are those of timm's own record where they are left out.
     """
 
     arch: Literal["timm"]
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
     arguments: Annotated[dict[str, Any], Field(default_factory=dict)]
-    weights: Place
+    weights: Place | str
     input: Input | None = None
     mean: PerChannel | None = None
     std: PerChannel | None = None

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from advlaw.core.dataset import Dataset
 from advlaw.core.pictures import Files, View
 from advlaw.foreign.checks import CHECKED, agree, check, whole
-from advlaw.foreign.settings import Normalised, OwnFile, OwnModel, OwnModule, Taken, Timm
+from advlaw.foreign.settings import Normalised, OwnFile, OwnModel, OwnModule, Place, Taken, Timm
 from advlaw.foreign.timm_record import library
 from advlaw.foreign.weights import NAMES_SHOWN, described, fits, is_counter, other_weights, read_tensors
 from advlaw.models.classifier import Classifier
+from advlaw.models.folded import foldable
 from advlaw.models.store import Spec, build, digest, in_fast_layout
 from advlaw.models.wrapped import contents, source_sha256
 
@@ -44,8 +45,8 @@ def own_model(
     spec |= {"float64": True, "channels_last": False}
     model = _normalised(key, settings, build(spec))
     _check_state(key, whole(model).net)
-    if isinstance(settings, OwnModule) and settings.weights is not None:
-        weights = Path(settings.weights)
+    if isinstance(own := getattr(settings, "weights", None), str):
+        weights = Path(own)
     if weights is not None:
         source |= {"published_sha256": _fill(key, settings, whole(model).net, weights)}
     model = model.to(images.device).eval().requires_grad_(False)
@@ -53,6 +54,8 @@ def own_model(
     tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}  # tied ones are kept twice
     spec["float64"] = _is_same(lambda: _in_float64(model, tried), model, tried)
     spec["channels_last"] = _is_same(lambda: in_fast_layout(copy.deepcopy(model))(tried), model, tried)
+    if isinstance(settings, OwnModule):
+        spec["folded"] = foldable(whole(model).net, model.head(tried), spec["float64"])
     _check_rebuilt(key, spec, tensors, model, tried)
     return spec, tensors, {**source, "sha256": digest(tensors)}
 
@@ -114,11 +117,14 @@ def _fill(key: str, settings: OwnModel | Timm, net: nn.Module, path: Path) -> st
     Returns their SHA-256, which is that of the entry if it has one.
     """
     if not path.is_file():
-        raise ValueError(f"{key}.weights = {str(path)!r}: no such file from {Path.cwd()}; give the path of a state dict")
+        raise ValueError(
+            f"{key}.weights = {str(path)!r}: no such file from {Path.cwd()}; give the path of a state dict"
+        )
     tensors = read_tensors(path.read_bytes(), path)
     found = digest(tensors)
-    if isinstance(settings, Timm) and settings.weights.sha256 not in (None, found):
-        raise ValueError(other_weights(path, settings.weights.sha256, found))
+    place = getattr(settings, "weights", None)
+    if isinstance(place, Place) and place.sha256 not in (None, found):
+        raise ValueError(other_weights(path, place.sha256, found))
     wanted = {name: value for name, value in net.state_dict().items() if not is_counter(name)}
     both = sorted(tensors.keys() & wanted.keys())
     problems = {

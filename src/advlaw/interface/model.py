@@ -1,13 +1,15 @@
 """A torch module as the sweeps take it: a copy, from pixels to logits, checked like an entry of `pretrained_models`."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from advlaw.core.images import Images
-from advlaw.foreign.checks import CHECKED, RANGED, agree, check
+from advlaw.foreign.checks import CHECKED, RANGED, agree, check, whole
 from advlaw.models.classifier import Classifier
+from advlaw.models.folded import Pair, foldable
 from advlaw.models.store import in_fast_layout
 from advlaw.models.wrapped import classifier, said
 
@@ -43,17 +45,23 @@ def taken(
     tried = pixels[:CHECKED]
     channels_last = _answers_alike(plain, in_fast_layout(copy.deepcopy(plain)), tried)
     float64 = _answers_alike(plain, copy.deepcopy(plain).double(), tried.double())
-    return _classifier(net, statistics, pixels, float64, channels_last), n_classes
+    folded = foldable(whole(plain).net, plain.head(tried), float64)
+    return _classifier(net, statistics, pixels, float64, channels_last, folded), n_classes
 
 
 def _classifier(
-    net: nn.Module, statistics: dict[str, list[float]], pixels: Tensor, float64: bool, channels_last: bool
+    net: nn.Module,
+    statistics: dict[str, list[float]],
+    pixels: Tensor,
+    float64: bool,
+    channels_last: bool,
+    folded: Sequence[Pair] = (),
 ) -> Classifier:
     try:
         own = copy.deepcopy(net)
     except Exception as error:  # whatever the person's code raises
         raise ValueError(f"model: copy.deepcopy fails: {said(error)}; correct its __deepcopy__") from error
-    model = classifier(own, pixels.shape[1], float64, channels_last)
+    model = classifier(own, pixels.shape[1], float64, channels_last, folded)
     for name, values in statistics.items():
         getattr(model.head, name).copy_(torch.tensor(values).view(-1, 1, 1))
     return in_fast_layout(model.to(pixels.device)).eval().requires_grad_(False)

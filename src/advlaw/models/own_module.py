@@ -1,5 +1,6 @@
 """A model that a person's own code makes: package.module:factory, imported and called. This runs that code."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ def build(
     sources: str,
     float64: bool = True,
     channels_last: bool = True,
+    folded: Sequence[Sequence[str]] = (),
 ) -> Classifier:
     """What the factory returns; `sources` is `source_sha256(module)` when the model was taken.
 
@@ -30,7 +32,7 @@ def build(
         )
     net = made(module, arguments)
     _fill_in_sizes(net, module, image_shape)
-    return classifier(net, image_shape[0], float64, channels_last)
+    return classifier(net, image_shape[0], float64, channels_last, folded)
 
 
 def _fill_in_sizes(net: nn.Module, module: str, image_shape: tuple[int, ...]) -> None:

@@ -6,7 +6,9 @@ And how its code and its files are found, and known again by their SHA-256.
 import hashlib
 import importlib
 import importlib.util
+import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 from advlaw.models.classifier import AffineHead, Classifier
+from advlaw.models.folded import fold
 
-PIXELS_AT_ONCE = 16 * 3 * 224 * 224  # an attack may hand over 2000 images; what their layers keep must fit in memory
+PIXELS_AT_ONCE = 16 * 3 * 224 * 224  # on a CPU, where more are no faster; what their layers keep must fit in memory
+SHARE = 0.5  # of a GPU's memory that they may take there
+KEPT = 500  # values of all layers for each value of an image: 139 (MobileNetV2) to 980 (NASNet-A) for a gradient
 
 
 class Normalisation(AffineHead):
@@ -40,17 +45,20 @@ class Whole(nn.Module):
 
     `float64`: whether it also computes in double precision; one that does not computes in single all the same.
     `channels_last`: whether it takes the layout in which convolutions are fast; `view` is what may not.
+    `folded`: layers, each with the batch norm that is folded into it when evaluation mode is first asked for: weights,
+    which are kept as they were published, are loaded before.
     """
 
-    def __init__(self, net: nn.Module, float64: bool, channels_last: bool) -> None:
+    def __init__(self, net: nn.Module, float64: bool, channels_last: bool, folded: Sequence[Sequence[str]]) -> None:
         super().__init__()
         self.net = net
         self.float64 = float64
         self.channels_last = channels_last
+        self.to_fold = folded
 
     def forward(self, pixels: Tensor) -> Tensor:
         given = pixels if self.float64 else pixels.float()
-        parts = given.split(max(1, PIXELS_AT_ONCE // given.shape[1:].numel()))
+        parts = given.split(at_once(given.shape[1:], given.device))
         if len(parts) == 1:
             logits = self._of_part(given)
         elif torch.is_grad_enabled():  # layers are computed anew for the gradient, part by part
@@ -67,6 +75,9 @@ class Whole(nn.Module):
 
     def train(self, mode: bool = True) -> "Whole":
         super().train(mode)
+        if not mode:
+            fold(self.net, self.to_fold)
+            self.to_fold = []
         if not self.channels_last:  # the store has changed the layout before it calls eval()
             for layer in self.net.modules():
                 if isinstance(layer, nn.Conv2d):
@@ -77,9 +88,23 @@ class Whole(nn.Module):
         return super()._apply(fn if self.float64 else lambda tensor: fn(tensor).to(tensor.dtype), recurse)
 
 
-def classifier(net: nn.Module, n_channels: int, float64: bool, channels_last: bool) -> Classifier:
+def at_once(image_shape: Sequence[int], device: torch.device) -> int:
+    """How many images (C, H, W) a net of others takes at once: more are computed in parts, for gradients twice.
+
+    Of a GPU the whole memory counts, not what is free: numbers depend on batches in their last digits, and must not on
+    what else runs there. Where that is too many, `evaluation.batches` halves them.
+    """
+    values = math.prod(image_shape)
+    if device.type == "cuda":
+        return max(1, int(SHARE * torch.cuda.get_device_properties(device).total_memory) // (4 * KEPT * values))
+    return max(1, PIXELS_AT_ONCE // values)
+
+
+def classifier(
+    net: nn.Module, n_channels: int, float64: bool, channels_last: bool, folded: Sequence[Sequence[str]] = ()
+) -> Classifier:
     """`net`, from normalised pixels to logits, behind a head whose statistics are yet to be set."""
-    return Classifier(Normalisation(n_channels), Whole(net, float64, channels_last))
+    return Classifier(Normalisation(n_channels), Whole(net, float64, channels_last, folded))
 
 
 def said(error: BaseException) -> str:
