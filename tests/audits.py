@@ -30,6 +30,25 @@ def net(width=16):
 """
 
 
+SLOWLY = """
+import os, time
+from torch import nn
+import mine
+
+
+class Slow(nn.Sequential):
+    def forward(self, images):
+        time.sleep(float(os.environ.get("DELAY", 0)))
+        return super().forward(images)
+
+
+def slow():
+    return Slow(*mine.net())
+"""
+GIVEN = ("--weights", "mine.safetensors", "--data", "digits.npz", "--images", "100", "--count", "4", "--steps", "0")
+SLOW = ("audit", "--model", "slowly:slow", *GIVEN, "--eps-max", "64", "--no-theory")
+
+
 def command(folder: Path, *arguments: str, fails: bool = False, installed: Path | None = None) -> str:
     """What `python -m advlaw` says in `folder`, or `advlaw` where the package is installed."""
     source, called = ROOT / "src", [sys.executable, "-m", "advlaw"]
@@ -74,6 +93,7 @@ def write_digits(folder: Path) -> None:
     np.savez(folder / "digits.npz", images=images[..., None], labels=labels)
     (folder / "classes.txt").write_text("".join(f"{'jihgfedcba'[i]}-{i}\n" for i in range(10)), encoding="utf-8")
     (folder / "mine.py").write_text(CODE, encoding="utf-8")
+    (folder / "slowly.py").write_text(SLOWLY, encoding="utf-8")
     pixels, wanted = torch.from_numpy(images).float() / 255, torch.from_numpy(labels)
     space: dict = {}
     exec(CODE, space)

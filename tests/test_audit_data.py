@@ -151,5 +151,3 @@ def test_classes_that_do_not_fit_are_named(own_digits):
     with pytest.raises(ValueError, match=r"--classes 10: .* has labels from 1 up to 10; number them from 0, as labels"):
         read_images(source(own_digits / "one.npz", classes="10"))
     assert read_images(source(own_digits / "one.npz", classes="11")).n_classes == 11
-
-

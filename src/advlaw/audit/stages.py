@@ -26,6 +26,8 @@ SOURCE = PACKAGE.parent
 DONE = ".done"
 COARSENESS = 1.0  # seconds by which a file system's clock may be behind
 PATIENCE = 10.0  # seconds that a stage has to end in
+CLEANED = 2.0  # seconds that what it has started has, thereafter
+UNSAID = "ignore:resource_tracker"  # of loky, which counts what an ended stage has not put away
 
 Stage = list[str]  # its script and what it is run for, as ["sweep", "fgsm"]
 
@@ -185,11 +187,11 @@ class Host:
     def __enter__(self) -> "Host":
         return self
 
-    def __exit__(self, *raised: Any) -> None:
-        self._channel.close()
+    def __exit__(self, kind: type[BaseException] | None, *raised: Any) -> None:
+        self._channel.close()  # at which it ends, when it has nothing to do
         self._its_end.close()
         if self._running is not None:
-            _end(self._running)
+            _end(self._running, at_once=kind is not None)
 
     def run(self, stage: Stage) -> None:
         """Run a stage; exits where it fails, after its own message."""
@@ -211,6 +213,7 @@ class Host:
         given = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
         path = [str(SOURCE), *(str(Path(part).resolve()) for part in given), str(Path.cwd())]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OMP_WAIT_POLICY": "PASSIVE"}
+        environment["PYTHONWARNINGS"] = ",".join(filter(None, (environment.get("PYTHONWARNINGS"), UNSAID)))
         environment.pop("DVC_ROOT", None)  # where stages keep what a killed one goes on with: here in the folder
         descriptor = self._its_end.fileno()
         self._its_end.set_inheritable(True)
@@ -229,11 +232,16 @@ def _say_how_it_ended(name: str, code: int) -> NoReturn:
     sys.exit(f"error: {name} was ended by {what}; {memory}run the same command again to resume")
 
 
-def _end(running: "subprocess.Popen[bytes]") -> None:
-    """End a process and what it has started, by force where it does not listen."""
+def _end(running: "subprocess.Popen[bytes]", at_once: bool) -> None:
+    """Wait until a process and what it has started have ended, `at_once` after a signal; by force where they do not."""
     try:
-        os.killpg(running.pid, signal.SIGTERM)
+        if at_once:
+            os.killpg(running.pid, signal.SIGTERM)
         running.wait(PATIENCE)
+        end = time.monotonic() + CLEANED
+        while time.monotonic() < end:  # loky's tracker takes its semaphores and folders away
+            os.killpg(running.pid, 0)
+            time.sleep(0.05)
     except (ProcessLookupError, subprocess.TimeoutExpired):
         pass
     finally:
