@@ -1,7 +1,7 @@
 """Judge every claim of the two papers on one study: verdicts, their numbers, and the study's headline numbers.
 
     python stages/claims.py --params params.yaml
-reads   claims/*.csv  ·  plots/<study>/*.csv and {laws,order_statistics,search,trials,theory,worst_case}/*.csv
+reads   claims/*.csv  ·  plots/<study>/*.csv and {laws,order_statistics,published,search,trials,theory,worst_case}/*.csv
 writes  plots/<study>/:  claims.csv  ·  claim_parts.csv
         metrics/<study>/summary.json
 """

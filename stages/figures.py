@@ -2,7 +2,7 @@
 
     python stages/figures.py --params params.yaml
 reads   plots/<study>/:  {error_curves,curves,exponents,logit_gap_distribution,logit_gaps,models}.csv
-        ·  {laws,theory,order_statistics,pictures,search,trials,worst_case}/*.csv
+        ·  {laws,theory,order_statistics,pictures,published,search,trials,worst_case}/*.csv
 writes  plots/<study>/figures/NAME.svg  ·  .png  ·  .csv (the plotted numbers), for each figure of src/advlaw/figures
         that the tables have rows for
 """
@@ -15,7 +15,7 @@ from advlaw.core.tables import read_tables
 from advlaw.figures.registry import draw_all
 
 TABLES = ("error_curves", "exponents", "logit_gap_distribution", "models")
-FOLDERS = ("laws/", "theory/", "order_statistics/", "pictures/", "search/", "trials/", "worst_case/")
+FOLDERS = ("laws/", "theory/", "order_statistics/", "pictures/", "published/", "search/", "trials/", "worst_case/")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ reads   data/<study>/sweeps/<sweep>/<attack>[@<accuracy>].npz of every sweep in 
         ·  models/<study>/<model>/row.json
 writes  plots/<study>/:  curves.csv  ·  exponents.csv  ·  error_curves.csv  ·  local_slopes.csv  ·  models.csv
         ·  logit_gaps.csv  ·  logit_gap_distribution.csv  ·  laws/paired.csv
+        ·  published/nets.csv  ·  published/pairs.csv
         ·  threshold_curves.csv  ·  thresholds/<sweep>/<attack>[@<accuracy>].csv
 """
 
@@ -23,6 +24,7 @@ from advlaw.fitting.outcomes import outcomes
 from advlaw.fitting.settings import Fit
 from advlaw.tables.curves import CurveTables, SweptCurve
 from advlaw.tables.paired import PairedTable
+from advlaw.tables.published import PublishedTables
 
 
 def main() -> None:
@@ -37,6 +39,7 @@ def main() -> None:
     names = [name for section in (*nets, larger) for name in section]
     rows = [json.loads((Path("models") / study / name / "row.json").read_text("utf-8")) for name in names]
     tables, paired = CurveTables(rows, settings), PairedTable(settings.confidence)
+    published = PublishedTables(rows, settings.confidence)
     kept = {row["model"]: [None, *(found["snapshot"] for found in row["snapshots"])] for row in rows}
     curves = [
         (name, sweep, attack, state)
@@ -54,8 +57,10 @@ def main() -> None:
         found = outcomes(arrays)
         tables.add(curve, Fitted(found, settings, generator(seed, "bootstrap", name, file)))
         paired.add(curve, found)
+        published.add(curve, arrays)
     tables.write(Path("plots") / study)
     paired.write(Path("plots") / study / "laws" / "paired.csv")
+    published.write(Path("plots") / study / "published")
     print(f"plots/{study}: {len(curves)} curves fitted")
 
 

@@ -3,7 +3,7 @@
     python stages/report.py --params params.yaml        # one study
     python stages/report.py --summary                   # every study that was run
 reads   plots/<study>/:  {claims,claim_parts,curves,error_curves,exponents,logit_gaps,models}.csv  ·  figures/*.svg
-        ·  {laws,theory,order_statistics,pictures,search,trials,provenance,worst_case,figures}/*.csv
+        ·  {laws,theory,order_statistics,pictures,published,search,trials,provenance,worst_case,figures}/*.csv
         claims/claims.csv  ·  datasets/params.yaml  ·  requirements.txt  ·  benchmarks/results.json
         with --summary plots/summary/claims.csv and the params file of every study
 writes  plots/<study>/report.html, or plots/summary/report.html
@@ -25,7 +25,7 @@ from advlaw.report.versions import pinned_versions
 
 TABLES = ("claim_parts", "claims", "error_curves", "exponents", "logit_gaps", "models")
 FOLDERS = (
-    *("laws/", "theory/", "order_statistics/", "pictures/", "search/"),
+    *("laws/", "theory/", "order_statistics/", "pictures/", "published/", "search/"),
     *("trials/", "provenance/", "worst_case/", "figures/"),
 )
 PACKAGES = ("torch", "numpy", "scipy", "dvc")

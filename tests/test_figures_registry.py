@@ -35,7 +35,7 @@ def test_a_panel_of_nothing_says_so(scale, points, tmp_path):
 
 def test_the_papers_figures_come_first_by_their_numbers():
     names = [figure.name for figure in FIGURES]
-    numbers = ("2a", "2b", "2c", "3", "4", "5", "6", "10", "11", "12", "13")
+    numbers = ("1a", "1b", "2a", "2b", "2c", "3", "4", "4a", "5", "6", "10", "11", "12", "13", "13a")
     assert names[: len(numbers)] == [f"figure_{number}" for number in numbers]
     assert "figure_2b_gaps" in names[len(numbers) :]
     for figure in FIGURES:
@@ -103,7 +103,7 @@ def test_a_new_figure_is_one_object_in_one_file(added, tmp_path, monkeypatch):
     added("new", "figure_7")
     tables = Tables({"models": framed([{"model": "net", "epochs": 3}])})
     monkeypatch.setattr(registry, "FIGURES", collected("advlaw.figures"))
-    assert [figure.name for figure in registry.FIGURES][6:9] == ["figure_6", "figure_7", "figure_10"]
+    assert [figure.name for figure in registry.FIGURES][9:12] == ["figure_6", "figure_7", "figure_10"]
     assert draw_all(tables, [], tmp_path / "drawn") == ["figure_7"]
     assert "how long" in (tmp_path / "drawn" / "figure_7.svg").read_text("utf-8")
     assert caption("figure_7", tables) == Caption("How long nets were trained", "No figure.", "A dot a net.")
@@ -120,7 +120,7 @@ def test_two_figures_of_one_name_are_refused(added):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"chapter": "curve"}, "figure x: chapter = 'curve': must be one of overview, curves, shuffled"),
+        ({"chapter": "curve"}, "figure x: chapter = 'curve': must be one of overview, curves, imagenet, shuffled"),
         ({"needs": ()}, r"figure x: needs = \(\): name the tables"),
     ],
 )

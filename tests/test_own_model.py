@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from safetensors.torch import save_file
 
 from advlaw.attacks.settings import OneStepAttack
+from advlaw.core import images as core_images
 from advlaw.core.dataset import Dataset, write_dataset
 from advlaw.core.io import read_npz, write_json
 from advlaw.core.section import ParamsError, validate
@@ -22,7 +23,6 @@ from advlaw.evaluation.response import measure_response
 from advlaw.evaluation.sweep import Randomness
 from advlaw.foreign.settings import OwnFile, OwnModule, PretrainedModel
 from advlaw.foreign.taken import own_model
-from advlaw.models import wrapped as own
 from advlaw.models.store import FINAL, load_model, save_model
 
 ROOT = Path(__file__).parents[1]
@@ -162,7 +162,7 @@ def test_many_images_are_taken_in_parts_with_the_same_gradients(folder, monkeypa
     whole = gradient()
     with torch.no_grad():
         logits = model(images)
-    monkeypatch.setattr(own, "PIXELS_AT_ONCE", 4 * 64)
+    monkeypatch.setattr(core_images, "VALUES_AT_ONCE", 4 * 64)
     with torch.no_grad():
         torch.testing.assert_close(model(images), logits, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(gradient(), whole, rtol=1e-4, atol=1e-5)

@@ -1,12 +1,12 @@
 """claims/checks.csv: one row for each number that is judged or shown.
 
 In every row: `view` is one of `registry.VIEWS` or a table of the study; `rows` selects some of its rows
-(`DataFrame.query`), and `at` (`eps=16`) takes from each curve the row nearest to that value. `subject` and `quantity`
-are filled from a row's cells. `value`, `ends` and `n` name columns; `ends` is empty for `<value>_low <value>_high`,
-`share` if the value is a share of `n`, or `none`; `minus` subtracts the columns `..._<minus>`. `rule` is one of
-`rules.RULES`, or `told` if the view's column `verdict` decides, with a `remark` if it has one; `low` and `high` are the
-paper's, widened by `tolerance`. `question`: which of `finding.QUESTIONS` the row answers, if it is about a curve; the
-claim's verdict is that on the question of its first row.
+(`DataFrame.query`; `papers.imagenet.with_provenance` adds columns), and `at` (`eps=16`) takes from each curve the row
+nearest to that value. `subject` and `quantity` are filled from a row's cells. `value`, `ends` and `n` name columns;
+`ends` is empty for `<value>_low <value>_high`, `share` if the value is a share of `n`, or `none`; `minus` subtracts the
+columns `..._<minus>`. `rule` is one of `rules.RULES`, or `told` if the view's column `verdict` decides, with a `remark`
+if it has one; `low` and `high` are the paper's, widened by `tolerance`. `question`: which of `finding.QUESTIONS` the
+row answers, if it is about a curve; the claim's verdict is that on the question of its first row.
 In a claim's first row: `missing`, what a study needs to judge the claim; `about`, which rows of its views the claim is
 about (if there are any, we judge only them, else the others as an analogue); `remark` and, for an analogue, `analogue`:
 notes on the judgement. A row without a view stands for a claim that no study can judge yet.
@@ -30,6 +30,7 @@ from advlaw.claims.study import FOLDERS, TABLES, Evidence, nearest
 from advlaw.core.io import Cells
 from advlaw.core.section import Section, validate
 from advlaw.core.tables import records
+from advlaw.papers.imagenet import with_provenance
 
 CHECKS = Path("claims/checks.csv")
 OF_A_CLAIM = ("missing", "about", "remark", "analogue")
@@ -90,7 +91,7 @@ class Check(Section):
     def rows_of(self, study: Evidence) -> pd.DataFrame:
         """The rows of the view that this check is of."""
         whole = VIEWS[self.view](study) if self.view in VIEWS else study.rows(self.view)
-        frame = self.asked(whole.reset_index(drop=True), "rows", self.rows)
+        frame = self.asked(with_provenance(whole.reset_index(drop=True)), "rows", self.rows)
         at, _, value = self.at.partition("=")
         named = [name for text in (self.subject, self.quantity) for _, name, _, _ in Formatter().parse(text)]
         named += [*self._numbers, self.n, at, "verdict" if self.rule == "told" else ""]

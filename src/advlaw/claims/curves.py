@@ -41,9 +41,9 @@ def _without_bound(rows: pd.DataFrame) -> pd.DataFrame:
 
 @view("error_curves", "models")
 def errors(study: Evidence) -> pd.DataFrame:
-    """The error at every eps."""
+    """The error of every net at every eps."""
     rows = study.rows("error_curves")
-    return rows.assign(error=1 - rows["accuracy"])
+    return of_nets(study, rows.assign(error=1 - rows["accuracy"]), "model")
 
 
 @view("laws/paired", "laws/exponents", "models")

@@ -194,16 +194,26 @@ def rises(study: Evidence) -> pd.DataFrame:
     known = chosen(accuracy, attack=KNOWING, trained_on=("fgsm", "step_ll"), varies=METHOD, seed=0)
     found: list[Cells] = []
     for (name, net), rows in groups(known, "set", "net"):
-        steps = [
-            (difference(*(_estimate(row, *TOP1) for row in (after, before))), after)
-            for _, own in groups(rows.sort_values("eps"), "attack")
-            for before, after in itertools.pairwise(records(own))
-        ]
-        if steps:
-            _, after = max(steps, key=lambda step: step[0].value)
-            about = {cell: after[cell] for cell in ("dataset", "trained_on", "attack", "eps")}
-            found.append({"set": name, "net": net, **about, **_cells(largest([step for step, _ in steps]))})
+        if rise := largest_rise(rows):
+            about = {cell: rows[cell].iloc[0] for cell in ("dataset", "trained_on")}
+            found.append({"set": name, "net": net, **about, **rise})
     return pd.DataFrame(found)
+
+
+def largest_rise(rows: pd.DataFrame) -> Cells:
+    """The largest rise of one net's accuracy `top1` from one eps to the next: its attack, that eps, and the rise.
+
+    Nothing where no attack has two eps.
+    """
+    steps = [
+        (difference(*(_estimate(row, *TOP1) for row in (after, before))), after)
+        for _, own in groups(rows.sort_values("eps"), "attack")
+        for before, after in itertools.pairwise(records(own))
+    ]
+    if not steps:
+        return {}
+    _, after = max(steps, key=lambda step: step[0].value)
+    return {"attack": after["attack"], "eps": after["eps"], **_cells(largest([step for step, _ in steps]))}
 
 
 @view("trials/sets")

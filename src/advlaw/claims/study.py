@@ -16,7 +16,7 @@ from advlaw.training.settings import RobustNet
 
 # the tables that the stage reads: those of the study's own folder, and whole folders
 TABLES = ("error_curves", "exponents", "laws/exponents", "models")
-FOLDERS = ("laws", "order_statistics", "search", "theory", "trials", "worst_case")
+FOLDERS = ("laws", "order_statistics", "published", "search", "theory", "trials", "worst_case")
 
 
 @dataclass(frozen=True, eq=False)

@@ -127,4 +127,4 @@ def _exponents(pair: Pair, settings: Fit) -> tuple[float, float, float, float] |
         found.append(moved(both, best.law, best.odds, best.range.e0))
     old, new = found
     _, low, high = difference(new, old, settings.confidence)
-    return old.exponent, new.exponent, low, high
+    return old.value, new.value, low, high

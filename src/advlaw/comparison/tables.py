@@ -67,7 +67,11 @@ TABLES = {
     "summary/test_accuracy": Table(("model",), shares={"test_accuracy": "test"}),
     "curves": Table(("curve",), shares={"clean_accuracy": "n_images"}),
     "exponents": Table(("curve", "kind", "estimator")),
-    "models": Table(("model",), shares={f"{split}_accuracy": split for split in ("train", "validation", "test")}),
+    "models": Table(
+        ("model",),
+        shares={f"{split}_accuracy": split for split in ("train", "validation", "test")}
+        | {"test_top5_accuracy": "test"},
+    ),
     "error_curves": Table(
         ("curve", "grid_eps"), ERRORS, dict.fromkeys(("accuracy", "top5_accuracy", "gross_error", "net_error"), "split")
     ),
@@ -79,6 +83,8 @@ TABLES = {
     "logit_gaps": Table(("net", "dataset", "split")),
     "logit_gap_distribution": Table(("net", "split", "#"), is_open=True),
     "threshold_curves": Table(("curve",)),
+    "published/nets": Table(("net",), shares=dict.fromkeys(("top1", "top5"), "n_images")),
+    "published/pairs": Table(_words("net other attack at"), shares=dict.fromkeys(("error", "error_other"), "n_images")),
     "provenance": Table(("dataset", "file")),
     "training": Table(("epoch",)),
     "worst_case/accuracy": Table(("net", "attack", "eps"), {"accuracy": LOW_HIGH}, {"accuracy": "n_images"}),

@@ -17,9 +17,10 @@ from torch import Tensor
 
 ON_A_GPU = 0.25  # of the memory that is free there: what all pixels may take
 BLOCK = 1024  # images that are brought there at once
-SMALL = 3 * 32 * 32
-PIXELS_ON_A_CPU = 16 * 3 * 224 * 224
-BYTES_A_PIXEL = 2**11  # of a GPU's free memory: what all layers of a net keep for the gradient, about
+SMALL = 3 * 32 * 32  # values of an image
+VALUES_AT_ONCE = 16 * 3 * 224 * 224  # on a CPU, where more are no faster; what their layers keep must fit in memory
+SHARE = 0.5  # of a GPU's memory that they may take there
+KEPT = 500  # values of all layers for each value of an image: 139 (MobileNetV2) to 980 (NASNet-A) for a gradient
 Index = slice | Tensor | np.ndarray | Sequence[int]
 T = TypeVar("T")
 K = TypeVar("K")
@@ -113,14 +114,20 @@ def is_small(shape: Sequence[int]) -> bool:
 
 
 def at_once(shape: Sequence[int], device: torch.device) -> int:
-    """How many images (..., C, H, W) a net is shown at once, at most: what its layers keep of them must fit in memory.
+    """How many images (..., C, H, W) a net of others takes at once: more are computed in parts, for gradients twice.
 
-    Of small ones as many as is wished. On a CPU a few are as fast as many; a GPU is filled.
+    Of a GPU the whole memory counts, not what is free: numbers depend on batches in their last digits, and must not on
+    what else runs there. Where that is too many, `evaluation.batches` halves them.
     """
-    if is_small(shape):
-        return 2**31
-    pixels = PIXELS_ON_A_CPU if device.type == "cpu" else torch.cuda.mem_get_info(device)[0] // BYTES_A_PIXEL
-    return max(1, pixels // math.prod(shape[-3:]))
+    values = math.prod(shape[-3:])
+    if device.type == "cuda":
+        return max(1, int(SHARE * torch.cuda.get_device_properties(device).total_memory) // (4 * KEPT * values))
+    return max(1, VALUES_AT_ONCE // values)
+
+
+def most_at_once(size: int, shape: Sequence[int], device: torch.device) -> int:
+    """A batch of `size` small images, or of as many large ones (..., C, H, W) as a net takes at once."""
+    return size if is_small(shape) else min(size, at_once(shape, device))
 
 
 def batches(images: Images | Tensor, indices: Iterable[Index]) -> Generator[Tensor]:

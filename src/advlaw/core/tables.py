@@ -17,11 +17,11 @@ from advlaw.core.io import Cells, replacing
 
 TEXT = frozenset(
     "activation analogue arch arm as_a_law as_printed attack baseline best_on blind cell claim counts curve dataset "
-    "defence device differs direction eps_law estimate estimator file given hyperparameters id images "
-    "kernel_sizes kind label labels law model net nets norm numbers official optimizer other others paper pixels "
-    "prediction quantity question reason remark reward_attack rewarded_by role rule schedule search set sha256 sizes "
-    "source speeds split statement straight study subject sweep target tier trained_as truth unit verdict "
-    "what_to_compute where".split()
+    "defence device differs direction eps_law estimate estimator file given holds hyperparameters id images "
+    "kernel_sizes kind label labels law model net nets network norm numbers official optimizer other others paper "
+    "pixels prediction quantity question reason remark reward_attack rewarded_by role rule schedule search set sha256 "
+    "sizes source speeds split stands_for statement straight study subject sweep target tier trained_as truth unit "
+    "verdict what_to_compute where".split()
 )
 FLAGS = frozenset({"clip", "collapsed", "diverged", "is_chosen", "is_on_grid"})
 LABELLED_BY = {  # a table -> the one that says what its rows are of, and by which columns

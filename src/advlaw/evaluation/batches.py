@@ -1,6 +1,5 @@
 """Work over all images in batches; a batch that does not fit the device's memory is halved."""
 
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from typing import TypeVar
@@ -9,12 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advlaw.core.images import Images, batches
+from advlaw.core.images import Images, batches, most_at_once
 from advlaw.core.io import Arrays
 from advlaw.core.progress import progress
-from advlaw.models.wrapped import at_once
 
-SMALL = 3 * 32 * 32  # values of an image
 T = TypeVar("T")
 
 
@@ -23,9 +20,7 @@ def in_batches(images: Images | Tensor, size: int, work: Callable[[slice, Tensor
 
     Images larger than CIFAR-10's come in batches of as many as a net takes at once.
     """
-    n_images, shape = len(images), images.shape[-3:]
-    if math.prod(shape) > SMALL:
-        size = min(size, at_once(shape, images.device))
+    n_images, size = len(images), most_at_once(size, images.shape, images.device)
 
     def run() -> Iterator[T]:
         start, batch = 0, size

@@ -52,7 +52,10 @@ def draw_training(tables: Tables) -> Iterator[Drawing]:
 
 
 def _final(tables: Tables) -> Sets:
-    return dict(groups(tables.rows("theory/gap_densities", epoch=None), "net"))
+    """Of nets at the end of training; published ones have figures of their own (`advlaw.figures.imagenet`)."""
+    published = tables.rows("published/nets").reindex(columns=["net"])["net"]
+    densities = tables.rows("theory/gap_densities", epoch=None)
+    return dict(groups(densities if densities.empty else densities[~densities["net"].isin(published)], "net"))
 
 
 def _compared(tables: Tables) -> Sets:
@@ -117,8 +120,8 @@ def draw_gap_distributions(ax: Axes, curves: dict[str, tuple[np.ndarray, np.ndar
     legend_below(ax)
 
 
-def _seen(tables: Tables, of: str) -> str:
-    """The exponents of the density of Delta_12 at the smallest share of gaps, for every trained net."""
+def exponents_seen(tables: Tables, of: str) -> str:
+    """The exponents of the density of Delta_12 at the smallest share of gaps, for every net."""
     final = records(tables.rows("theory/gap_exponents", images="all", rank=2, epoch=None))
     rows = [row for row in final if not math.isnan(row["exponent"])]
     smallest = min((row["share"] for row in rows), default=0.0)
@@ -138,7 +141,7 @@ FIGURES = (
         "holds for an ImageNet net and for independent uniform logits.",
         ("theory/gap_densities", "order_statistics/densities", "compared"),
         draw_first_and_uniform,
-        (_seen, FLAT),
+        (exponents_seen, FLAT),
         is_main=True,
     ),
     Figure(
@@ -149,7 +152,7 @@ FIGURES = (
         "exponents.",
         ("theory/gap_densities", "compared"),
         draw_compared,
-        (_seen, "A curve further to the right belongs to a net with larger gaps."),
+        (exponents_seen, "A curve further to the right belongs to a net with larger gaps."),
         is_main=True,
     ),
     Figure(
@@ -159,7 +162,7 @@ FIGURES = (
         "Cubuk Fig. 13: the distributions of gaps of other ImageNet models look like those of Fig. 4.",
         ("theory/gap_densities",),
         draw_others,
-        (_seen, FLAT),
+        (exponents_seen, FLAT),
     ),
     Figure(
         "gaps_in_training",

@@ -1,7 +1,7 @@
 """How much the exponents of two attacks differ on the same net and images, whose errors go together.
 
-An exponent moves by the sum of what each image contributes. Two attacks find nearly the same images, so that of the
-difference little is chance, though each exponent is uncertain.
+An exponent, or a mean, moves by the sum of what each image contributes. Two attacks find nearly the same images, so
+that of the difference little is chance, though each exponent is uncertain.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from advlaw.fitting.small_eps import Law
 
 @dataclass(frozen=True)
 class Moved:
-    """An exponent, and how far each image (N,) moves it."""
+    """An exponent or another number, and how far each image (N,) moves it."""
 
-    exponent: float
+    value: float
     by_image: np.ndarray
 
 
@@ -49,7 +49,7 @@ def first_changes(outcomes: Outcomes) -> tuple[np.ndarray, np.ndarray]:
 
 def difference(one: Moved, other: Moved, confidence: float) -> tuple[float, float, float]:
     """one - other with its interval: Student's, with as many degrees of freedom as images make the difference."""
-    value = one.exponent - other.exponent
+    value = one.value - other.value
     squares = (one.by_image - other.by_image) ** 2
     if not squares.any():
         return value, value, value

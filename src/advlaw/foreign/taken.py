@@ -54,7 +54,7 @@ def own_model(
     tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}  # tied ones are kept twice
     spec["float64"] = _is_same(lambda: _in_float64(model, tried), model, tried)
     spec["channels_last"] = _is_same(lambda: in_fast_layout(copy.deepcopy(model))(tried), model, tried)
-    if isinstance(settings, OwnModule):
+    if not isinstance(settings, OwnFile):
         spec["folded"] = foldable(whole(model).net, model.head(tried), spec["float64"])
     _check_rebuilt(key, spec, tensors, model, tried)
     return spec, tensors, {**source, "sha256": digest(tensors)}

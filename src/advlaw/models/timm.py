@@ -1,5 +1,6 @@
 """A net of the library timm."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from advlaw.models.classifier import Classifier
@@ -14,6 +15,7 @@ def build(
     version: str,
     float64: bool = True,
     channels_last: bool = True,
+    folded: Sequence[Sequence[str]] = (),
 ) -> Classifier:
     """timm.create_model(name, **arguments) with random weights; `version` is timm's when the net was taken.
 
@@ -30,4 +32,4 @@ def build(
         net = timm.create_model(name, pretrained=False, **arguments)
     except Exception as error:  # whatever timm raises of arguments that it does not know
         raise ValueError(f"{name}: timm.create_model failed: {said(error)}; see `arguments`") from error
-    return classifier(net, image_shape[0], float64, channels_last)
+    return classifier(net, image_shape[0], float64, channels_last, folded)

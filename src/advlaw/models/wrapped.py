@@ -6,7 +6,6 @@ And how its code and its files are found, and known again by their SHA-256.
 import hashlib
 import importlib
 import importlib.util
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +16,9 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
+from advlaw.core.images import at_once
 from advlaw.models.classifier import AffineHead, Classifier
 from advlaw.models.folded import fold
-
-PIXELS_AT_ONCE = 16 * 3 * 224 * 224  # on a CPU, where more are no faster; what their layers keep must fit in memory
-SHARE = 0.5  # of a GPU's memory that they may take there
-KEPT = 500  # values of all layers for each value of an image: 139 (MobileNetV2) to 980 (NASNet-A) for a gradient
 
 
 class Normalisation(AffineHead):
@@ -86,18 +82,6 @@ class Whole(nn.Module):
 
     def _apply(self, fn, recurse=True):  # type: ignore[no-untyped-def]
         return super()._apply(fn if self.float64 else lambda tensor: fn(tensor).to(tensor.dtype), recurse)
-
-
-def at_once(image_shape: Sequence[int], device: torch.device) -> int:
-    """How many images (C, H, W) a net of others takes at once: more are computed in parts, for gradients twice.
-
-    Of a GPU the whole memory counts, not what is free: numbers depend on batches in their last digits, and must not on
-    what else runs there. Where that is too many, `evaluation.batches` halves them.
-    """
-    values = math.prod(image_shape)
-    if device.type == "cuda":
-        return max(1, int(SHARE * torch.cuda.get_device_properties(device).total_memory) // (4 * KEPT * values))
-    return max(1, PIXELS_AT_ONCE // values)
 
 
 def classifier(

@@ -27,6 +27,7 @@ SOURCES = {  # of a data set in datasets/params.yaml: what it is
     "fashion_mnist": "Fashion-MNIST, clothes of 28x28 pixels",
     "cifar10": "CIFAR-10, colour photographs of 32x32 pixels",
     "random": "uniform pixels and labels",
+    "folder": "a folder of photographs",
     "own": "your own images",
 }
 
@@ -144,7 +145,7 @@ def _datasets(studies: list[StudyPage], known: dict[str, Any]) -> list[dict[str,
     for name, files in made_from.items():
         entry = known["datasets"].get(name, {})
         sizes = {split: entry.get(split) for split in ("train", "validation", "test")}
-        what = SOURCES.get(entry.get("source", ""), "–")
+        what = ", ".join(filter(None, (SOURCES.get(entry.get("source", ""), "–"), entry.get("holds"))))
         rows.append({"name": name, "what": what, **sizes, "contents": _contents(files), "files": files})
     return rows
 

@@ -23,7 +23,9 @@ ENDS = ("", "_low", "_high")
 MODEL_COLUMNS = (
     "model",
     "dataset",
+    "holds",
     "arch",
+    "network",
     "labels",
     "optimizer",
     "learning_rate",
@@ -32,20 +34,26 @@ MODEL_COLUMNS = (
     "n_parameters",
     "epochs",
     "defence",
+    "stands_for",
     "entropy_weight",
     "adversarial_images",
     "overfitted_at",
     "train_accuracy",
     "validation_accuracy",
     "test_accuracy",
+    "test_top5_accuracy",
+    "published_accuracy",
     "device",
 )
+OF_PUBLISHED = ("holds", "network", "stands_for", "test_top5_accuracy", "published_accuracy")  # nets trained here: none
 NET_COLUMNS = ("net", "model", "dataset", "split", "arch", "defence", "labels", "snapshot", "epoch", "train_accuracy")
 CURVE_COLUMNS = (
     "curve",
     "sweep",
     "attack",
     *NET_COLUMNS,
+    "holds",
+    "stands_for",
     "norm",
     "direction",
     "target",
@@ -137,6 +145,7 @@ class CurveTables:
                 "sweep": curve.sweep_name,
                 "attack": curve.attack_name,
                 **net,
+                **{name: model.get(name) for name in ("holds", "stands_for")},
                 "norm": curve.attack.norm,
                 "direction": getattr(curve.attack, "direction", None),
                 "target": curve.attack.target,
@@ -182,5 +191,6 @@ class CurveTables:
         write_table(plots / "local_slopes.csv", self.slopes, SLOPE_COLUMNS)
         write_table(plots / "logit_gaps.csv", self.gaps, GAP_COLUMNS)
         write_table(plots / "logit_gap_distribution.csv", self.gap_points, GAP_POINT_COLUMNS)
-        write_table(plots / "models.csv", self.models, MODEL_COLUMNS)
+        models = [dict.fromkeys(OF_PUBLISHED) | model for model in self.models]
+        write_table(plots / "models.csv", models, MODEL_COLUMNS)
         write_thresholds(plots, self.thresholds)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from advlaw.core.images import Examples, at_once, batches
+from advlaw.core.images import Examples, batches, most_at_once
 
 TOP = 5
 EVALUATION_BATCH = 250  # what a convolution makes of more does not fit the CPU's cache: five times the time
@@ -30,7 +30,7 @@ def ranked_accuracy(model: nn.Module, examples: Examples) -> tuple[float, float]
     """The shares of images whose label has the largest logit, and one of the five largest; see `accuracy`."""
     model.eval()
     images, labels = examples.images, examples.labels
-    size = min(EVALUATION_BATCH, at_once(images.shape, labels.device))
+    size = most_at_once(EVALUATION_BATCH, images.shape, labels.device)
     parts = [slice(start, min(start + size, len(labels))) for start in range(0, len(labels), size)]
     logits = torch.cat([model(batch) for batch in batches(images, parts)])
     lost = int((~logits.isfinite()).any(dim=1).sum())

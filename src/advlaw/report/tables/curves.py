@@ -22,10 +22,16 @@ def exponents(tables: Tables) -> Grid:
     heads += ["verdict as printed", SLOPE]
     rows = []
     for row in records(tables.rows("laws/exponents", labels="original")):
-        cells = [row["dataset"], row["model"], _attack(row), f"{row['n_images']:,.0f}", number(row["n_errors"], ",.0f")]
-        line, slope = _others(tables, row)
+        cells = [
+            row["dataset"],
+            row["model"],
+            attack_cell(row),
+            f"{row['n_images']:,.0f}",
+            number(row["n_errors"], ",.0f"),
+        ]
+        line, slope = other_estimates(tables, row)
         paper, *verdicts = _against_paper(row, line)
-        rows.append([*cells, paper, _in_bold(row), verdicts[0], interval(line), verdicts[1], interval(slope)])
+        rows.append([*cells, paper, law_in_bold(row), verdicts[0], interval(line), verdicts[1], interval(slope)])
     return Grid(heads, rows)
 
 
@@ -86,10 +92,10 @@ def shuffled(tables: Tables) -> Grid:
         (gap,) = records(tables.rows("logit_gaps", net=row["net"], split="train"))
         state = "end" if math.isnan(row["snapshot"]) else f"first {100 * row['snapshot']:g} %"
         cells = [row["dataset"], f"{net['learning_rate']:g}, {net['schedule']}", f"{state}, epoch {row['epoch']:g}"]
-        cells += [f"{100 * row['train_accuracy']:.5g} %", interval(row) if row["remark"] else _in_bold(row)]
+        cells += [f"{100 * row['train_accuracy']:.5g} %", interval(row) if row["remark"] else law_in_bold(row)]
         cells += [interval(row, "half_prior"), interval(row, "double_prior")]
         cells.append(f"no: {row['remark']}" if row["remark"] else "yes")
-        rows.append([*cells, *map(interval, _others(tables, row)), f"{gap['gap_density']:.2f}"])
+        rows.append([*cells, *map(interval, other_estimates(tables, row)), f"{gap['gap_density']:.2f}"])
         rows[-1].append(interval(gap, "gap_exponent_0.1"))
     return Grid(heads, rows)
 
@@ -98,16 +104,16 @@ def _whole(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-def _attack(row: Cells) -> Marked:
+def attack_cell(row: Cells) -> Marked:
     return Marked(row["curve"].partition("/")[2], "code")
 
 
-def _in_bold(row: Cells) -> Cell:
+def law_in_bold(row: Cells) -> Cell:
     """The exponent as eps -> 0, or why there is no law."""
     return law(row) if row["remark"] else Marked(law(row), "strong")
 
 
-def _others(tables: Tables, row: Cells) -> tuple[Cells, Cells]:
+def other_estimates(tables: Tables, row: Cells) -> tuple[Cells, Cells]:
     """A curve's slope by least squares on net errors, as the papers have it, and its mean slope over the range."""
     own = tables.rows("exponents", curve=row["curve"])
     (line,) = records(chosen(own, kind="net", estimator="least_squares"))
