@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import pytest
 import torch
+from audits import InProcess, write_digits
 from filelock import FileLock
 from installed import install
 from repository import Repository, clone_committed
@@ -106,6 +107,19 @@ def repository(finished, tmp_path):
     """A copy of the finished repository, cache and all."""
     shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
     return Repository.at(tmp_path / "copy")
+
+
+@pytest.fixture
+def own_digits(tmp_path):
+    """A folder with a person's code, weights fitted to digits, and the same digits as folders and as an npz file."""
+    write_digits(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def told(own_digits, monkeypatch, capfd):
+    """What `advlaw audit` says in that folder."""
+    return InProcess(own_digits, monkeypatch, capfd)
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlaw.audit.command import _check_accuracy, _print_estimate
+from advlaw.audit.command import warn_of_accuracy
+from advlaw.audit.estimate import of_sweeps, of_theory, told
+from advlaw.audit.params import audit_params
 from advlaw.audit.summary import FEWEST, FEWEST_REPAIRED, REASONS, WIDEST, print_summary, why_none
 from advlaw.core.io import write_text
 from advlaw.core.tables import write_frame, write_table
@@ -146,15 +148,15 @@ def test_an_accuracy_of_chance_blames_what_the_model_was_trained_with(tmp_path):
         (settings(tmp_path, is_folder=False), rf"model: check {weights}, the labels, --mean and --std against"),
     ):
         with pytest.raises(ValueError, match=message):
-            _check_accuracy(given, 0.1, 40, 10)
+            warn_of_accuracy(given, 0.1, 40, 10)
 
 
 def test_few_images_of_a_model_better_than_chance_ask_for_more(tmp_path, capsys):
     with pytest.raises(ValueError, match=r"^9 of 30 .*; an exponent needs 25 of them: give 84 images or"):
-        _check_accuracy(settings(tmp_path), 0.3, 30, 100)
-    _check_accuracy(settings(tmp_path), 0.5, 40, 100)
+        warn_of_accuracy(settings(tmp_path), 0.3, 30, 100)
+    warn_of_accuracy(settings(tmp_path), 0.5, 40, 100)
     assert capsys.readouterr().out.startswith("20 of 40 images are classified as labelled, and only these can become")
-    _check_accuracy(settings(tmp_path), 0.9, 40, 100)
+    warn_of_accuracy(settings(tmp_path), 0.9, 40, 100)
     assert capsys.readouterr().out == ""
 
 
@@ -175,12 +177,22 @@ def test_few_images_of_a_model_better_than_chance_ask_for_more(tmp_path, capsys)
 def test_an_accuracy_about_chance_is_told_whatever_the_number_of_images(
     tmp_path, capsys, n_right, n_images, n_classes, is_chance
 ):
-    _check_accuracy(settings(tmp_path), n_right / n_images, n_images, n_classes)
+    warn_of_accuracy(settings(tmp_path), n_right / n_images, n_images, n_classes)
     said = f"warning: {n_right} of {n_images} images are classified as labelled, about chance for {n_classes} classes; "
     assert capsys.readouterr().out.startswith(said) == is_chance
 
 
-def test_how_long_the_rest_takes_is_told_in_minutes(capsys):
-    for seconds, words in ((1.0, "1 minute\n"), (60.0, "6 minutes\n")):
-        _print_estimate(SimpleNamespace(count=20, steps=0), seconds)
-        assert capsys.readouterr().out == f"the rest takes up to {words}"
+def test_how_long_a_part_takes_follows_from_what_was_measured():
+    """Of 1,000 images: 2 sweeps of 24 eps, PGD of 10 steps; then 3 attacks on 200 images, and 25 of them followed."""
+    params = audit_params("net", {}, {"count": 24}, 10, (1000, 3, 32, 32), {})
+    one = {"forward": 0.001, "gradient": 0.002, "workers": 2}
+    begun = of_sweeps(one, params, [], 1000)
+    few = of_sweeps(one, params, ["l2", "step_ll"], 1000) - begun
+    assert few == pytest.approx(8 + 1000 * 2 * (0.002 + 35 * 0.001) / 2)
+    pgd = of_sweeps(one, params, ["l2", "step_ll", "pgd"], 1000) - begun - few
+    assert pgd == pytest.approx(1000 * 24 * (10 * 0.002 + 0.001) / 2)
+    exact = {"response": 0.007, "exact_forward": 0.006, "exact_response": 0.03}
+    alone = of_theory({**dict.fromkeys(one, 0.0), **dict.fromkeys(exact, 0.0)}, params, 1000)
+    theory = of_theory({**one, **exact}, params, 1000) - alone
+    assert theory == pytest.approx(1 + 3 * 200 * (0.004 + 0.007 + 31 * 0.001) + 25 * (0.03 + 50 * 0.006))
+    assert [told(seconds) for seconds in (3, 41, 95, 3599)] == ["10 seconds", "50 seconds", "2 minutes", "60 minutes"]

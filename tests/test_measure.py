@@ -89,7 +89,7 @@ def test_a_measurement_is_that_of_the_stages_of_its_entry(found, net, digits, im
     torch.export.save(program, "model.pt2")
     entry = YAML(typ="safe", pure=True).load(found.entry())
     others = {"seed": 0, "threads": 2, "device": "cpu", "portable": False}
-    params = audit_params("model", {}, entry["attack"], 10, N_MEASURED, others)
+    params = audit_params("model", {}, entry["attack"], 10, (N_MEASURED, *images.shape[1:]), others)
     YAML().dump(params | entry | {"attacks": params["attacks"] | entry["attacks"]}, Path("params.yaml"))
     pixels, wanted = (values[N_TRAINED:] for values in digits)
     splits = {"train": np.arange(0), "validation": np.arange(0), "test": np.arange(N_MEASURED)}

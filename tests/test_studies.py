@@ -180,5 +180,5 @@ def test_a_study_of_published_nets_would_take_and_attack_them(study, stage, phot
     stage("theory", file)
     stage("fit", file)
     nets = read_csv(tmp_path / f"plots/{study}/published/nets.csv")
-    assert nets["net"].tolist() == sorted(params["pretrained_models"])
+    assert sorted(nets["net"]) == sorted(params["pretrained_models"])
     assert set(nets["holds"]) == {"imagenet sample"}

@@ -12,9 +12,10 @@ from advlaw.core.command import heed_signals, run, said
 
 AUDIT = """\
 Attack your own model on your own images and report how its adversarial error grows: FGSM, its L2 form, step l.l. and
-PGD over a grid of eps, a threshold for each image, exponents with intervals, and what theory predicts. --model is
+PGD over a grid of eps, a threshold for each image and exponents with intervals; then what theory predicts. --model is
 imported or opened, which runs its code. After an interruption, give the same command again to continue.
 
+  advlaw audit --timm mobilenetv2_100.ra_in1k --weights model.safetensors --data photographs
   advlaw audit --model torchvision.models:squeezenet1_0 --weights squeezenet.safetensors --data photographs
   advlaw audit --model mynets:lenet --data digits.npz --mean 33.3 --std 78.6
 """
@@ -31,18 +32,24 @@ def parser() -> argparse.ArgumentParser:
     )
     own.set_defaults(audited=True)
     model = own.add_argument_group("the model: normalised pixels (B, C, H, W) to logits (B, K)")
-    model.add_argument(
-        "--model", required=True, help="package.module:factory, or a file saved by torch.jit.save or torch.export.save"
+    which = model.add_mutually_exclusive_group(required=True)
+    which.add_argument("--model", help="package.module:factory, or a file saved by torch.jit.save or torch.export.save")
+    which.add_argument(
+        "--timm", metavar="NAME", help="a net of the library timm, shown images as timm records; needs --weights"
     )
     model.add_argument(
-        "--arguments", type=_mapping, default={}, metavar="JSON", help="keyword arguments for the factory"
+        "--arguments",
+        type=_mapping,
+        default={},
+        metavar="JSON",
+        help="keyword arguments for the factory, or for timm.create_model",
     )
     model.add_argument(
         "--weights", type=Path, metavar="FILE", help="its state dict, saved by safetensors or torch.save"
     )
     for name, default in (
-        ("mean", "ImageNet's for 3 channels, else 0"),
-        ("std", "ImageNet's for 3 channels, else 255"),
+        ("mean", "timm's; ImageNet's for 3 channels, else 0"),
+        ("std", "timm's; ImageNet's for 3 channels, else 255"),
     ):
         text = f"{name} per channel, in pixel units [0, 255]: the model takes (pixels - mean) / std (default {default})"
         model.add_argument(f"--{name}", type=float, nargs="+", metavar="VALUE", help=text)
@@ -57,19 +64,31 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument(
         "--classes",
         metavar="FILE or NUMBER",
-        help="for a folder, a file with one subfolder's name per line, in the order of the model's classes (default: "
-        "sorted); for an npz file, how many classes the model has (default: as many as the labels need)",
+        help="for a folder, a file with one class's name per line, in the order of the model's classes (default: the "
+        "subfolders, sorted; with --timm ImageNet's, if the subfolders bear their names); for an npz file, how many "
+        "classes the model has (default: as many as the labels need)",
+    )
+    data.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="for a folder without subfolders: a file with an image's path and class on each line, or classes alone",
     )
     data.add_argument(
         "--images", type=_positive, metavar="N", help="attack only N images, drawn at random (default: all)"
     )
     data.add_argument(
-        "--size", type=_positive, default=224, help="side of the square cut from each image of a folder (default 224)"
+        "--size",
+        type=_positive,
+        help="side of the square cut from each image of a folder (default: timm's, or 224)",
     )
     data.add_argument(
         "--resize",
         type=_positive,
-        help="shorter side of each image before the cut (default: --size / 0.875, as is usual for ImageNet)",
+        help="shorter side of each image before the cut (default: timm's, or --size / 0.875)",
+    )
+    data.add_argument(
+        "--interpolation", choices=("bilinear", "bicubic"), help="how it is scaled (default: timm's, or bilinear)"
     )
     data.add_argument(
         "--channels", type=int, choices=(1, 3), default=3, help="read a folder's images as grey (1) or RGB (3, default)"
@@ -89,10 +108,14 @@ def parser() -> argparse.ArgumentParser:
         help="PGD steps; 0 omits PGD, which takes most of the time (default %(default)s)",
     )
     how = own.add_argument_group("how it is run")
+    how.add_argument("--no-theory", dest="theory", action="store_false", help="end with the first report")
     how.add_argument("--out", type=Path, metavar="FOLDER", help="where results go (default: audit/ and the net's name)")
     how.add_argument("--seed", type=int, default=0, help="for all random numbers (default 0)")
     how.add_argument(
-        "--threads", type=_positive, default=2, help="CPU threads (default 2); results depend slightly on their number"
+        "--threads",
+        type=_positive,
+        default=2,
+        help="CPU threads (default 2), and processes that attack; the theory's results depend slightly on their number",
     )
     how.add_argument(
         "--portable", action="store_true", help="give the same bytes on every x86-64 CPU; matrix products are slower"

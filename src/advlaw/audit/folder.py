@@ -15,48 +15,48 @@ from advlaw.core.section import ParamsError, read_yaml
 HEADER = "# Written by `python -m advlaw audit`; the keys are explained in docs/params.md.\n"
 LONGEST = 60  # characters of a name, which is part of many files' names
 DIGITS = 8
+NAMED = ("module", "file", "name")  # by which an entry names its model
 OTHER_FOLDER = "give another --out, or remove this folder"
 
 
-def net_name(model: str, arguments: dict[str, Any]) -> str:
-    """The net's name in tables and figures: of its factory or file, and of arguments that are text.
+def net_name(entry: dict[str, Any]) -> str:
+    """The net's name in tables and figures, and its folder's: of timm, or of its factory or file, and of its arguments.
 
-    create_model with {"model_name": "resnet18", "width": 2} is create_model_resnet18.
+    Those that are text are shown: create_model with {"model_name": "resnet18"} is create_model_resnet18. Others end it
+    with digits that stand for all of them.
     """
-    last = model.rpartition(":")[2] if ":" in model else Path(model).stem
-    parts = [last, *(value for value in arguments.values() if isinstance(value, str))]
+    last = entry.get("name") or entry.get("module", "").rpartition(":")[2] or Path(entry.get("file", "")).stem
+    values = list(entry.get("arguments", {}).values())
+    parts = [last, *(value for value in values if isinstance(value, str))]
     name = re.sub(r"[^A-Za-z0-9_-]", "_", "_".join(parts)).strip("-_") or "model"
-    if len(name) > LONGEST:
-        digest = hashlib.sha256(_text([model, arguments]).encode()).hexdigest()
+    if len(name) > LONGEST - DIGITS - 1 or len(parts) <= len(values):
+        digest = hashlib.sha256(_text([last, entry.get("arguments")]).encode()).hexdigest()
         name = f"{name[: LONGEST - DIGITS - 1]}_{digest[:DIGITS]}"
     return f"{name}_net" if name in RESERVED else name
 
 
-def check_folder(folder: Path, model: dict[str, Any], is_given: bool) -> None:
+def check_folder(folder: Path, model: dict[str, Any]) -> None:
     """It must be new, empty, or of an earlier audit of this model: nothing of a person's own is written over.
 
-    A folder that `is_given` by --out may hold an audit of the model with other arguments, which is then replaced; so is
-    one that failed before it had taken its model.
+    So is one that failed before it had taken its model.
     """
-    where = f"--out {folder}" if is_given else f"{folder}"
     if not folder.exists() or (folder.is_dir() and all(path.name == DONE for path in folder.iterdir())):
         return
     params = folder / "params.yaml"
     if not (params.is_file() and params.read_bytes().startswith(HEADER.encode())):
-        raise ValueError(f"{where}: exists and holds no audit; give a new or an empty folder")
+        raise ValueError(f"--out {folder}: exists and holds no audit; give a new or an empty folder")
     if not has_taken(folder):
         return
     earlier = _earlier(params)
-    for key in ("module", "file"):
-        if earlier.get(key) != model.get(key):
-            found = earlier.get("module") or earlier.get("file")
-            raise ValueError(f"{where}: holds an audit of {found}; {OTHER_FOLDER}")
+    found = next(str(earlier[key]) for key in (*NAMED, "arch") if earlier.get(key))
+    if any(earlier.get(key) != model.get(key) for key in NAMED):
+        raise ValueError(f"--out {folder}: holds an audit of {found}; {OTHER_FOLDER}")
     if earlier.get("weights") != model.get("weights"):
-        found = f"the weights {earlier['weights']}" if earlier.get("weights") else "the factory's own weights"
-        raise ValueError(f"{where}: holds an audit of {model['module']} with {found}; {OTHER_FOLDER}")
-    if not is_given and earlier.get("arguments") != model.get("arguments"):
-        found = f"--arguments '{_text(earlier.get('arguments'))}'"
-        raise ValueError(f"{where}: holds an audit of {model['module']} with {found}; {OTHER_FOLDER}")
+        weights = f"the weights {earlier['weights']}" if earlier.get("weights") else "the factory's own weights"
+        raise ValueError(f"--out {folder}: holds an audit of {found} with {weights}; {OTHER_FOLDER}")
+    if earlier.get("arguments") != model.get("arguments"):
+        arguments = f"--arguments '{_text(earlier.get('arguments'))}'"
+        raise ValueError(f"--out {folder}: holds an audit of {found} with {arguments}; {OTHER_FOLDER}")
 
 
 def _earlier(params: Path) -> dict[str, Any]:

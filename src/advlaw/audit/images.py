@@ -1,128 +1,80 @@
-"""The images of an audit: from a folder with a folder for each class, or from an npz file."""
+"""The images of an audit: files of a folder, which stay where they are, or the pixels of an npz file."""
 
-import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from advlaw.core.dataset import Dataset
-from advlaw.core.io import read_text
-from advlaw.core.progress import progress
 from advlaw.core.rng import generator
-from advlaw.data.class_folders import SHOWN, SUFFIXES, ClassFiles, composed
+from advlaw.data.class_folders import ClassFiles
+from advlaw.data.folder import Labelled, class_names, in_a_list, in_class_folders, manifest, only_tested
 
-USUAL_CROP = 0.875  # of ImageNet's classifiers: 224 of 256
+IMAGENET_CLASSES = Path(__file__).resolve().parents[1] / "data" / "imagenet_classes.txt"
 MOST_CLASSES = 100_000
+HOLDS = "images"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where images are, and what is made of them."""
+    """Where images are, and which are taken."""
 
     data: Path
     classes: str | None
+    labels: Path | None
     images: int | None
-    size: int
-    resize: int | None
-    channels: int
     seed: int
 
 
-def read_images(source: Source) -> tuple[Dataset, int]:
-    """All chosen images as the test split, and the number of the model's classes.
+def read_images(source: Source, of_imagenet: bool = False) -> Dataset:
+    """All chosen images as the test split, in a random order: the first ones of it stand for all.
 
-    Raises ValueError naming file or argument, what was found, what is allowed and the next step.
+    `of_imagenet`: the model has ImageNet's classes, unless the folder has others. Raises ValueError naming file or
+    argument, what was found, what is allowed and the next step.
     """
     if source.data.is_dir():
-        pixels, labels, n_classes = _of_folder(source)
-    elif source.data.is_file():
-        pixels, labels, n_classes = _of_npz(source)
-    else:
+        return _of_folder(source, of_imagenet)
+    if not source.data.is_file():
         raise ValueError(
             f"--data {source.data}: no such folder or file; give a folder of class folders, or an npz file"
         )
-    nothing = np.arange(0)
-    return Dataset(pixels, labels, {"train": nothing, "validation": nothing, "test": np.arange(len(labels))}), n_classes
+    if source.labels is not None:
+        raise ValueError(f"--labels {source.labels}: an npz file has labels of its own; leave --labels out")
+    return _of_npz(source)
 
 
-def _of_folder(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
-    """Shorter side to `resize`, bilinear, and the central `size` x `size` pixels."""
-    found = ClassFiles(source.data)
-    classes = list(found.folders) if source.classes is None else _listed(source, found)
-    files = [(file, label) for label, name in enumerate(classes) if name for file in found.images(name)]
-    left_out = list(found.left_out())
-    if not files:
-        told = "".join(f"; {line}" for line in left_out)
-        raise ValueError(
-            f"--data {source.data}: no class folder with images ({', '.join(sorted(SUFFIXES))}){told}; "
-            "give a folder that contains one folder per class"
-        )
-    for line in left_out:
-        print(f"{source.data}: {line}", flush=True)
-    chosen = [files[i] for i in _drawn(len(files), source)]
-    pixels = np.stack([_pixels(file, source) for file, _ in progress(chosen, "read images")])
-    return pixels, np.array([label for _, label in chosen]), len(classes)
+def _of_folder(source: Source, of_imagenet: bool) -> Dataset:
+    names = _names(source, of_imagenet)
+    found: Labelled
+    if source.labels is None:
+        listed = f"--classes {source.classes or IMAGENET_CLASSES}"
+        found, left_out = in_class_folders(source.data, names, listed)
+        for line in left_out:
+            print(f"{source.data}: {line}", flush=True)
+    elif names is None:
+        raise ValueError(f"--labels {source.labels}: needs --classes, a file with a class's name on each line")
+    else:
+        found = in_a_list(source.data, source.labels, names)
+    n_classes = len(ClassFiles(source.data).folders) if names is None else len(names)
+    chosen = [found[row] for row in _drawn(len(found), source)]
+    files = manifest([path for path, _ in chosen], source.data, str(source.data.resolve()))
+    return only_tested(files, np.array([label for _, label in chosen], np.int64), n_classes, HOLDS)
 
 
-def _listed(source: Source, found: ClassFiles) -> list[str | None]:
-    """The folder of each class of a classes file, if it has one: a line is a name, or its number, its name and more."""
-    path = Path(source.classes or "")
-    if not path.is_file():
-        raise ValueError(f"--classes {path}: no such file; give one with a folder's name on each line")
-    try:
-        lines = [line.strip() for line in read_text(path).split("\n") if line.strip()]
-    except ValueError as error:
-        raise ValueError(f"--classes {error}; give one with a folder's name on each line") from None
-    names = [composed(name) for name in _names(lines)]
-    unknown = sorted(folder for folder in found.folders if composed(folder) not in names)
-    if unknown:
-        more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
-        raise ValueError(
-            f"--classes {path}: does not list {', '.join(unknown[:SHOWN])}{more}, folders of {source.data}; "
-            "give all classes of the model, one folder's name on each line"
-        )
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"--classes {path}: lists {twice} twice; give every class one line")
-    return [found.named(name) for name in names]
+def _names(source: Source, of_imagenet: bool) -> Sequence[str] | None:
+    """The model's classes in order; None where they are those of the class folders."""
+    if source.classes is not None:
+        return class_names(Path(source.classes))
+    if not of_imagenet:
+        return None
+    known = class_names(IMAGENET_CLASSES)
+    has_others = source.labels is None and not set(ClassFiles(source.data).folders) <= set(known)
+    return None if has_others else known
 
 
-def _names(lines: list[str]) -> Iterator[str]:
-    for number, line in enumerate(lines):
-        numbered = re.match(r"(\d+)\s+(\S+)", line)
-        yield numbered[2] if numbered and int(numbered[1]) == number else line
-
-
-def _pixels(file: Path, source: Source) -> np.ndarray:
-    """(C, size, size) uint8."""
-    try:
-        with Image.open(file) as opened:
-            mode = opened.mode
-            image = opened.convert("RGB" if source.channels == 3 else "L")
-        if mode[0] not in "IF":
-            return _cut(image, source)
-    except Exception as error:  # PIL raises whatever a damaged file leads its decoders to
-        what = str(error) or type(error).__name__
-        raise ValueError(f"{file}: cannot be read as an image: {what}; mend or remove it") from None
-    raise ValueError(f"{file}: more than 8 bits per channel ({mode}); convert it to 8")
-
-
-def _cut(image: Image.Image, source: Source) -> np.ndarray:
-    """The middle, after the shorter side is scaled."""
-    shorter = source.resize or round(source.size / USUAL_CROP)
-    scale = shorter / min(image.size)
-    width, height = (max(shorter, int(side * scale)) for side in image.size)
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = round((width - source.size) / 2), round((height - source.size) / 2)
-    pixels = np.asarray(image.crop((left, top, left + source.size, top + source.size)))
-    return np.ascontiguousarray(pixels.reshape(source.size, source.size, -1).transpose(2, 0, 1))
-
-
-def _of_npz(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
+def _of_npz(source: Source) -> Dataset:
     try:
         if not zipfile.is_zipfile(source.data):
             raise ValueError("not an npz file, or an incomplete one")
@@ -140,7 +92,12 @@ def _of_npz(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
         ) from None
     if images.shape[1] not in (1, 3):
         images = images.transpose(0, 3, 1, 2)
-    chosen = _drawn(len(labels), source)
+    rows = _drawn(len(labels), source)
+    pixels = np.ascontiguousarray(images[rows])
+    return only_tested(pixels, labels[rows].astype(np.int64), _n_classes(source, labels), HOLDS)
+
+
+def _n_classes(source: Source, labels: np.ndarray) -> int:
     n_labels = int(labels.max()) + 1
     if source.classes is None and labels.min() == 1:
         raise ValueError(
@@ -155,7 +112,7 @@ def _of_npz(source: Source) -> tuple[np.ndarray, np.ndarray, int]:
         raise ValueError(
             f"--classes {n_classes}: {source.data} has labels from {labels.min()} up to {n_labels - 1}; {better}"
         )
-    return np.ascontiguousarray(images[chosen]), labels[chosen].astype(np.int64), n_classes
+    return n_classes
 
 
 def _check_arrays(images: np.ndarray, labels: np.ndarray) -> None:
@@ -167,8 +124,6 @@ def _check_arrays(images: np.ndarray, labels: np.ndarray) -> None:
         raise ValueError(f"there must be labels, all from 0 to {MOST_CLASSES - 1}")
 
 
-def _drawn(n_images: int, source: Source) -> list[int]:
-    """Which images are taken: all, or `images` drawn at random, in their order."""
-    if source.images is None or source.images >= n_images:
-        return list(range(n_images))
-    return sorted(generator(source.seed, "audit", "images").permutation(n_images)[: source.images].tolist())
+def _drawn(n_images: int, source: Source) -> np.ndarray:
+    """Which images are taken, and in which order: `images` of them, or all."""
+    return generator(source.seed, "audit", "images").permutation(n_images)[: source.images]

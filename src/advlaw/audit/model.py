@@ -1,27 +1,59 @@
-"""What an audit is told of the model: a factory with weights, or a file with a program; mistakes told from the files.
+"""What an audit is told of the model: a factory with weights, a file with a program, or a name that timm knows.
 
-No file is opened here in a way that runs its code.
+Mistakes are told from the files, and none is opened here in a way that runs its code.
 """
 
 import pickletools
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 STATE = ("collections ", "torch._utils ")  # how a pickled state dict, or a lone tensor, begins
 PROGRAM = "/constants.pkl"  # what torch.jit.save also writes
 FACTORY = "use --model package.module:factory"
+PUBLISHED = "https://huggingface.co/timm/{}/resolve/main/model.safetensors"
 
 
-def model_entry(model: str, arguments: dict[str, Any], weights: Path | None) -> dict[str, Any]:
-    """What the entry of `pretrained_models` says of the model itself. Raises ValueError for what cannot be one."""
-    if weights is not None and not weights.is_file():
-        raise ValueError(f"--weights {weights}: no such file; give a state dict of safetensors or torch.save")
-    if weights is not None and (net := pickled(weights)):
+@dataclass(frozen=True)
+class Given:
+    """A model as the command takes it: `model` or `timm`, and what goes with it."""
+
+    model: str | None
+    timm: str | None
+    arguments: dict[str, Any]
+    weights: Path | None
+
+    def entry(self) -> dict[str, Any]:
+        """What the entry of `pretrained_models` says of the model itself. Raises ValueError for what cannot be one."""
+        if self.weights is not None:
+            _check_weights(self.weights)
+        if self.timm is not None:
+            return _timm_entry(self.timm, self.arguments, self.weights)
+        assert self.model is not None
+        return _own_entry(self.model, self.arguments, self.weights)
+
+
+def _check_weights(file: Path) -> None:
+    if not file.is_file():
+        raise ValueError(f"--weights {file}: no such file; give a state dict of safetensors or torch.save")
+    if net := pickled(file):
         raise ValueError(
-            f"--weights {weights}: holds a whole net, {net}, where its tensors are needed; save net.state_dict() with "
+            f"--weights {file}: holds a whole net, {net}, where its tensors are needed; save net.state_dict() with "
             "torch.save and give that file"
         )
+
+
+def _timm_entry(name: str, arguments: dict[str, Any], weights: Path | None) -> dict[str, Any]:
+    if weights is None:
+        raise ValueError(
+            f"--timm {name}: its weights are not downloaded here; get {PUBLISHED.format(name)} and give the file as "
+            "--weights (a name without a tag has one there: timm.get_pretrained_cfg(NAME).hf_hub_id)"
+        )
+    return {"arch": "timm", "name": name, "arguments": arguments, "weights": str(weights.resolve())}
+
+
+def _own_entry(model: str, arguments: dict[str, Any], weights: Path | None) -> dict[str, Any]:
     if Path(model).is_file():
         _check_program(Path(model))
         if weights is not None or arguments:

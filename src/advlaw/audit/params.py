@@ -3,6 +3,7 @@
 `advlaw.measure` takes the same ones.
 """
 
+import math
 from typing import Any
 
 DATASET = "images"
@@ -14,6 +15,12 @@ ONE_STEP: dict[str, dict[str, Any]] = {
 CLIPPED = {"direction": "sign", "clip": True}
 EPS_MIN, EPS_MAX, COUNT = 0.01, 16.0, 20  # the grid of eps
 STEPS = 10  # of PGD
+SMALL = 3 * 32 * 32  # pixels of an image
+SHARDS = 16  # of a sweep, if they are no larger than the largest:
+LARGEST_SHARD = {True: 500, False: 64}  # images, by whether they are small
+SMALLEST_SHARD = 10
+FOLLOWED = {True: 200, False: 50}  # images, for the theory: it computes as much as the sweeps of 500, or of 250
+RESIDUAL = {True: 25, False: 10}  # images whose logits are followed in double precision
 MIN_ERRORS, MAX_ERROR = 5, 0.2  # a wider range than the other studies', since there are fewer images
 
 
@@ -22,13 +29,16 @@ def audit_params(
     model: dict[str, Any],
     grid: dict[str, Any],
     steps: int,
-    n_images: int,
+    shape: tuple[int, ...],
     settings: dict[str, Any],
 ) -> dict[str, Any]:
     """All sections of params.yaml; `model` is the entry of `pretrained_models`, `grid` the section `attack`.
 
-    `steps` are PGD's, 0 for none; `settings`: seed, threads, device and portable.
+    `steps` are PGD's, 0 for none; `shape`: of all images, (N, C, H, W); `settings`: seed, threads, device and portable.
     """
+    n_images, is_small = shape[0], math.prod(shape[1:]) <= SMALL
+    shard = max(SMALLEST_SHARD, min(LARGEST_SHARD[is_small], math.ceil(n_images / SHARDS)))
+    followed = {"images": FOLLOWED[is_small]} if n_images > FOLLOWED[is_small] else {}
     families = dict.fromkeys(ONE_STEP, "one_step") | ({"pgd": "iterative"} if steps else {})
     return {
         "study": name,
@@ -48,7 +58,8 @@ def audit_params(
             "query": {},
         },
         "sweeps": {
-            attack: {"model": name, "family": family, "attacks": [attack]} for attack, family in families.items()
+            attack: {"model": name, "family": family, "attacks": [attack], "shard": shard}
+            for attack, family in families.items()
         },
         "fit": {
             "min_errors": MIN_ERRORS,
@@ -63,11 +74,12 @@ def audit_params(
                 "eps_max": 64.0,
                 "count": 20,
                 "followed": 3,
-                "residual": max(10, min(50, n_images)),
+                "residual": RESIDUAL[is_small],
             },
-            "nets": {name: {"attacks": ["fgsm", "step_ll"]}},
+            "nets": {name: {"attacks": ["fgsm", "step_ll"], **followed}},
         },
         "theory": {"cut_offs": [0.3, 0.1, 0.03], "compared": [name]},
+        "workers": {"backend": "loky", "processes": settings.get("threads", 1)},
         **_left_out(),
     }
 
@@ -82,7 +94,6 @@ def _left_out() -> dict[str, Any]:
     """What a study may have and an audit has not: sets of many nets, searches, and defences under strong attacks."""
     return {
         "order_statistics": {"laws": ["uniform"], "classes": 10, "samples": 100_000, "cut_offs": [0.1]},
-        "workers": {"backend": "loky", "processes": 1},
         "trials": {},
         "search": {"dataset": DATASET, "searches": {}, "enlarged": {"nets": {}}, "pictures": {}},
         "worst_case": {

@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from advlaw.core.io import write_json
 from advlaw.core.section import read_yaml
@@ -25,6 +26,8 @@ SOURCE = PACKAGE.parent
 DONE = ".done"
 COARSENESS = 1.0  # seconds by which a file system's clock may be behind
 PATIENCE = 10.0  # seconds that a stage has to end in
+CLEANED = 2.0  # seconds that what it has started has, thereafter
+UNSAID = "ignore:resource_tracker"  # of loky, which counts what an ended stage has not put away
 
 Stage = list[str]  # its script and what it is run for, as ["sweep", "fgsm"]
 
@@ -90,20 +93,22 @@ def remember(folder: Path, name: str, state: str, files: list[Path]) -> None:
 
 
 def is_done(folder: Path, stage: Stage, state: str) -> bool:
-    """Whether a stage has finished in this state, and what it wrote is still there."""
+    """Whether a stage has finished in this state or one that follows from it, and what it wrote is still there."""
     marker = _read(_marker(folder, stage))
-    return marker["state"] == state and all((folder / file).exists() for file in marker["files"])
+    is_current = marker["state"] is not None and marker["state"].startswith(state)
+    return is_current and all((folder / file).exists() for file in marker["files"])
 
 
-def run_stage(folder: Path, study: str, stage: Stage, state: str) -> float:
+def run_stage(host: "Host", study: str, stage: Stage, state: str) -> float:
     """Run a stage anew, and how many seconds it took; ends the audit where it fails, with its own message."""
+    folder = host.folder
     path = _marker(folder, stage)
     _remove(folder, path, _read(path))
     start = time.time()
     begun = {"state": None, "places": outputs(stage, study), "start": start}
     write_json(path, begun)  # so that what it leaves when it is cut short is known
     try:
-        _run(folder, stage)
+        host.run(stage)
     except BaseException:  # what comes into these folders from now on is a person's own
         write_json(path, {"state": None, "files": _written(folder, begun)})
         raise
@@ -168,31 +173,75 @@ def _remove(folder: Path, path: Path, marker: dict[str, Any]) -> int:
     return removed
 
 
-def _run(folder: Path, stage: Stage) -> None:
-    """One stage with the audit's folder as its root, in a session of its own: it is ended by us alone."""
-    given = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
-    path = [str(SOURCE), *(str(Path(part).resolve()) for part in given), str(Path.cwd())]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OMP_WAIT_POLICY": "PASSIVE"}
-    command = [sys.executable, str(pipeline() / "stages" / f"{stage[0]}.py"), *stage[1:], "--params", "params.yaml"]
-    running = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, close_fds=False)
-    try:
-        code = running.wait()
-    except BaseException:  # an interruption or a signal, which the stage has not seen
-        _end(running)
-        raise
-    if code < 0:
-        memory = "memory may have run out: give fewer --images; " if code == -signal.SIGKILL else ""
-        name = signal.Signals(-code).name
-        sys.exit(f"error: {' '.join(stage)} was ended by {name}; {memory}run the same command again to resume")
-    if code:
-        sys.exit(code)
+class Host:
+    """The process that runs stages, with the audit's folder as their root: begun with the first, ended with the block.
+
+    In a session of its own: it and what it starts are ended by us alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._running: subprocess.Popen[bytes] | None = None
+        self._channel, self._its_end = socket.socketpair()
+
+    def __enter__(self) -> "Host":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *raised: Any) -> None:
+        self._channel.close()  # at which it ends, when it has nothing to do
+        self._its_end.close()
+        if self._running is not None:
+            _end(self._running, at_once=kind is not None)
+
+    def run(self, stage: Stage) -> None:
+        """Run a stage; exits where it fails, after its own message."""
+        script = pipeline() / "stages" / f"{stage[0]}.py"
+        self.call(script, [*stage[1:], "--params", "params.yaml"], " ".join(stage))
+
+    def call(self, script: Path, arguments: list[str], name: str) -> None:
+        """Run a script."""
+        if self._running is None:
+            self._running = self._begun()
+        self._channel.sendall(f"{json.dumps([str(script), *arguments])}\n".encode())
+        answer = self._channel.recv(16)
+        if not answer:
+            _say_how_it_ended(name, self._running.wait())
+        if code := int(answer):
+            sys.exit(code)
+
+    def _begun(self) -> "subprocess.Popen[bytes]":
+        given = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+        path = [str(SOURCE), *(str(Path(part).resolve()) for part in given), str(Path.cwd())]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "OMP_WAIT_POLICY": "PASSIVE"}
+        environment["PYTHONWARNINGS"] = ",".join(filter(None, (environment.get("PYTHONWARNINGS"), UNSAID)))
+        environment.pop("DVC_ROOT", None)  # where stages keep what a killed one goes on with: here in the folder
+        descriptor = self._its_end.fileno()
+        self._its_end.set_inheritable(True)
+        command = [sys.executable, "-P", "-m", "advlaw.audit.host", str(descriptor)]
+        running = subprocess.Popen(command, cwd=self.folder, env=environment, start_new_session=True, close_fds=False)
+        self._its_end.close()
+        return running
 
 
-def _end(running: "subprocess.Popen[bytes]") -> None:
-    """End a stage and what it has started, by force where it does not listen."""
+def _say_how_it_ended(name: str, code: int) -> NoReturn:
+    """Exit for a stage that ended its process, by a signal if the code is below zero."""
+    if code >= 0:
+        sys.exit(f"error: {name} ended with exit code {code}; run the same command again to resume")
+    memory = "memory may have run out: give fewer --images; " if code == -signal.SIGKILL else ""
+    what = signal.Signals(-code).name
+    sys.exit(f"error: {name} was ended by {what}; {memory}run the same command again to resume")
+
+
+def _end(running: "subprocess.Popen[bytes]", at_once: bool) -> None:
+    """Wait until a process and what it has started have ended, `at_once` after a signal; by force where they do not."""
     try:
-        os.killpg(running.pid, signal.SIGTERM)
+        if at_once:
+            os.killpg(running.pid, signal.SIGTERM)
         running.wait(PATIENCE)
+        end = time.monotonic() + CLEANED
+        while time.monotonic() < end:  # loky's tracker takes its semaphores and folders away
+            os.killpg(running.pid, 0)
+            time.sleep(0.05)
     except (ProcessLookupError, subprocess.TimeoutExpired):
         pass
     finally:

@@ -87,7 +87,18 @@ def print_summary(name: str, folder: Path, n_classes: int) -> None:
         printed = "" if math.isnan(line["exponent"]) else f"; as printed, by least squares, {interval(line)}"
         lost = f"; {counted(row['n_not_finite'], 'image')} not judged (not finite)" if row["n_not_finite"] > 0 else ""
         print(f"  {row['attack']:8} ({row['kind']} error)  {found}{printed}{lost}")
-    print(f"tables and figures: {plots}; report: {plots / 'report.html'}")
+    print(f"tables and figures: {plots}; report: {plots / 'report.html'}", flush=True)
+
+
+def print_theory(name: str, folder: Path, n_images: int) -> None:
+    """How well linear response tells which images become wrong first, of those that were followed."""
+    plots = folder / "plots" / name
+    rows = records(read_tables(plots, "theory/predictions").rows("theory/predictions"))
+    found = ", ".join(f"{row['attack']} {row['spearman_linear']:.2f}" for row in rows)
+    n_followed = rows[0]["n_images"] + rows[0]["n_not_finite"]
+    which = f"the first {n_followed} of {n_images} images" if n_followed < n_images else f"all {n_images} images"
+    print(f"theory, of {which}: rank correlation of predicted with measured thresholds {found}")
+    print(f"tables, figures and the report hold it now: {plots / 'report.html'}")
 
 
 def _exponent(row: Cells) -> str:

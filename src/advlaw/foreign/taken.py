@@ -38,7 +38,7 @@ def own_model(
         source = {"source": "own", "module": settings.module, "file": settings.weights}
     elif isinstance(settings, Timm):
         spec |= {"name": settings.name, "arguments": settings.arguments, "version": library().__version__}
-        source = {"source": "own", "file": str(settings.weights)}
+        source = {"source": "own", "module": None, "file": settings.weights}  # of a `Place`, the stage knows better
     else:
         spec |= {"file": settings.file, "sha256": hashlib.sha256(contents(settings.file)).hexdigest()}
         source = {"source": "own", "module": None, "file": settings.file}

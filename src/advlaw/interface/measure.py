@@ -82,7 +82,7 @@ def measure(
         if warning := check_accuracy(clean, n_images, n_classes, "labels, bounds, mean and std"):
             warnings.warn(warning, stacklevel=2)
         entry = {"arch": "own_file", "file": f"{name}.pt2", "classes": n_classes, **statistics}
-        params = audit_params(name, entry, grid, steps, n_images, {"seed": seed})
+        params = audit_params(name, entry, grid, steps, tuple(examples.pixels.shape), {"seed": seed})
         params |= {"attacks": families, "sweeps": _sweeps(families, name)}
         collected = Collected(params, tuple(examples.pixels.shape[1:]), clean)
         for attack, sweep in params["sweeps"].items():
