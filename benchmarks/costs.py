@@ -34,7 +34,7 @@ STAGES = (("train", "linear"), ("train", "fc"), ("train", "cnn"), ("sweep", "fc"
 STAGE_ROUNDS = 5
 FASTEST = "fastest instructions"
 SWEEP_CHECKS = ("check_clean", "check_thresholds")
-EACH_EPS_CHECKS = ("check_clean", "_unmoved")
+EACH_EPS_CHECKS = ("check_clean", "unmoved")
 SWEPT: dict[str, dict[str, Any]] = {
     "linear": {},
     "fc": {"widths": [200, 200, 200]},

@@ -74,7 +74,7 @@ def test_a_row_has_a_cell_for_each_head():
 
 
 def test_a_table_of_no_chapter_is_answered():
-    with pytest.raises(ValueError, match="table mine: chapter = 'curvs': must be one of overview, curves, shuffled, "):
+    with pytest.raises(ValueError, match="table mine: chapter = 'curvs': must be one of overview, curves, imagenet, "):
         Table("mine", "curvs", "Mine", ("models",), True, lambda tables: GRID)
 
 

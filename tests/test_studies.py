@@ -5,11 +5,16 @@ import shutil
 
 import numpy as np
 import pytest
+import timm
+import torch
+from pandas import read_csv
+from pictures import CLASSES, class_folders
 from repository import ROOT
 from ruamel.yaml import YAML
+from safetensors.torch import save_file
 
 from advlaw.core.dataset import Dataset, write_dataset
-from advlaw.core.io import read_npz
+from advlaw.core.io import read_npz, read_text
 from advlaw.core.section import read_yaml
 
 SHAPES = {
@@ -22,14 +27,20 @@ SHAPES = {
 }
 SMALLEST = {"resnet": {"depth": 8}, "wide_resnet": {"depth": 10, "width": 1}}
 SIZES = {"train": 32, "validation": 16, "test": 16}
+STUDIES = [path.parent.name for path in sorted(ROOT.glob("studies/*/dvc.yaml"))]
+FOLDERS = {
+    name: entry
+    for name, entry in read_yaml(ROOT / "datasets/params.yaml")["datasets"].items()
+    if entry["source"] == "folder"
+}
+OF_FOLDERS = [
+    study for study in STUDIES if FOLDERS.keys() & set(read_yaml(ROOT / f"studies/{study}/params.yaml")["datasets"])
+]
 NEVER_RUN = [
-    path.parent.name for path in sorted(ROOT.glob("studies/*/dvc.yaml")) if not path.with_suffix(".lock").exists()
+    study for study in STUDIES if study not in OF_FOLDERS and not (ROOT / f"studies/{study}/dvc.lock").exists()
 ]
 
-PARAMS = [
-    "params.yaml",
-    *(f"studies/{path.parent.name}/params.yaml" for path in sorted(ROOT.glob("studies/*/dvc.yaml"))),
-]
+PARAMS = ["params.yaml", *(f"studies/{study}/params.yaml" for study in STUDIES)]
 
 
 def tiny(params: dict) -> dict:
@@ -112,3 +123,62 @@ def test_a_study_that_was_never_run_would_train_and_attack_its_nets(study, stage
             stage("sweep", file, name)
             for attack in sweep["attacks"]:
                 assert read_npz(tmp_path / f"data/{study}/sweeps/{name}/{attack}.npz")["prediction"].shape[0] == 3
+
+
+@pytest.fixture
+def photographs(tmp_path, monkeypatch):
+    """In the place of every folder of images 12 drawn ones, of three classes; and weights of timm's net for tests."""
+    class_folders(tmp_path / "drawn")
+    names = read_text(ROOT / "src/advlaw/data/imagenet_classes.txt").split()
+    (tmp_path / "classes.txt").write_text("\n".join([*CLASSES, *names[3:]]), encoding="utf-8")
+    for entry in FOLDERS.values():
+        monkeypatch.setenv(f"ADVLAW_{entry['place'].upper().replace('-', '_')}", str(tmp_path / "drawn"))
+    drawn = {"source": "folder", "holds": "imagenet sample", "classes": "classes.txt"}
+    datasets = {name: {**drawn, "place": entry["place"]} for name, entry in FOLDERS.items()}
+    (tmp_path / "datasets").mkdir(exist_ok=True)
+    YAML().dump({"seed": 0, "datasets": datasets}, tmp_path / "datasets/params.yaml")
+    torch.manual_seed(0)
+    weights = timm.create_model("test_resnet", pretrained=False).state_dict()
+    weights["fc.bias"][:3] += 100.0  # of the three classes that are drawn one is answered, whichever
+    save_file(weights, tmp_path / "tiny.safetensors")
+
+
+def tiny_nets(params: dict) -> dict:
+    """The same study with timm's net for tests in the place of the last two nets, which are those with a defence."""
+    sizes = {"name": "test_resnet.r160_in1k", "input": {"size": 32, "resize": 36, "interpolation": "bilinear"}}
+    nets = {
+        name: {**{key: entry[key] for key in ("dataset", "defence", "stands_for") if key in entry}, "arch": "timm"}
+        for name, entry in [*params["pretrained_models"].items()][-2:]
+    }
+    return {
+        **params,
+        "device": "cpu",
+        "attack": {**params["attack"], "count": 10},
+        "pretrained_models": {name: {**net, **sizes, "weights": "tiny.safetensors"} for name, net in nets.items()},
+        "sweeps": {name: {**sweep, "shard": 5} for name, sweep in params["sweeps"].items() if sweep["model"] in nets},
+        "fit": {**params["fit"], "headline": [], "bootstrap": 100},
+        "response": {**params["response"], "nets": {name: {"attacks": [], "images": 10} for name in nets}},
+        "theory": {**params["theory"], "compared": [*nets]},
+        "workers": {"backend": "loky", "processes": 1},
+    }
+
+
+@pytest.mark.parametrize("study", OF_FOLDERS)
+def test_a_study_of_published_nets_would_take_and_attack_them(study, stage, photographs, tmp_path):
+    file = f"studies/{study}/params.yaml"
+    params = tiny_nets(read_yaml(ROOT / file))
+    (tmp_path / file).parent.mkdir(parents=True)
+    YAML().dump(params, tmp_path / file)
+    stage("check", file)
+    for name in params["datasets"]:
+        stage("dataset", "datasets/params.yaml", name)
+    for script, section in (("pretrained", "pretrained_models"), ("sweep", "sweeps")):
+        for name in params[section]:
+            stage(script, file, name)
+    for name in params["response"]["nets"]:
+        stage("response", file, name)
+    stage("theory", file)
+    stage("fit", file)
+    nets = read_csv(tmp_path / f"plots/{study}/published/nets.csv")
+    assert sorted(nets["net"]) == sorted(params["pretrained_models"])
+    assert set(nets["holds"]) == {"imagenet sample"}

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from advlaw.core.pictures import Interpolation, View
 from advlaw.core.section import Name, Section
 from advlaw.models.settings import ARCHITECTURES, Composed, Size
 
 ModulePath = Annotated[str, Field(pattern=r"^\w+(\.\w+)*$")]
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PerChannel = Annotated[list[Annotated[float, Field(ge=0, le=255)]], Field(min_length=1)]
+Deviations = Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
 
 class Place(Section):
@@ -62,16 +62,13 @@ class Input(Section):
 
     size: Size
     resize: Size
-    interpolation: Interpolation
+    interpolation: Literal["bilinear", "bicubic"]
 
     @model_validator(mode="after")
     def _is_cut_from_it(self) -> "Input":
         if self.resize < self.size:
             raise ValueError(f"resize = {self.resize}: must be at least size = {self.size}, which is cut from it")
         return self
-
-    def view(self, n_channels: int) -> View:
-        return View(self.size, self.resize, self.interpolation, n_channels)
 
 
 class Taken(Section):
@@ -91,7 +88,7 @@ class Normalised(Taken):
     """`mean` and `std` normalise the pixels: one each a channel, in pixel units."""
 
     mean: PerChannel
-    std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    std: Deviations
 
     @model_validator(mode="after")
     def _each_channel_has_both(self) -> "Normalised":
@@ -186,7 +183,7 @@ class Timm(Taken):
     weights: Place | str
     input: Input | None = None
     mean: PerChannel | None = None
-    std: PerChannel | None = None
+    std: Deviations | None = None
 
 
 def arch(entry: Any) -> Any:

@@ -73,7 +73,7 @@ def view_of(key: str, settings: Taken, dataset: Dataset) -> View | None:
             "interpolation"
         )
     assert isinstance(settings, Normalised | Timm)
-    return shown.view(len(settings.mean or ()))
+    return View(**shown.model_dump(), channels=len(settings.mean or ()))
 
 
 def _n_classes(key: str, settings: OwnModel | Timm, n_labels: int) -> int:
