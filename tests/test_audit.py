@@ -14,6 +14,7 @@ from raw_csv import read_csv
 from safetensors.torch import save_file
 
 from advlaw.audit.command import _yaml
+from advlaw.audit.folder import net_name
 from advlaw.audit.model import Given, pickled
 from advlaw.audit.params import audit_params
 from advlaw.config.study import load_study
@@ -166,7 +167,7 @@ def test_a_person_s_net_is_audited_and_a_second_run_only_goes_on(own_digits, tol
     assert "already done" not in other
     assert "audit/net: settings, images or code have changed; removed " in other
     kept = [path for part in ("data", "plots", "models") for path in (own_digits / "audit/net" / part).rglob("*.*")]
-    assert [path.name for path in kept if path.stat().st_mtime < started - 0.1] == []
+    assert [path.name for path in kept if path.stat().st_mtime < started - 0.1] == ["notes.txt"]
     assert [path for path in kept if "pgd" in path.as_posix()] == []
     assert (plots / "figures/notes.txt").read_text("utf-8") == "a person's own"
 
@@ -211,11 +212,12 @@ def test_an_unmodified_net_of_torchvision_is_audited_on_a_folder_of_images_outsi
     sizes = ("--size", "64", "--count", "3", "--steps", "2", "--out", "here")
     given = ("--weights", "random.safetensors", "--data", "pictures")
     output = command(tmp_path, "audit", *net, *given, *sizes, installed=installed)
-    assert "squeezenet1_0: clean accuracy" in output
+    name = net_name({"module": "torchvision.models:squeezenet1_0", "arguments": {"num_classes": 4}})
+    assert f"{name}: clean accuracy" in output
     found = read_dataset(tmp_path / "here/data/datasets/images.npz").images
     assert isinstance(found, Files)
     assert (found.place, len(found)) == (str(tmp_path / "pictures"), 96)
-    spec = json.loads((tmp_path / "here/models/squeezenet1_0/squeezenet1_0/spec.json").read_text("utf-8"))
+    spec = json.loads((tmp_path / "here/models" / name / name / "spec.json").read_text("utf-8"))
     assert (spec["module"], spec["arguments"]) == ("torchvision.models:squeezenet1_0", {"num_classes": 4})
-    (model,) = read_csv(tmp_path / "here/plots/squeezenet1_0/models.csv")
+    (model,) = read_csv(tmp_path / "here/plots" / name / "models.csv")
     assert model["n_parameters"] == "737476"

@@ -26,7 +26,7 @@ ALLOWED = {
     "trials": BASE | BOTTOM | {"evaluation"},
     "search": BASE | BOTTOM | {"evaluation", "trials"},
     "tables": BASE | {"fitting", "models", "theory"},
-    "audit": BASE | {"data"},
+    "audit": BASE | {"data", "evaluation", "foreign", "models"},
     "papers": set(),
     "figures": BASE | {"papers"},
     "claims": BASE | {"papers"},

@@ -32,9 +32,11 @@ def parser() -> argparse.ArgumentParser:
     )
     own.set_defaults(audited=True)
     model = own.add_argument_group("the model: normalised pixels (B, C, H, W) to logits (B, K)")
-    which = model.add_mutually_exclusive_group(required=True)
-    which.add_argument("--model", help="package.module:factory, or a file saved by torch.jit.save or torch.export.save")
-    which.add_argument(
+    either = model.add_mutually_exclusive_group(required=True)
+    either.add_argument(
+        "--model", help="package.module:factory, or a file saved by torch.jit.save or torch.export.save"
+    )
+    either.add_argument(
         "--timm", metavar="NAME", help="a net of the library timm, shown images as timm records; needs --weights"
     )
     model.add_argument(

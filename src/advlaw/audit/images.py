@@ -14,7 +14,6 @@ from advlaw.data.folder import Labelled, class_names, in_a_list, in_class_folder
 
 IMAGENET_CLASSES = Path(__file__).resolve().parents[1] / "data" / "imagenet_classes.txt"
 MOST_CLASSES = 100_000
-HOLDS = "images"
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def _of_folder(source: Source, of_imagenet: bool) -> Dataset:
     n_classes = len(ClassFiles(source.data).folders) if names is None else len(names)
     chosen = [found[row] for row in _drawn(len(found), source)]
     files = manifest([path for path, _ in chosen], source.data, str(source.data.resolve()))
-    return only_tested(files, np.array([label for _, label in chosen], np.int64), n_classes, HOLDS)
+    return only_tested(files, np.array([label for _, label in chosen], np.int64), n_classes)
 
 
 def _names(source: Source, of_imagenet: bool) -> Sequence[str] | None:
@@ -94,7 +93,7 @@ def _of_npz(source: Source) -> Dataset:
         images = images.transpose(0, 3, 1, 2)
     rows = _drawn(len(labels), source)
     pixels = np.ascontiguousarray(images[rows])
-    return only_tested(pixels, labels[rows].astype(np.int64), _n_classes(source, labels), HOLDS)
+    return only_tested(pixels, labels[rows].astype(np.int64), _n_classes(source, labels))
 
 
 def _n_classes(source: Source, labels: np.ndarray) -> int:

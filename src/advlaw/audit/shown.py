@@ -33,7 +33,7 @@ class Look:
             usual = _usual(len(given))
             entry = {"dataset": DATASET, "mean": self.mean or usual[0], "std": self.std or usual[1]}
             validate(entry, Normalised, Path("--mean, --std"))
-        if None not in (self.size, self.resize) and self.resize < self.size:
+        if self.size is not None and self.resize is not None and self.resize < self.size:
             raise ValueError(f"--resize {self.resize}: must be at least --size {self.size}, which is cut from it")
 
 

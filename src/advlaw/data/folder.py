@@ -55,7 +55,7 @@ def manifest(paths: list[Path], folder: Path, place: str) -> Files:
     return Files(place, names, np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32))
 
 
-def only_tested(images: np.ndarray | Files, labels: np.ndarray, n_classes: int, holds: str) -> Dataset:
+def only_tested(images: np.ndarray | Files, labels: np.ndarray, n_classes: int, holds: str | None = None) -> Dataset:
     """A data set of nets that others trained: all images are in the split `test`."""
     nothing = np.arange(0)
     splits = {"train": nothing, "validation": nothing, "test": np.arange(len(labels))}

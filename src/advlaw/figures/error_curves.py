@@ -22,7 +22,7 @@ from advlaw.figures.style import ATTACK_NAMES, EPS, in_panels, legend_below, loo
 
 ARCHITECTURES = {"linear": "linear", "fc": "FC", "cnn": "CNN"}
 PAPER_ATTACKS = ("l2", "fgsm", "pgd", "step_ll")
-OWN = ("own_module", "own_file")  # a person's own model
+OWN = ("own_module", "own_file", "timm")  # of others
 ORDINARY = {"labels": "original", "snapshot": None, "defence": ""}  # at the end of training
 SMALLEST_SHOWN = 1e-4
 POINTS = ["curve", "grid_eps", "net_error", "net_low", "net_high"]
@@ -124,6 +124,12 @@ def exponent_text(row: Cells) -> str:
     return law(row) if row["remark"] else f"B = {law(row)}"
 
 
+def _of_a_person(rows: pd.DataFrame) -> pd.DataFrame:
+    """Curves of a person's own nets, on images of which a data set does not say that they are ImageNet's."""
+    found = chosen(rows, attack=tuple(ATTACK_NAMES), arch=OWN, **ORDINARY)
+    return chosen(found, holds="") if "holds" in found else found
+
+
 def _figure(
     name: str, chapter: str, title: str, paper: str, curves: Curves, words: str = "", is_main: bool = False
 ) -> Figure:
@@ -182,7 +188,7 @@ FIGURES = (
         "curves",
         "Adversarial error of a person's own model",
         "The papers have no such figure; Cubuk Fig. 2c shows these attacks on a fully connected net on MNIST.",
-        Curves("attacks", lambda rows: chosen(rows, attack=tuple(ATTACK_NAMES), arch=OWN, **ORDINARY), panel="model"),
+        Curves("attacks", _of_a_person, panel="model"),
     ),
     _figure(
         "clipping",
