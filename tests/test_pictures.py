@@ -10,7 +10,7 @@ import torch
 from pictures import CLASSES, class_folders, draw
 from PIL import Image
 
-from advlaw.core.dataset import read_dataset, write_dataset
+from advlaw.core.dataset import Dataset, read_dataset, write_dataset
 from advlaw.core.examples import read_examples
 from advlaw.core.images import batches
 from advlaw.core.pictures import Files, Pictures, View, decoded, folder_of
@@ -36,6 +36,10 @@ def folder(**changes) -> Folder:
     return validate(entry, Folder, Path("datasets/params.yaml"))
 
 
+def labelled(dataset: Dataset) -> dict[str, int]:
+    return dict(zip(dataset.images.paths.tolist(), dataset.labels.tolist(), strict=True))
+
+
 def flat(place: Path, lines: list[str]) -> Folder:
     """The same pictures in one folder, with a file of labels."""
     for file in sorted(place.glob("*/*.png")):
@@ -51,8 +55,9 @@ def test_a_folder_for_each_class_is_a_data_set_without_pixels(place, tmp_path):
     assert (tmp_path / "a.npz").stat().st_size < 3000
     again = read_dataset(tmp_path / "a.npz")
     assert isinstance(again.images, Files)
-    assert again.images.paths.tolist() == [f"{name}/{i}.png" for name in CLASSES for i in range(4)]
-    assert again.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    names = [f"{name}/{i}.png" for name in CLASSES for i in range(4)]
+    assert labelled(again) == dict(zip(names, [0] * 4 + [1] * 4 + [2] * 4, strict=True))
+    assert len(set(again.labels[:4].tolist())) > 1  # the first images are a sample of all
     assert (again.n_classes, again.holds, again.image_shape) == (4, "images", ())
     assert (provenance["holds"], provenance["of"]) == ("images", 12)
 
@@ -65,8 +70,7 @@ def test_a_flat_folder_and_a_list_give_the_same_labels(place, line):
     files = [(f"{name}{i}.png", name) for name in CLASSES for i in range(4)]
     section = flat(place, [line.format(file=file, name=name, number=labels[name]) for file, name in files])
     dataset, _ = folder_dataset(section, 0)
-    assert [Path(path).name for path in dataset.images.paths] == [file for file, _ in files]
-    assert dataset.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert labelled(dataset) == {file: labels[name] for file, name in files}
 
 
 @pytest.mark.parametrize(
@@ -185,8 +189,8 @@ def test_a_file_that_changes_after_its_data_set_was_made_is_refused(place):
     dataset, _ = folder_dataset(folder(), 0)
     pictures = Pictures(dataset.images, View(16, 18))
     draw(place / "ant/0.png", 99)
-    with pytest.raises(ValueError, match=r"ant/0\.png: has changed since its data set was made"):
-        pictures[:1]
     (place / "ant/1.png").unlink()
-    with pytest.raises(ValueError, match=r"ant/1\.png: has gone since its data set was made"):
-        pictures[1:2]
+    for file, what in (("ant/0.png", "changed"), ("ant/1.png", "gone")):
+        row = dataset.images.paths.tolist().index(file)
+        with pytest.raises(ValueError, match=rf"{file}: has {what} since its data set was made"):
+            pictures[row : row + 1]

@@ -39,7 +39,7 @@ def folder_dataset(section: Folder, seed: int) -> tuple[Dataset, dict[str, objec
     labels = np.array([label for _, label in found], np.int64)
     if section.holds == "imagenet validation":
         _check_is_whole(labels, section)
-    rows = _drawn_a_class(labels, section, seed)
+    rows = _drawn(labels, section, seed)
     files = manifest([found[row][0] for row in rows], folder, section.place)
     digest = hashlib.sha256(files.sha256.tobytes() + labels[rows].tobytes()).hexdigest()
     origin = {section.place: {"sha256": digest, "official": None}}
@@ -158,16 +158,23 @@ def _check_is_whole(labels: np.ndarray, section: Folder) -> None:
         )
 
 
-def _drawn_a_class(labels: np.ndarray, section: Folder, seed: int) -> np.ndarray:
-    """Rows (n,), in order: all, or `images_a_class` of each class; ValueError where a class that has some has fewer."""
-    wanted = section.images_a_class
+def _drawn(labels: np.ndarray, section: Folder, seed: int) -> np.ndarray:
+    """Rows (n,) in a random order, so that the first of them are a sample: all, or `images_a_class` of each class.
+
+    Raises ValueError where a class that has images has fewer.
+    """
+    order, wanted = generator(seed, "folder", section.place).permutation(len(labels)), section.images_a_class
     if wanted is None:
-        return np.arange(len(labels))
-    order = generator(seed, "folder", section.place).permutation(len(labels))
+        return order
+    seen: Counter[int] = Counter()
     chosen = []
-    for label in np.unique(labels):
-        rows = order[labels[order] == label]
-        if len(rows) < wanted:
-            raise ValueError(f"images_a_class = {wanted}: class {label} of {section.place} has {len(rows)} images")
-        chosen.append(rows[:wanted])
-    return np.sort(np.concatenate(chosen))
+    for row in order.tolist():
+        seen[label := int(labels[row])] += 1
+        if seen[label] <= wanted:
+            chosen.append(row)
+    fewest = min(seen, key=lambda label: (seen[label], label))
+    if seen[fewest] < wanted:
+        raise ValueError(
+            f"images_a_class = {wanted}: class {fewest} of {section.place} has {seen[fewest]} images; give at most that"
+        )
+    return np.array(chosen)
