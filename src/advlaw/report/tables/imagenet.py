@@ -40,7 +40,7 @@ def published(tables: Tables) -> Grid:
 def published_exponents(tables: Tables) -> Grid:
     """A line per net and attack: its exponents as a law and as printed against the paper's range for ImageNet nets."""
     heads = ["net", "attack", Right("images"), Right("errors"), "the paper", LAW, "verdict as a law", PRINTED]
-    nets, rows = tuple(tables.rows("published/nets")["net"]), []
+    nets, rows = tuple(row["net"] for row in records(tables.rows("published/nets"))), []
     for row in records(tables.rows("laws/exponents", model=nets, attack=tuple(RANGES), split="test", snapshot=None)):
         paper, (line, _) = RANGES[row["attack"]], other_estimates(tables, row)
         cells = [row["model"], attack_cell(row), f"{row['n_images']:,.0f}", number(row["n_errors"], ",.0f")]
