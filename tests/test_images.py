@@ -278,7 +278,7 @@ def test_the_memory_of_a_sweep_does_not_grow_with_the_number_of_images(tmp_path)
     sweeps = {name: {"model": name, "family": "one_step", "attacks": ["fgsm"], "snapshots": []} for name in sizes}
     params = {
         **{"study": "s", "seed": 0, "threads": 2, "device": "cpu", "portable": False},
-            "workers": {"backend": "loky", "processes": 1},
+        "workers": {"backend": "loky", "processes": 1},
         **{"attack": {"eps_min": 0.01, "eps_max": 8.0, "count": 4}, "attacks": {"one_step": {"fgsm": attack}}},
         "sweeps": sweeps,
     }
