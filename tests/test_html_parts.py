@@ -32,10 +32,40 @@ def test_figures_are_rounded_and_keep_their_text_and_shape():
     assert unquote(made.address) == (
         "data:image/svg+xml,<svg font-family='DejaVu Sans, Verdana, sans-serif' "
         "xmlns:xlink='http://www.w3.org/1999/xlink' width='9pt' viewBox='0 0 9 8.5' xmlns='http://www.w3.org/2000/svg'>"
-        "<defs><path id='m1' d='M0 -8L1 1'/></defs><use xlink:href='#m1' x='3.1'/>"
+        "<defs><path id='m1' d='M0 -8L1 1'/></defs><use href='#m1' x='3.1'/>"
         "<text style='font-size:8px;text-anchor:middle'>a &lt; b, 0.123 % of ε</text>"
         "<g transform='scale(0.01563)'/></svg>"
     )
+
+
+SHAPES = """<svg width="9pt" viewBox="0 0 9 9" xmlns="http://www.w3.org/2000/svg">
+<g clip-path="url(#p0123456789)">{}</g><path d="M 1 1 L 2 2 " clip-path="url(#p0123456789)" style="{}"/>
+<path d="M 3 3 L 4 4 " clip-path="url(#p0123456789)" style="{}"/></svg>"""
+USE = '<use xlink:href="#m0123456789" x="{}" style="{}"/>'
+
+
+def drawn(shapes: list[str], lines: list[str]) -> str:
+    """What is left of shapes with these styles in one group, and of two lines."""
+    uses = "".join(USE.format(x, style) for x, style in enumerate(shapes))
+    return unquote(picture("one", SHAPES.format(uses, *lines)).address).partition("svg'>")[2].removesuffix("</svg>")
+
+
+def test_what_shapes_and_lines_share_is_said_once():
+    blue, line = "stroke: #0072b2; stroke-linejoin: miter", "fill: none; stroke: #e69f00"
+    assert drawn([blue, blue], [line, line]) == (
+        "<g clip-path='url(#p0)' style='stroke:#0072b2'><use href='#m1' x='0'/><use href='#m1' x='1'/></g>"
+        "<path d='M1 1L2 2M3 3L4 4' clip-path='url(#p0)' style='fill:none;stroke:#e69f00'/>"
+    )
+
+
+@pytest.mark.parametrize("other", ["stroke: #e69f00", "stroke: #0072b2; opacity: 0.5"])
+def test_shapes_that_differ_or_shine_through_keep_their_styles(other):
+    shapes = ["stroke: #0072b2", other] if "opacity" not in other else [other, other]
+    lines = [f"fill: none; {style}" for style in shapes]
+    found = drawn(shapes, lines)
+    assert all(found.count(style.replace(": ", ":").replace("; ", ";")) >= 1 for style in shapes)
+    assert found.count("<use ") == found.count("<path ") == found.count("x='") == 2
+    assert "<g clip-path='url(#p0)'>" in found
 
 
 @pytest.mark.parametrize("text", [SVG.replace("viewBox", "box"), "plain", ""])

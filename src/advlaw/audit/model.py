@@ -105,5 +105,6 @@ def _pickle(file: Path) -> bytes | None:
             found = [name for name in names if name.count("/") == 1 and name.endswith("/data.pkl")]
             is_program = any(name.endswith(PROGRAM) for name in names)
             return archive.read(found[0]) if found and not is_program else None
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError):  # no archive, or one packed otherwise
+    # no archive, or one that is encrypted or packed by a method of which Python says NotImplementedError: no state dict
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError):
         return None

@@ -34,6 +34,7 @@ from advlaw.papers.imagenet import with_provenance
 
 CHECKS = Path("claims/checks.csv")
 OF_A_CLAIM = ("missing", "about", "remark", "analogue")
+# what pandas raises of an expression that is no condition on a table, NotImplementedError where its grammar ends
 MISTAKES = (NameError, SyntaxError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError)
 
 
