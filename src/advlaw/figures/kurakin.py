@@ -17,6 +17,7 @@ NAMES = {**ATTACK_NAMES, "l2": "fast grad. L2", "fast_l2": "fast grad. L2"}
 OF_WIDTH = ("step_ll", "iter_ll", "iter_basic")
 WIDTHS = {"without adversarial training": "adversarial + width", "adversarially trained": "width"}
 KNOWING = ("fgsm", "fast_l2", "fast_linf")
+ROOM = 0.06  # of an axis: a number takes as much
 RATIO = "accuracy over clean accuracy"
 
 
@@ -29,10 +30,14 @@ def _sets(tables: Tables) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def _at_sizes(ax: Axes, values: pd.Series, label: str) -> None:
-    """A logarithmic axis with a tick at each of the values."""
-    sizes = sorted(set(values))
+    """A logarithmic axis with a tick at each of the values, and its number where there is room for it."""
+    sizes, told = sorted(set(values)), [0.0]
+    apart = (sizes[-1] / sizes[0]) ** ROOM
+    for size in sizes:
+        if size >= told[-1] * apart:
+            told.append(size)
     ax.set(xscale="log", xlabel=label)
-    ax.set_xticks(sizes, [f"{size:.3g}" for size in sizes])
+    ax.set_xticks(sizes, [f"{size:.3g}" if size in told else "" for size in sizes])
     ax.set_xticks([], minor=True)
 
 
@@ -117,7 +122,7 @@ def _draw_accuracies(ax: Axes, rows: pd.DataFrame, clean: pd.DataFrame) -> None:
 
 
 def draw_leaks(tables: Tables) -> Iterator[Drawing]:
-    """Accuracy under FGSM minus clean accuracy: of every net trained on FGSM examples, against eps."""
+    """Accuracy under FGSM minus clean accuracy: of every net trained on FGSM examples, and its base, against eps."""
     for name, leaks in groups(tables.of_sets("leaking"), "set"):
         nets = with_roles(tables.rows(f"trials/{name}/nets"))
         chosen_nets = nets[(nets["trained_on"] == "fgsm") | nets["varies"].isin(BASE)]
@@ -214,7 +219,7 @@ FIGURES = (
     Figure(
         "leaks",
         "kurakin",
-        "Label leaking: accuracy under FGSM minus clean accuracy, of nets trained on FGSM examples",
+        "Label leaking: accuracy under FGSM minus clean accuracy, of nets trained on FGSM or step l.l. examples",
         OURS,
         ("trials/*/leaking",),
         draw_leaks,
