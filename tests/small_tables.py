@@ -123,18 +123,22 @@ def write_theory_tables(folder: Path) -> None:
     write_table(folder / "order_statistics" / "constants.csv", rows)
 
 
-def write_firm_tables(folder: Path) -> None:
-    """A net that nothing flips: gaps open under attack, so there is no threshold, measured or predicted."""
+def write_firm_tables(folder: Path, *, is_right: bool = True) -> None:
+    """A net that nothing flips: gaps open under attack, so there is no threshold, measured or predicted.
+
+    It is right of all its images or of none.
+    """
     made = TheoryTables(RAYS, FIT, Theory(cut_offs=[0.1], compared=[]), seed=0)
     logits = np.random.default_rng(0).normal(size=(50, 3))
     order = ranking(logits)
     gamma = np.where(order[:, :1] == np.arange(3), 1.0, 0.0)
-    made.add_net("firm", {"logits": logits, "label": order[:, 0], "dataset": np.array("x")}, {})
+    label = order[:, 0 if is_right else 1]
+    made.add_net("firm", {"logits": logits, "label": label, "dataset": np.array("x")}, {})
     nothing = np.zeros((9, 0, 3))
     rays = {"eps": np.arange(9.0), "image": np.zeros(0, int), "logits": nothing, "gamma": nothing[0]}
     made.add_rays({**rays, "residual_eps": np.geomspace(1e-3, 64, 9), "residual": np.zeros((9, 50))})
-    never = {"threshold": np.full(50, np.inf), "threshold_class": np.full(50, -1), "recovery": np.full(50, np.nan)}
-    never |= {"not_finite": np.zeros(50, bool), "gamma": gamma}
+    never = {"threshold": np.full(50, np.inf if is_right else np.nan), "recovery": np.full(50, np.nan)}
+    never |= {"threshold_class": np.full(50, -1), "not_finite": np.zeros(50, bool), "gamma": gamma}
     made.add_attack("l2", {**never, "scale": np.array(8.0)}, False)
     made.add_attack("step_ll", {**never, "scale": np.array(1.0)}, True)
     made.write(folder / "theory")

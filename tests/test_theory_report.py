@@ -70,6 +70,17 @@ def test_a_net_that_nothing_flips_is_in_the_tables(tmp_path):
     assert [lines(shown, name) for name in ("label-blind", "ties", "near-ties")] == [[], [], []]
 
 
+def test_a_net_that_is_right_of_no_image_is_in_the_tables(tmp_path):
+    write_firm_tables(tmp_path, is_right=False)
+    shown = read_tables(tmp_path, "theory/")
+    assert shown.rows("theory/predictions")[["n_images", "n_right"]].to_numpy().tolist() == [[50, 0]] * 2
+    assert shown.rows("theory/predictions")["closing_speed"].isna().all()
+    gaps = shown.rows("theory/gap_exponents").query("images == 'right'")
+    assert gaps["n_gaps"].tolist() == [0, 0]
+    assert gaps["largest_gap"].isna().all()
+    assert lines(shown, "predictions")[0][4:] == ["too few"] * 2 + ["nowhere"] * 4 + ["no image flips"]
+
+
 @pytest.mark.parametrize("name", [table.name for table in TABLES])
 def test_a_table_of_nothing_has_no_rows(name):
     assert lines(Tables({}), name) == []

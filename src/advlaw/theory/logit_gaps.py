@@ -69,6 +69,7 @@ def exponents(gaps: np.ndarray, cut_offs: list[float], confidence: float) -> lis
     rows = []
     for share in cut_offs:
         values = [value - 1.0 for value in tail_exponent(gaps, share, confidence)]
-        row: Cells = {"share": share, "n_gaps": int(share * len(gaps)), "largest_gap": float(np.quantile(gaps, share))}
+        largest = float(np.quantile(gaps, share)) if len(gaps) else None
+        row: Cells = {"share": share, "n_gaps": int(share * len(gaps)), "largest_gap": largest}
         rows.append(row | dict(zip(("exponent", "exponent_low", "exponent_high"), values, strict=True)))
     return rows

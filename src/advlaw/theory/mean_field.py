@@ -36,7 +36,9 @@ def linear_threshold(logits: np.ndarray, gamma: np.ndarray) -> np.ndarray:
 
 
 def rank_average(gamma: np.ndarray, logits: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """<Gamma_j> (K,): the response of the class of rank j, averaged over the `images` (N,) bool."""
+    """<Gamma_j> (K,): the response of the class of rank j, averaged over the `images` (N,) bool; NaN over none."""
+    if not images.any():
+        return np.full(gamma.shape[1], np.nan)
     return by_rank(gamma, logits)[images].mean(axis=0, dtype=float)
 
 
