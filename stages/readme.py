@@ -1,7 +1,8 @@
 """Fill the tables of README.md and docs/ (not a DVC stage: `make readme`, after a repro).
 
     python stages/readme.py
-reads   plots/<study>/*.csv and {laws,theory,order_statistics,search,trials,worst_case}/*.csv of every study there is
+reads   plots/<study>/*.csv and {laws,theory,order_statistics,published,search,trials,worst_case}/*.csv of every
+        study there is
         plots/summary/claims.csv  ·  claims/claims.csv  ·  benchmarks/{results,costs}.json and {coverage,validation}.csv
         src/advlaw/*/settings.py: the typed sections, for docs/params.md
 writes  README.md and docs/**/*.md, between their markers
@@ -24,7 +25,7 @@ from advlaw.report.pages import filled, studies_grid
 from advlaw.report.render import markdown
 
 PARAMS = Path("docs/params.md")
-FOLDERS = ("./", "laws/", "theory/", "order_statistics/", "search/", "trials/", "worst_case/")
+FOLDERS = ("./", "laws/", "theory/", "order_statistics/", "published/", "search/", "trials/", "worst_case/")
 
 
 def commands() -> dict[str, str]:
