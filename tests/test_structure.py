@@ -1,6 +1,8 @@
 """The shape of the project: which package imports which, and that dvc.yaml names what every stage depends on."""
 
 import ast
+import functools
+import operator
 import os
 import re
 import subprocess
@@ -8,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from repository import committed_files
 from ruamel.yaml import YAML
 
 from advlaw.core.code import closure, imported
@@ -115,6 +118,18 @@ def stages(file: Path) -> dict[str, dict]:
     """The stages of a dvc.yaml by name, foreach unwrapped."""
     entries = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))["stages"]
     return {name: entry.get("do", entry) for name, entry in entries.items()}
+
+
+@pytest.mark.parametrize("file", committed_files("dvc.lock"))
+def test_a_lock_names_no_stage_that_is_no_more(file):
+    """DVC reads the whole file and writes it again after every stage, and removes nothing from it."""
+    lock, load, names = ROOT / file, YAML(typ="safe").load, set()
+    entries, params_file = load(lock.with_suffix(".yaml"))["stages"], lock.with_name("params.yaml")
+    params = load(params_file) if params_file.exists() else {}
+    for name, entry in entries.items():
+        keys = entry["foreach"].strip("${}").split(".") if "foreach" in entry else []
+        names |= {f"{name}@{key}" for key in functools.reduce(operator.getitem, keys, params)} if keys else {name}
+    assert set(load(lock)["stages"]) <= names
 
 
 ARCHITECTURE_FILES = [SRC / "advlaw" / "models" / f"{arch}.py" for arch in ARCHITECTURES]
