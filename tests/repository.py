@@ -9,17 +9,19 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 
 import psutil
+import warm_python
 
 ROOT = Path(__file__).parents[1]
 
 PARAMS = (Path(__file__).parent / "small.yaml").read_text(encoding="utf-8")
 
 
-def environment() -> dict[str, str]:
-    """A new user's, whose `python` and `dvc` are those that run the tests."""
+def environment(*, warm: bool = True) -> dict[str, str]:
+    """A new user's, whose `python` and `dvc` are those that run the tests; `warm`: stages need not import torch."""
     unset = ("PYTHONPATH", "ADVLAW_MIRROR", "DVC_ROOT", "PYTHONDONTWRITEBYTECODE")
     kept = {key: value for key, value in os.environ.items() if key not in unset}
-    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
+    folders = [warm_python.folder() if warm else None, Path(sys.executable).parent, kept["PATH"]]
+    return {**kept, "PATH": os.pathsep.join(str(folder) for folder in folders if folder)}
 
 
 def committed_files(*patterns: str) -> list[str]:
@@ -86,7 +88,7 @@ class Repository:
     def kill_when(self, n_kept: int, kept: str, *stages: str) -> None:
         """Run stages and kill all their processes with SIGKILL when so many files match `kept`, as .ckpt/nets/*."""
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        running = subprocess.Popen(["dvc", "repro", *stages], cwd=self.folder, env=self.environment, **quiet)
+        running = subprocess.Popen(["dvc", "repro", *stages], cwd=self.folder, env=environment(warm=False), **quiet)
         deadline = time.monotonic() + 600
         while running.poll() is None and time.monotonic() < deadline:
             if sum(not path.name.startswith(".") for path in self.folder.glob(kept)) >= n_kept:

@@ -42,11 +42,11 @@ def test_more_children_train_the_further_ones_alone_and_an_enlarged_net_leaves_t
     assert "search@step_ll" not in again
 
 
-@pytest.mark.parametrize("backend", ["ray", "dask"])
+@pytest.mark.parametrize("backend", ["loky", "ray", "dask"])
 def test_every_backend_trains_the_same_children(repository, backend):
     expected = outputs(repository)
     shutil.rmtree(repository.folder / ".ckpt")
-    repository.change("backend: loky", f"backend: {backend}")
+    repository.change("backend: loky\n  processes: 1", f"backend: {backend}\n  processes: 2")
     assert "are there already" not in stage(repository, "stages/search.py", "step_ll")
     stage(repository, "stages/enlarge.py", "cell_step_ll")
     assert outputs(repository) == expected
@@ -54,6 +54,7 @@ def test_every_backend_trains_the_same_children(repository, backend):
 
 def test_a_search_killed_twice_ends_in_the_same_bytes(repository):
     repository.change("weight: 0.3\n        eps: {fixed: 16.0}", "weight: 0.4\n        eps: {fixed: 16.0}")
+    repository.change("processes: 1", "processes: 2")
     shutil.rmtree(repository.folder / ".ckpt", ignore_errors=True)
     whole = Repository.at(repository.folder.parent / "whole")
     shutil.copytree(repository.folder, whole.folder, symlinks=True)

@@ -81,11 +81,11 @@ def test_a_new_attack_and_a_new_grid_train_no_net_and_another_headline_estimates
     assert outputs(repository)["plots/small/trials/sampled/curves.csv"].count(b"\n") == 1 + 3 * 14
 
 
-@pytest.mark.parametrize("backend", ["ray", "dask"])
+@pytest.mark.parametrize("backend", ["loky", "ray", "dask"])
 def test_every_backend_gives_the_same_bytes(repository, backend):
     expected = outputs(repository)
     shutil.rmtree(repository.folder / ".ckpt")
-    repository.change("backend: loky", f"backend: {backend}")
+    repository.change("backend: loky\n  processes: 1", f"backend: {backend}\n  processes: 2")
     for name in STAGES:
         assert "are there already" not in stage(repository, name, "varied")
     assert outputs(repository) == expected
@@ -94,6 +94,7 @@ def test_every_backend_gives_the_same_bytes(repository, backend):
 def test_a_run_killed_twice_ends_in_the_same_bytes(repository):
     repository.change("count: 3", "count: 8")
     repository.change(*OTHER_BASE)
+    repository.change("processes: 1", "processes: 2")
     shutil.rmtree(repository.folder / ".ckpt", ignore_errors=True)
     whole = Repository.at(repository.folder.parent / "whole")
     shutil.copytree(repository.folder, whole.folder, symlinks=True)
