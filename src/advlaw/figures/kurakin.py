@@ -154,7 +154,8 @@ def draw_varied(keys: dict[str, tuple[str, str]], tables: Tables) -> Iterator[Dr
             own = chosen(rows, attack=("clean", "step_ll"), seed=0)
             own = own[own["varies"].isin((key, *BASE)) & own[column].notna()].sort_values(column)
             if own[column].nunique() > 2:
-                panels[f"{name}: {label}"] = partial(_draw_varied, rows=own, column=column, label=label)
+                draw = partial(_draw_varied, rows=own, column=column, label=label)
+                panels[f"{name}: {key.rpartition('.')[2]}"] = draw
         yield from in_panels(panels, 2.8, "accuracy", sharey=True, of=name)
 
 
