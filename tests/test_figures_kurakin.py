@@ -119,7 +119,7 @@ def test_shares_of_a_minibatch_and_delays_are_drawn_where_there_are_three():
     nets, rows = of_minibatches(16, 96)
     axes, _ = drawn("minibatches", tables_of(nets, rows))
     (ax,) = axes
-    assert ax.get_title() == "few: share of a minibatch that is adversarial"
+    assert ax.get_title() == "few: images"
     assert labels(ax) == ["clean", *(f"step l.l., ε = {eps}" for eps in (2, 4, 8, 16))]
     assert list(ax.containers[0].lines[0].get_xdata()) == [0.125, 0.5, 0.75]
     nets += [net(f"delay_{delay}", f"adversarial.delay={delay}", delay=delay) for delay in (0.1, 0.2)]
