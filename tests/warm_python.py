@@ -24,7 +24,7 @@ import warnings
 from functools import cache
 from pathlib import Path
 
-import yaml
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
 IMPORTED = (
@@ -79,7 +79,7 @@ def folder() -> Path | None:
 
 def _environment_of_stages() -> dict[str, str]:
     """This one, and what dvc.yaml sets for every stage."""
-    settings = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["vars"][0]["python"]
+    settings = YAML(typ="safe").load(ROOT / "dvc.yaml")["vars"][0]["python"]
     given = dict(word.split("=", 1) for word in shlex.split(settings) if "=" in word)
     unset = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
     return {name: value for name, value in {**os.environ, **given}.items() if name not in unset}
