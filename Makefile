@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE # without bytecode files every stage would comp
 # most tests wait for subprocesses, which start on one core; tests/conftest.py orders them
 TESTS := pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: repro study studies summary report compare test lint check format readme bench clean-cache lock
+.PHONY: repro study studies summary report compare test lint check format readme bench faults clean-cache lock
 .DEFAULT_GOAL := repro
 
 repro: .venv/run.stamp            ## install, validate the params, run the default study
@@ -61,6 +61,10 @@ readme: .venv/run.stamp           ## fill the tables of README.md and docs/
 bench: .venv/bench.stamp          ## our code against other libraries, into benchmarks/results.json and docs/speed.md
 	OMP_WAIT_POLICY=PASSIVE python benchmarks/run.py
 	OMP_WAIT_POLICY=PASSIVE python benchmarks/costs.py
+	python stages/readme.py
+
+faults: .venv/test.stamp            ## the fault campaign: wrong params, bad files and mirrors, into benchmarks/faults.csv and docs/trust.md
+	PYTHONPATH=src:tests python tests/faults/run.py
 	python stages/readme.py
 
 clean-cache:                      ## remove unfinished trainings, and the kept nets and outcomes of sets; finished results stay

@@ -3,7 +3,8 @@
     python stages/readme.py
 reads   plots/<study>/*.csv and {laws,theory,order_statistics,published,search,trials,worst_case}/*.csv of every
         study there is
-        plots/summary/claims.csv  ·  claims/claims.csv  ·  benchmarks/{results,costs}.json and {coverage,validation}.csv
+        plots/summary/claims.csv  ·  claims/claims.csv  ·  benchmarks/{results,costs}.json and
+        {coverage,validation,faults}.csv
         src/advlaw/*/settings.py: the typed sections, for docs/params.md
 writes  README.md and docs/**/*.md, between their markers
 """
@@ -17,12 +18,12 @@ from advlaw.claims.wording import displayed
 from advlaw.core.command import run
 from advlaw.core.io import write_text
 from advlaw.core.section import read_section
-from advlaw.core.tables import Tables, read_table, read_tables
+from advlaw.core.tables import Tables, read_table, read_tables, records
 from advlaw.reference.keys import Reference
 from advlaw.report import benchmarks, claims, coverage
 from advlaw.report.headlines import headlines, last_lines, verdict_counts
 from advlaw.report.pages import filled, studies_grid
-from advlaw.report.render import markdown
+from advlaw.report.render import Grid, Right, markdown
 
 PARAMS = Path("docs/params.md")
 FOLDERS = ("./", "laws/", "theory/", "order_statistics/", "published/", "search/", "trials/", "worst_case/")
@@ -62,6 +63,7 @@ def shared_blocks(studies: dict[str, Tables]) -> dict[str, str]:
         "claims": paragraphs(markdown(claims.counts(verdicts)), markdown(claims.questions(shown))),
         "claims one by one": paragraphs(markdown(claims.one_by_one(shown)), claims.not_run(shown)),
         **exponent_blocks(),
+        "faults": markdown(faults(read_table(Path("benchmarks/faults.csv")))),
         **{
             name: paragraphs(benchmarks.measured_on(results), markdown(benchmarks.times(results)))
             for name, results in measured.items()
@@ -84,6 +86,12 @@ def exponent_blocks() -> dict[str, str]:
         "coverage of nets": markdown(coverage.together(simulated)),
         "validation": markdown(coverage.validation(validated)),
     }
+
+
+def faults(frame: pd.DataFrame) -> Grid:
+    """A line for each kind of fault that the campaign tried."""
+    rows = [[row["kind"], f"{row['tried']:.0f}", f"{row['as_promised']:.0f}"] for row in records(frame)]
+    return Grid(["fault", Right("tried"), Right("as promised")], rows)
 
 
 def paragraphs(*texts: str) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import subprocess
 import time
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from advlaw.core.dataset import read_dataset
 from advlaw.core.io import read_npz, write_json, write_text
 from advlaw.core.pictures import Files
 from advlaw.core.tables import read_labelled, records
+from advlaw.foreign.weights import digest, read_tensors
 
 
 @pytest.mark.parametrize(
@@ -195,6 +198,25 @@ def test_the_first_report_is_there_before_the_theory_and_may_be_the_last(own_dig
     assert again.count("already done") == 8
     again = told(*arguments, *more)
     assert again.count("already done") == 11
+
+
+@pytest.mark.slow
+def test_the_cell_that_a_search_found_is_audited_by_the_command_of_the_page(finished, tmp_path, told, monkeypatch):
+    page = (ROOT / "docs/own_model.md").read_text("utf-8").replace("search_small/robust_step_ll", "small/cell_step_ll")
+    (block,) = re.findall(r"^\$ (advlaw audit --model advlaw\.models\.store:build.*?)^```", page, re.M | re.S)
+    monkeypatch.chdir(finished.folder)  # where the shell finds the spec, and the command the rest
+    shell = ["bash", "-c", f"advlaw() {{ printf '%s\\0' \"$@\"; }}; {block}"]
+    said = subprocess.run(shell, capture_output=True, text=True, check=True).stdout
+    arguments = said.removesuffix("\0").split("\0")[1:]
+    few = ("--images", "60", "--count", "4", "--steps", "0", "--no-theory")
+    output = told(*arguments, *few, "--out", str(tmp_path / "cell"))
+    (net,) = (tmp_path / "cell/plots").iterdir()
+    (found,) = read_csv(net / "models.csv")
+    row = json.loads((tmp_path / "cell/models" / net.name / net.name / "row.json").read_text("utf-8"))
+    weights = finished.folder / "models/small/cell_step_ll/weights.safetensors"
+    assert row["weights"]["published_sha256"] == digest(read_tensors(weights.read_bytes(), weights))
+    assert f"clean accuracy {float(found['test_accuracy']):.4f}" in output
+    assert {row["attack"] for row in read_csv(net / "curves.csv")} == {"fgsm", "l2", "step_ll"}
 
 
 @pytest.mark.slow

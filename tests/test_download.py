@@ -228,5 +228,30 @@ def test_mnist_is_read_split_and_its_origin_recorded(tmp_path, monkeypatch):
     np.testing.assert_array_equal(made.split("test")[0][:, 0], images)
 
 
+UNFIT = {  # by what is changed in the contents of a file that its mirror vouches for
+    "train-labels-idx1-ubyte.gz: image 299 has label 77; labels are 0 to 9": lambda content: content[:-1] + b"\x4d",
+    r"train-labels-idx1-ubyte.gz: holds \(299,\), and a label for each of 300 images is wanted": lambda content: (
+        content[:6] + b"\1\x2b" + content[8:-1]
+    ),
+    r"train-images-idx3-ubyte.gz: holds \(300, 14, 56\), and images of 28x28 pixels are wanted": lambda content: (
+        content[:11] + b"\x0e\0\0\0\x38" + content[16:]
+    ),
+}
+
+
+@pytest.mark.parametrize("message", UNFIT)
+def test_files_that_do_not_fit_each_other_are_named(tmp_path, message):
+    files, (name, _, _) = idx_files(np.random.default_rng(1)), message.partition(": ")
+    files[name] = gzip.compress(UNFIT[message](gzip.decompress(files[name])))
+    (tmp_path / "mnist").mkdir()
+    for each, packed in files.items():
+        (tmp_path / "mnist" / each).write_bytes(packed)
+    sums = "".join(f"{hashlib.sha256(packed).hexdigest()}  mnist/{each}\n" for each, packed in files.items())
+    (tmp_path / "SHA256SUMS").write_text(sums, encoding="utf-8")
+    counts = {"train": 200, "validation": 50, "test": 100}
+    with pytest.raises(ValueError, match=message):
+        idx.idx_dataset("mnist", counts, 0, DownloadPlace(str(tmp_path), tmp_path / "d"))
+
+
 def read_all(files, name):
     return idx.read_idx(gzip.decompress(files[name]), name)

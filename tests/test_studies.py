@@ -22,6 +22,7 @@ SHAPES = {
     "cifar10_16": (3, 16, 16),
     "digits": (1, 8, 8),
     "fashion_mnist": (1, 28, 28),
+    "mnist": (1, 28, 28),
     "clusters": (1, 8, 8),
     "clusters_large": (1, 28, 28),
 }
@@ -52,7 +53,24 @@ def tiny(params: dict) -> dict:
     params["attack"]["count"] = 3
     if params["search"]["searches"]:
         params["search"] = tiny_searches(params["search"])
+    params["trials"] = {name: tiny_set(trials) for name, trials in params["trials"].items()}
     return {**params, "device": "cpu", "workers": {"backend": "loky", "processes": 1}}
+
+
+def tiny_set(trials: dict) -> dict:
+    """The same set of two nets: the first that are drawn, or the first two that vary, without transfer to others."""
+    if "draw" in trials:
+        return {**trials, "count": 2, "training": {**trials["training"], "epochs": 1}}
+    base = {**trials["base"], **SMALLEST.get(trials["base"]["arch"], {}), "epochs": 1}
+    nets = dict([*trials["nets"].items()][:2])
+    assert not any("baseline" in net for net in nets.values()), "a baseline that is left out"
+    measure = {key: value for key, value in trials["measure"].items() if key != "transfer"} | {"images": 16}
+    return {
+        **trials,
+        "base": base,
+        "nets": nets,
+        "measure": measure | ({"iterative_images": 16} if "eps" in measure else {}),
+    }
 
 
 def tiny_searches(search: dict) -> dict:
@@ -114,6 +132,11 @@ def test_a_study_that_was_never_run_would_train_and_attack_its_nets(study, stage
     for name in params["search"]["pictures"]:
         stage("pictures", file, name)
     stage("search_tables", file)
+
+    for name, trials in params["trials"].items():
+        for script in ("trials_train", "trials_measure", "trials_tables"):
+            stage(script, file, name)
+        assert len(read_csv(tmp_path / f"plots/{study}/trials/{name}/nets.csv")) == trials.get("count", 2)
 
     trained = {**dict.fromkeys(params["models"], "train"), **dict.fromkeys(params["robust_models"], "train_robust")}
     for name, script in trained.items():

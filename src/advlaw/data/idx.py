@@ -4,6 +4,7 @@ Checksums are of the *contents* (uncompressed), so that a mirror that compressed
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -25,6 +26,7 @@ PLACES = {
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     ),
 }
+SIDE, CLASSES = 28, 10
 CONTENT_MD5 = {
     "mnist": {
         TRAIN_IMAGES: "6bbc9ace898e44ae57da46a324031adb",
@@ -68,7 +70,21 @@ def idx_dataset(name: str, counts: dict[str, int], seed: int, place: DownloadPla
         remote = RemoteFile(name, file_name, "md5", md5, PLACES[name])
         content, provenance[file_name] = fetch(remote, place)
         arrays[file_name] = read_idx(content, file_name)
+    for of_images, of_labels in ((TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS)):
+        _check_pair(arrays, of_images, of_labels)
     images = np.concatenate([arrays[TRAIN_IMAGES], arrays[TEST_IMAGES]])[:, None]
     labels = np.concatenate([arrays[TRAIN_LABELS], arrays[TEST_LABELS]]).astype(np.int64)
     splits = official_splits(len(arrays[TRAIN_LABELS]), len(arrays[TEST_LABELS]), counts, seed, name)
     return Dataset(images, labels, splits), provenance
+
+
+def _check_pair(arrays: Mapping[str, np.ndarray], of_images: str, of_labels: str) -> None:
+    """Raises ValueError where files that a mirror vouches for do not fit, or are no images of ten classes."""
+    images, labels = arrays[of_images], arrays[of_labels]
+    if images.shape[1:] != (SIDE, SIDE):
+        raise ValueError(f"{of_images}: holds {images.shape}, and images of {SIDE}x{SIDE} pixels are wanted")
+    if labels.shape != (len(images),):
+        raise ValueError(f"{of_labels}: holds {labels.shape}, and a label for each of {len(images)} images is wanted")
+    if len(labels) and labels.max() >= CLASSES:
+        at = int((labels >= CLASSES).argmax())
+        raise ValueError(f"{of_labels}: image {at} has label {labels[at]}; labels are 0 to {CLASSES - 1}")

@@ -202,6 +202,8 @@ def _draw_spread(ax: Axes, rows: pd.DataFrame, quantity: str, before: pd.Series,
     place = 0
     for role, (colour, name) in ROLES.items():
         means = chosen(rows, role=role).groupby("cell", sort=False)[quantity].mean()
+        if means.empty:
+            continue
         for cell, mean in means.sort_values(ascending=False, kind="stable").items():
             own = chosen(rows, role=role, cell=cell)[quantity]
             ax.plot(np.full(len(own), place), own, color=colour, alpha=0.8, **DOTS)

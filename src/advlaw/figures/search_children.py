@@ -58,8 +58,10 @@ def draw_children(tables: Tables) -> Iterator[Drawing]:
         _draw_row(part, row, tables)
     shown = dict.fromkeys(arm for row in rows for arm in row.children["arm"].unique())
     names = [_dot(ARMS[arm][1], ARMS[arm][0]) for arm in ARMS if arm in shown]
-    running = Line2D([], [], color="black", label="running median, its 95 % interval shaded")
-    sheet.legend(handles=[*names, running], loc="outside lower center", ncols=3)
+    running = tables.rows("search/running")
+    if not running.empty and any(len(line) > 1 for _, line in groups(running, "search", "arm", "other")):
+        names.append(Line2D([], [], color="black", label="running median, its 95 % interval shaded"))
+    sheet.legend(handles=names, loc="outside lower center", ncols=3)
     yield Drawing(sheet)
 
 
@@ -116,9 +118,13 @@ def _above(ax: Axes, said: list[Line2D] | list[Patch]) -> None:
 
 
 def _draw_histogram(ax: Axes, row: Row, tables: Tables) -> None:
-    """Children with a good clean accuracy: the paper's 85 % and more where every arm has such, else the upper half."""
+    """Children with a good clean accuracy: the paper's 85 % and more where every arm has such, else the upper half.
+
+    No panel where there are too few children for that.
+    """
     spread = tables.rows("search/spread", search=row.search, arm=tuple(row.children["arm"].unique()))
     if spread.empty:
+        ax.set_visible(False)
         return
     shared = spread.groupby("clean_from")["arm"].nunique()
     of_all = shared.index[shared == row.children["arm"].nunique()]
