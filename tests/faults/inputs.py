@@ -25,19 +25,13 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file
 from test_cifar10 import CONTENT_MD5, FOLDER, records, sums_of
 from test_data import idx_files
+from test_foreign import Code
 
 EACH = 6  # damaged files of a format
 STAGES, PROGRAM = ROOT / "stages", ROOT / "src/advlaw/__main__.py"
 TRAP = "executed"
 
 Damage = Callable[[bytes, random.Random], bytes]
-
-
-class Code:
-    """Unpickling this writes a file into the working folder."""
-
-    def __reduce__(self):  # type: ignore[no-untyped-def]
-        return Path.write_text, (Path(TRAP), "run")
 
 
 @dataclass
@@ -203,7 +197,7 @@ def _npz(folder: Path) -> Iterator[Format]:
     with np.load(folder / "digits.npz") as arrays:
         images, labels = arrays["images"], arrays["labels"]
     odd: dict[str, dict[str, np.ndarray]] = {
-        "a pickle in it": {"images": np.array([Code()] * 4, dtype=object), "labels": labels[:4]},
+        "a pickle in it": {"images": np.array([Code(Path(TRAP))] * 4, dtype=object), "labels": labels[:4]},
         "no labels": {"images": images},
         "fewer labels": {"images": images, "labels": labels[:-1]},
         "images of no number": {"images": np.full(images.shape, np.nan), "labels": labels},
@@ -228,7 +222,7 @@ def _weights(folder: Path) -> Iterator[Format]:
     }
     yield Format("safetensors", folder, "mine.safetensors", command, headers, results=("audit",))
     torch.save(tensors, folder / "mine.pt")
-    code = {**tensors, "more": Code()}
+    code = {**tensors, "more": Code(Path(TRAP))}
     pickles: dict[str, Damage] = {
         "code in it": lambda content, rng: _saved(lambda file, held: torch.save(held, file), code),
         "code in the old format": lambda content, rng: _saved(

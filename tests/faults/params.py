@@ -24,7 +24,6 @@ Step = str | int
 Place = tuple[Step, ...]
 
 FREE_SIGN = {"entropy_weight"}  # numbers that may be negative
-FREE_TEXT = {"study", "root", "params"}  # judged as a whole: they must name this file and its folder
 REFERENCES = (  # places whose value is a name of something else in the file; * is any key
     "sweeps.*.model", "sweeps.*.attacks.*", "models.*.dataset", "robust_models.*.dataset", "baselines.*",
     "robust_models.*.adversarial.attack", "theory.compared.*", "fit.headline.*", "trials.*.dataset",
