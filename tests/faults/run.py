@@ -1,4 +1,4 @@
-"""The fault campaign: many wrong params, bad files and bad mirrors, each judged by what is promised of it.
+"""The fault campaign: wrong params, bad files and mirrors, kills, full disks, signals, judged by what is promised.
 
     make faults                        # or: PYTHONPATH=src:tests python tests/faults/run.py --only params --seed 7
 writes  benchmarks/faults.csv (with seed 0): of each kind of fault how many were tried, how many ended as promised
@@ -11,16 +11,21 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import disks
 import inputs
+import kills
 import network
 import params
+import signals
 from common import Outcome, Part, say
 from repository import ROOT
 
 from advlaw.core.io import write_text
 from advlaw.core.tables import read_table, records, write_table
 
-PARTS: dict[str, Part] = {module.__name__: module.outcomes for module in (params, inputs, network)}
+PARTS: dict[str, Part] = {
+    module.__name__: module.outcomes for module in (params, inputs, network, kills, disks, signals)
+}
 TABLE = ROOT / "benchmarks/faults.csv"
 
 
