@@ -83,6 +83,25 @@ def test_a_cell_has_the_papers_number_and_ours_with_its_interval():
     assert found["Deeper model (adv. training) top 1"][:2] == ["78.1 | –", "75.4 | –"]
 
 
+def test_a_set_whose_numbers_another_one_has_too_is_told_once():
+    """As sets that share nets are; one with another number stays."""
+    deep = net("deep", "depth=2", layers=4)
+    tables = tables_of([*NETS, deep], right(*NETS, deep)).frames
+    names = [name.removeprefix("trials/few/") for name in tables if name.startswith("trials/few/")]
+
+    def beside(nets, rows):
+        other = tables_of(nets, rows).frames
+        return Tables(tables | {f"trials/other/{name}": other[f"trials/few/{name}"] for name in names})
+
+    def told(nets, rows):
+        return {line[2] for line in kurakin.kurakin_1.make(beside(nets, rows)).rows}
+
+    few, other = (f"{name}: 2, 4, 8, 16" for name in ("few", "other"))
+    assert told(NETS, right(*NETS)) == {few}
+    assert told([*NETS, deep], right(*NETS, deep)) == {few}
+    assert told(NETS, [{**row, "top1": row["top1"] / 2} for row in right(*NETS)]) == {few, other}
+
+
 def test_a_row_without_a_net_keeps_the_papers_number_and_a_dash():
     nets = [*NETS, net("images_16", "adversarial.images=16", n_replaced=16)]
     found = lines(kurakin.kurakin_8, tables_of(nets, right(*nets)))

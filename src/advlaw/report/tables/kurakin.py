@@ -16,6 +16,7 @@ TOPS = {"top1": "top 1", "top5": "top 5"}
 EPS_HEADS = ["clean", *(f"ε = {name[1:]}" for name in COLUMNS[1:])]
 NEEDS = ("trials/*/accuracy",)
 BLIND = ("fgsm_predicted", "step_ll")  # methods of training that are looked at beside FGSM
+Rows = list[tuple[Row, dict[str, Cells]]]  # of a table: its row, our accuracies by the paper's columns
 METHODS = {"fgsm": ("fgsm", "FGSM"), "iterbasic": ("iter_basic", "basic iter."), "iterll": ("iter_ll", "iter. l.l.")}
 
 
@@ -56,18 +57,39 @@ def _is_about(number: str, rows: Sequence[Row], nets: pd.DataFrame, found: Seque
     return len({net["net"] for net in attacked}) > 1 and (number not in VARIANTS or VARIANTS[number][0] in varied)
 
 
+def _told_once(found: dict[str, Rows], tops: Sequence[str]) -> dict[str, Rows]:
+    """The sets of which no other has all that they have: sets share nets, whose numbers need not be read twice."""
+    told: dict[str, set[tuple[str, ...]]] = {
+        here: {
+            (row.key, column, _cell(None, one, top))
+            for row, ours in rows
+            for column, one in ours.items()
+            for top in tops
+        }
+        for here, rows in found.items()
+    }
+    kept: dict[str, Rows] = {}
+    for here, rows in found.items():
+        others = [told[other] for other in found if other != here]
+        if not any(told[here] < other for other in others) and not any(told[here] == told[other] for other in kept):
+            kept[here] = rows
+    return kept
+
+
 def _of_eps(number: str, tops: Sequence[str]) -> Callable[[Tables], Grid]:
     """A table whose columns are clean images and four sizes of eps, for the sets that have one of its variants."""
 
     def make(tables: Tables) -> Grid:
-        lines: list[list[Cell]] = []
+        found: dict[str, Rows] = {}
         for name, nets, accuracy in sets(tables):
             rows = rows_of(number, nets)
-            found = [_found(row, nets, accuracy) for row in rows]
-            if not _is_about(number, rows, nets, found):
-                continue
-            here = f"{name}: {', '.join(f'{eps:g}' for eps in sorted(set(accuracy['eps']) - {0.0}))}"
-            for row, ours in zip(rows, found, strict=True):
+            attacked = [_found(row, nets, accuracy) for row in rows]
+            if _is_about(number, rows, nets, attacked):
+                here = f"{name}: {', '.join(f'{eps:g}' for eps in sorted(set(accuracy['eps']) - {0.0}))}"
+                found[here] = list(zip(rows, attacked, strict=True))
+        lines: list[list[Cell]] = []
+        for here, with_ours in _told_once(found, tops).items():
+            for row, ours in with_ours:
                 for top in tops:
                     key = f"K-{number}-{row.key}" + (f"-{top}" if len(tops) > 1 else "")
                     cells = [_cell(printed().get(f"{key}-{column}"), ours.get(column), top) for column in COLUMNS]
@@ -109,19 +131,23 @@ def _table(name: str, title: str, make: Callable[[Tables], Grid], needs: tuple[s
 
 @table("leaks", "kurakin", "Labels that leak at the largest ε", needs=("trials/*/leaking",), is_main=True)
 def leaks(tables: Tables) -> Grid:
-    """A line for every net trained on one-step examples and method that does not use the label: labels leaked."""
+    """A line for every net trained on one-step examples and method that does not use the label: labels leaked.
+
+    What sets that share nets have in common is told once.
+    """
     heads = ["set", "net", "attack", "beside", Right("images"), Right("leaked"), Right("reversed"), "net, in points"]
-    rows: list[list[Cell]] = []
+    rows: dict[object, list[Cell]] = {}
     for name, found in groups(tables.of_sets("leaking"), "set"):
         nets = with_roles(tables.rows(f"trials/{name}/nets"))
         trained = nets[(nets["trained_on"] == "fgsm") | nets["varies"].isin(METHOD) & nets["trained_on"].isin(BLIND)]
         largest = found[(found["eps"] == found["eps"].max()) & found["net"].isin(trained["net"])]
         for row in records(largest):
             ends = {f"net{end}": row[f"net{end or '_share'}"] for end in ("", "_low", "_high")}
-            about = [name, *(Marked(row[column], "code") for column in ("net", "attack", "blind"))]
+            about = [Marked(row[column], "code") for column in ("net", "attack", "blind")]
             counts = [f"{row[column]:,}" for column in ("n_images", "leaked", "reversed")]
-            rows.append([*about, *counts, points(ends, "net"), points(row, "over_clean")])
-    return Grid([*heads, "accuracy under attack less clean"], rows)
+            line: tuple[Cell, ...] = (*about, *counts, points(ends, "net"), points(row, "over_clean"))
+            rows.setdefault(line, [name, *line])
+    return Grid([*heads, "accuracy under attack less clean"], [*rows.values()])
 
 
 MOVED = ("trials/*/transfer",)
