@@ -63,8 +63,8 @@ bench: .venv/bench.stamp          ## our code against other libraries, into benc
 	OMP_WAIT_POLICY=PASSIVE python benchmarks/costs.py
 	python stages/readme.py
 
-faults: .venv/test.stamp            ## the fault campaign: wrong params, bad files and mirrors, into benchmarks/faults.csv and docs/trust.md
-	PYTHONPATH=src:tests python tests/faults/run.py
+faults: .venv/test.stamp            ## the fault campaign: wrong params, bad files, kills, full disks, into benchmarks/faults.csv and docs/trust.md
+	PYTHONPATH=src:tests unshare --map-root-user --mount python tests/faults/run.py  # small disks of its own
 	python stages/readme.py
 
 clean-cache:                      ## remove unfinished trainings, and the kept nets and outcomes of sets; finished results stay

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -111,8 +112,11 @@ def _serve(address: str, told: int) -> None:
                 break
             called.close()
     length, files, _, _ = socket.recv_fds(called, 8, 3)
-    with called.makefile("rb") as stream:
-        arguments, cwd, environment = marshal.loads(stream.read(int.from_bytes(length, "big")))
+    try:
+        with called.makefile("rb") as stream:
+            arguments, cwd, environment = marshal.loads(stream.read(int.from_bytes(length, "big")))
+    except EOFError:  # the caller was killed before it had asked
+        os._exit(0)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if _read_early(environment) != mine:
         _answer(called, REFUSED)
@@ -129,7 +133,8 @@ def _fork() -> int:
 
 
 def _answer(called: socket.socket, code: int) -> None:
-    called.sendall(code.to_bytes(8, "big", signed=True))
+    with suppress(BrokenPipeError):  # the caller has been killed
+        called.sendall(code.to_bytes(8, "big", signed=True))
     os._exit(0)
 
 

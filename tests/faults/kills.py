@@ -1,5 +1,10 @@
-"""SIGKILL to all processes of a run at random moments: the next run goes on, the last has the undisturbed bytes."""
+"""SIGKILL to all processes of a run at random moments: the next run goes on, the last has the undisturbed bytes.
 
+DVC writes its own files in place. Where it is killed just then the next run refuses what was cut short; that is
+removed, as docs/trust.md says, and finished stages come back from DVC's run cache.
+"""
+
+import json
 import random
 import subprocess
 import time
@@ -8,60 +13,101 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from common import Outcome
+from common import Outcome, answer
 from repository import Repository, environment
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
-from studies import begun, commands, kind, unlike_finished
+from studies import begun, kind, unlike_finished
 
 RUNS = 4  # of the whole study ...
-KILLS = 10  # ... each killed so many times: within one stage of each stretch of stages, another stretch in each run
-LONGEST = 2.0  # seconds of a stage before it is killed; most are over by then, and the next one is
+KILLS = 10  # ... each killed so many times ...
+AFTER = (1, 5)  # ... when so many stages have begun, from the one that was killed last ...
+WITHIN = 1.5  # ... and so many seconds have passed, in which a stage may end and others begin
 
 
 def outcomes(folder: Path, seed: int) -> Iterator[Outcome]:
-    rng, stages = random.Random(f"{seed} kills"), [name for name in commands() if kind(name) != "check"]
+    rng = random.Random(f"{seed} kills")
     for run in range(RUNS):
         repository = begun(folder / f"run{run}")
-        chosen = sorted((run + RUNS * place) % len(stages) for place in rng.sample(range(len(stages)), KILLS))
-        killed = [_killed(repository, stages[place], rng.uniform(0, LONGEST)) for place in chosen]
-        last = subprocess.run(
-            ["dvc", "repro"], cwd=repository.folder, env=environment(), capture_output=True, text=True, check=False
-        )
-        said = (last.stdout + last.stderr).strip().splitlines()
-        broken = unlike_finished(repository.folder) if last.returncode == 0 else f"the next run failed: {said[-1:]}"
-        for number, (where, unfit) in enumerate(killed):
-            yield Outcome(f"SIGKILL in {where}", f"{number} of run {run} of seed {seed}", unfit or broken)
+        killed = [_killed(repository, rng.randint(*AFTER), rng.uniform(0, WITHIN)) for _ in range(KILLS)]
+        was_cut = _mended(repository.folder)
+        found = answer(repository.folder, "dvc", "repro", PYTHONPATH="")
+        broken = f"the last run failed: {found.last}" if found.code else unlike_finished(repository.folder)
+        cut = [*(before for _, _, before in killed[1:]), was_cut]
+        for number, ((where, unfit, _), is_cut) in enumerate(zip(killed, cut, strict=True)):
+            fault = f"SIGKILL that cuts {is_cut} short" if is_cut else "SIGKILL to dvc repro"
+            yield Outcome(fault, f"in {where}, {number} of run {run} of seed {seed}", unfit or broken)
 
 
-def _killed(repository: Repository, stage: str, delay: float) -> tuple[str, str]:
-    """Run the study until `delay` seconds into a stage, kill everything; where that was, and what went wrong before."""
-    log = repository.folder.with_suffix(".log")
+def _mended(tree: Path) -> str:
+    """Which of DVC's own files were cut short, which then are removed; nothing where none was."""
+    cut = [
+        path for path, is_whole in OWN.items() if (tree / path).exists() and not is_whole((tree / path).read_bytes())
+    ]
+    for path in cut:
+        (tree / path).unlink()
+    return " and ".join(cut)
+
+
+def _is_lock(content: bytes) -> bool:
+    try:
+        return "schema" in YAML(typ="safe").load(content)
+    except (YAMLError, TypeError):
+        return False
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        return isinstance(json.loads(content), dict)
+    except ValueError:
+        return False
+
+
+OWN = {"dvc.lock": _is_lock, "datasets/dvc.lock": _is_lock, ".dvc/tmp/rwlock": _is_json}
+
+
+def _killed(repository: Repository, stages: int, delay: float) -> tuple[str, str, str]:
+    """Run the study until so many stages have begun and some time after, kill everything.
+
+    Where that was, what went wrong before, and which of DVC's files were cut short to begin with.
+    """
+    tree = repository.folder
+    was_cut = _mended(tree)
+    log = tree.with_suffix(".log")
     with log.open("w", encoding="utf-8") as output:
         running = subprocess.Popen(
-            ["dvc", "repro"], cwd=repository.folder, env=environment(), stdout=output, stderr=subprocess.STDOUT
+            ["dvc", "repro"], cwd=tree, env=environment(), stdout=output, stderr=subprocess.STDOUT
         )
-        while running.poll() is None and f"Running stage '{stage}'" not in log.read_text(encoding="utf-8"):
+        while running.poll() is None and len(_begun(log)) < stages:
             time.sleep(0.02)
         end = time.monotonic() + delay
         while running.poll() is None and time.monotonic() < end:
             time.sleep(0.01)
-        unfit = f"the run failed: {log.read_text(encoding='utf-8').strip().splitlines()[-1]}" if running.poll() else ""
-        while processes := _of(repository.folder):
-            for process in processes:
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
-            psutil.wait_procs(processes, timeout=10)
+        _kill_all(tree)
         running.wait()
-    lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("Running stage '")]
-    where = kind(lines[-1].split("'")[1].rpartition(":")[2]) if lines else "DVC"
-    return where, unfit
+    said = log.read_text(encoding="utf-8").strip().splitlines()
+    where = _begun(log)[-1] if _begun(log) else "DVC"
+    return where, f"the run failed: {said[-1]}" if running.returncode > 0 else "", was_cut
 
 
-def _of(folder: Path) -> list[psutil.Process]:
+def _begun(log: Path) -> list[str]:
+    """The kinds of stages that a run has begun."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    return [kind(line.split("'")[1].rpartition(":")[2]) for line in lines if line.startswith("Running stage '")]
+
+
+def _kill_all(folder: Path) -> None:
     """The processes that work in a folder: of DVC, of stages, of their workers."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == folder:
-                found.append(process)
-    return found
+    while True:
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == folder:
+                    found.append(process)
+        if not found:
+            return
+        for process in found:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(found, timeout=10)

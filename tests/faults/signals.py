@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from audits import SLOW, write_digits
-from common import OF_STAGES, Answer, Outcome, differences, files
+from common import OF_STAGES, Answer, Outcome, answer, differences, files
 from repository import ROOT, environment
 
 from studies import commands, copied, finished, kind, made, outputs, unlike_finished
@@ -19,7 +19,7 @@ from studies import commands, copied, finished, kind, made, outputs, unlike_fini
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 IMPORTS = 1.5  # seconds that a stage needs at least to import torch
 LONGEST = 4.0  # seconds after which a signal is sent at the latest
-RUNS = 4  # of the whole study, ended by each signal
+RUNS = 2  # of the whole study and of an audit, ended by each signal; and pairs of them at once
 GO_ON = "run the same command again to go on"
 
 
@@ -42,10 +42,8 @@ def _stages(folder: Path, rng: random.Random, seed: int) -> Iterator[Outcome]:
         found = _signalled(tree, f"exec env {commands()[stage]}", number, rng)
         broken = "" if found.code == 0 else _ended(found, number)
         left = [path.name for path in tree.rglob(".*.tmp")]
-        again = subprocess.run(
-            ["sh", "-c", commands()[stage]], cwd=tree, env=_given(), capture_output=True, text=True, check=False
-        )
-        after = again.stderr.strip()[-300:] if again.returncode else differences(made(finished().folder), made(tree))
+        again = answer(tree, "sh", "-c", commands()[stage], PYTHONPATH="")
+        after = again.last if again.code else differences(made(finished().folder), made(tree))
         yield Outcome(
             f"{number.name} to a stage",
             f"{name} ({stage}) of seed {seed}",
@@ -64,16 +62,14 @@ def _runs(folder: Path, rng: random.Random, seed: int) -> Iterator[Outcome]:
             (tree / "dvc.lock").unlink()
             found = _signalled(tree, "exec dvc repro --no-run-cache", number, rng, group=True, longest=20.0)
             broken = "was not ended" if found.code == 0 else ""
-            again = subprocess.run(
-                ["dvc", "repro"], cwd=tree, env=_given(), capture_output=True, text=True, check=False
-            )
-            after = again.stderr.strip()[-300:] if again.returncode else unlike_finished(tree)
+            again = answer(tree, "dvc", "repro", PYTHONPATH="")
+            after = again.last if again.code else unlike_finished(tree)
             yield Outcome(f"{number.name} to dvc repro", f"{run} of seed {seed}", broken or after)
             shutil.rmtree(tree)
     for run in range(RUNS):
         tree = copied(folder / "run", cache=True)
         (tree / "dvc.lock").unlink()
-        two = [_started(tree, "exec dvc repro --no-run-cache") for _ in range(2)]
+        two = [_started(tree, "exec dvc repro --no-run-cache", warm=True) for _ in range(2)]
         said = [each.communicate() for each in two]
         codes = sorted(each.returncode for each in two)
         text = "".join(out + error for out, error in said)
@@ -93,7 +89,7 @@ def _audits(folder: Path, rng: random.Random, seed: int) -> Iterator[Outcome]:
     undisturbed = _started(mine, command, **audited)
     undisturbed.communicate()
     kept = _tables(mine)
-    shutil.rmtree(mine / "advlaw_audit", ignore_errors=True)
+    shutil.rmtree(mine / "audit", ignore_errors=True)
     for number in NUMBERS:
         for run in range(RUNS):
             found = _signalled(mine, command, number, rng, longest=15.0, **audited)
@@ -102,7 +98,7 @@ def _audits(folder: Path, rng: random.Random, seed: int) -> Iterator[Outcome]:
             out, error = again.communicate()
             after = (out + error).strip()[-300:] if again.returncode else differences(kept, _tables(mine))
             yield Outcome(f"{number.name} to an audit", f"{run} of seed {seed}", broken or after)
-            shutil.rmtree(mine / "advlaw_audit", ignore_errors=True)
+            shutil.rmtree(mine / "audit", ignore_errors=True)
     for run in range(RUNS):
         two = [_started(mine, command, **audited) for _ in range(2)]
         text = "".join(out + error for out, error in [each.communicate() for each in two])
@@ -110,18 +106,14 @@ def _audits(folder: Path, rng: random.Random, seed: int) -> Iterator[Outcome]:
         refused = codes == [0, 1] and "another audit" in text and "Traceback" not in text
         broken = "" if refused else f"exit codes {codes}: {text.strip()[-300:]}"
         yield Outcome("two audits at once", f"{run} of seed {seed}", broken or differences(kept, _tables(mine)))
-        shutil.rmtree(mine / "advlaw_audit", ignore_errors=True)
+        shutil.rmtree(mine / "audit", ignore_errors=True)
 
 
-def _given(**more: str) -> dict[str, str]:
-    return {**environment(warm=False), **OF_STAGES, **more}
-
-
-def _started(folder: Path, command: str, **more: str) -> subprocess.Popen:
+def _started(folder: Path, command: str, *, warm: bool = False, **more: str) -> subprocess.Popen:
     return subprocess.Popen(
         ["sh", "-c", command],
         cwd=folder,
-        env=_given(**more),
+        env={**environment(warm=warm), **OF_STAGES, **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -163,4 +155,4 @@ def _ended(found: Answer, number: signal.Signals) -> str:
 
 def _tables(folder: Path) -> dict[str, bytes]:
     """The tables that an audit wrote."""
-    return {name: content for name, content in files(folder / "advlaw_audit").items() if name.endswith(".csv")}
+    return {name: content for name, content in files(folder / "audit").items() if name.endswith(".csv")}

@@ -1,5 +1,6 @@
 """The small study, finished: what parts of the campaign copy, and hold what they are left with against."""
 
+import atexit
 import shutil
 import tempfile
 from functools import cache
@@ -17,6 +18,7 @@ FILES = ("dvc.lock", "datasets/dvc.lock")
 def finished() -> Repository:
     """A repository in which the small study ran undisturbed; read only."""
     folder = Path(tempfile.mkdtemp(prefix="faults-study-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     repository = Repository(folder / "finished")
     repository.dvc("repro")
     repository.commit("results")
