@@ -118,7 +118,14 @@ def _started(folder: Path, command: str, *, warm: bool = False, **more: str) -> 
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_heed,
     )
+
+
+def _heed() -> None:
+    """Signals as a terminal leaves them: a campaign that runs in the background may ignore some."""
+    for number in NUMBERS:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _signalled(
