@@ -36,7 +36,7 @@ def outcomes(folder: Path, seed: int) -> Iterator[Outcome]:
         broken = f"the last run failed: {found.last}" if found.code else unlike_finished(repository.folder)
         cut = [*(before for _, _, before in killed[1:]), was_cut]
         for number, ((where, unfit, _), is_cut) in enumerate(zip(killed, cut, strict=True)):
-            fault = f"SIGKILL that cuts {is_cut} short" if is_cut else "SIGKILL to dvc repro"
+            fault = f"SIGKILL to dvc repro that cuts {is_cut} short" if is_cut else "SIGKILL to dvc repro"
             yield Outcome(fault, f"in {where}, {number} of run {run} of seed {seed}", unfit or broken)
 
 
