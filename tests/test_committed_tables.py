@@ -4,6 +4,7 @@ Another CPU's logarithm may differ in its last bit, and a coordinate in its sixt
 """
 
 import io
+import json
 import re
 import runpy
 import subprocess
@@ -97,3 +98,26 @@ def test_claims_figures_and_report_of_every_other_study_follow_from_its_committe
         monkeypatch.setattr("sys.argv", [f"{stage}.py", "--params", f"{study}/params.yaml"])
         runpy.run_path(str(ROOT / "stages" / f"{stage}.py"), run_name="__main__")
     assert_as_committed(clone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("study", [study for study in [".", *STUDIES] if not (ROOT / study / "DUE").exists()])
+def test_the_lock_of_a_study_names_the_code_and_params_that_are_committed(clone, study):
+    """Where it does not, studies/<name>/DUE says why; nets and images are in no clone, and so are not compared."""
+    done = subprocess.run(
+        ["dvc", "status", "--json", f"{study}/dvc.yaml"],
+        cwd=clone,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    changed = {
+        (stage, path): what
+        for stage, found in json.loads(done.stdout).items()
+        for entry in found
+        if isinstance(entry, dict)
+        for path, what in entry.get("changed deps", {}).items()
+        if path.startswith(("src/", "stages/", "datasets/params", "params", "studies/")) and what != "deleted"
+    }
+    assert changed == {}
