@@ -102,6 +102,20 @@ def test_a_set_whose_numbers_another_one_has_too_is_told_once():
     assert told(NETS, [{**row, "top1": row["top1"] / 2} for row in right(*NETS)]) == {few, other}
 
 
+@pytest.mark.parametrize(("leaked", "told"), [(3, ["few"]), (4, ["few", "other"])])
+def test_leaks_of_a_net_that_sets_share_are_told_once(leaked, told):
+    row = {"net": "fgsm", "attack": "fgsm_clipped", "blind": "step_ll_clipped", "eps": 16.0, "n_images": 10000}
+    row |= {"leaked": 3, "reversed": 40}
+    shares = ("net_share", "net_low", "net_high", "over_clean", "over_clean_low", "over_clean_high")
+    row |= dict.fromkeys(shares, -0.1)
+    of_both = {
+        name.replace("trials/few/", f"trials/{which}/"): rows
+        for which, count in (("few", 3), ("other", leaked))
+        for name, rows in tables_of([*NETS, trained_on("fgsm")], leaking=[row | {"leaked": count}]).frames.items()
+    }
+    assert [line[0] for line in kurakin.leaks.make(Tables(of_both)).rows] == told
+
+
 def test_a_row_without_a_net_keeps_the_papers_number_and_a_dash():
     nets = [*NETS, net("images_16", "adversarial.images=16", n_replaced=16)]
     found = lines(kurakin.kurakin_8, tables_of(nets, right(*nets)))

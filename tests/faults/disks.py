@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from common import Outcome, answer, differences, refusal
+from common import Answer, Outcome, answer, refusal
 
-from studies import commands, copied, finished, kind, made, outputs
+from studies import by_kind, commands, copied, outputs, remove_outputs, unlike_finished
 
 SIZE = "512m"  # of a disk, which holds the study
 LEFT = (0, 4, 16)  # KiB free; what a stage writes may fit in the last
@@ -20,10 +20,7 @@ READ_ONLY = "Read-only file system"
 def outcomes(folder: Path, seed: int) -> Iterator[Outcome]:
     rng, tree = random.Random(f"{seed} disks"), folder / "disk"
     tree.mkdir()
-    by_kind: dict[str, list[str]] = {}
-    for stage in commands():
-        by_kind.setdefault(kind(stage), []).append(stage)
-    for stages in by_kind.values():
+    for stages in by_kind().values():
         for kib in LEFT:
             stage = rng.choice(stages)
             with _mounted(tree, stage):
@@ -42,8 +39,7 @@ def _mounted(tree: Path, stage: str) -> Iterator[None]:
     try:
         copied(tree)
         shutil.rmtree(tree / ".ckpt", ignore_errors=True)
-        for path in map(tree.joinpath, outputs(stage)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        remove_outputs(tree, stage)
         yield
     finally:
         _call("umount", "--recursive", str(tree))
@@ -79,10 +75,10 @@ def _again(tree: Path, stage: str) -> str:
     found = _run(tree, stage)
     if found.code:
         return f"does not run afterwards: {found.last}"
-    return differences(made(finished().folder), made(tree))
+    return unlike_finished(tree)
 
 
-def _run(tree: Path, stage: str):
+def _run(tree: Path, stage: str) -> Answer:
     return answer(tree, "sh", "-c", commands()[stage], PYTHONPATH="")
 
 

@@ -18,7 +18,7 @@ from repository import Repository, environment
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from studies import begun, kind, unlike_finished
+from studies import kind, unlike_finished
 
 RUNS = 4  # of the whole study ...
 KILLS = 10  # ... each killed so many times ...
@@ -29,7 +29,7 @@ WITHIN = 1.5  # ... and so many seconds have passed, in which a stage may end an
 def outcomes(folder: Path, seed: int) -> Iterator[Outcome]:
     rng = random.Random(f"{seed} kills")
     for run in range(RUNS):
-        repository = begun(folder / f"run{run}")
+        repository = Repository(folder / f"run{run}")
         killed = [_killed(repository, rng.randint(*AFTER), rng.uniform(0, WITHIN)) for _ in range(KILLS)]
         was_cut = _mended(repository.folder)
         found = answer(repository.folder, "dvc", "repro", PYTHONPATH="")

@@ -14,7 +14,7 @@ from audits import SLOW, write_digits
 from common import OF_STAGES, Answer, Outcome, answer, differences, files
 from repository import ROOT, environment
 
-from studies import commands, copied, finished, kind, made, outputs, unlike_finished
+from studies import by_kind, commands, copied, remove_outputs, unlike_finished
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 IMPORTS = 1.5  # seconds that a stage needs at least to import torch
@@ -31,19 +31,15 @@ def outcomes(folder: Path, seed: int) -> Iterator[Outcome]:
 
 
 def _stages(folder: Path, rng: random.Random, seed: int) -> Iterator[Outcome]:
-    by_kind: dict[str, list[str]] = {}
-    for stage in commands():
-        by_kind.setdefault(kind(stage), []).append(stage)
-    for name, stages in by_kind.items():
+    for name, stages in by_kind().items():
         number, stage = rng.choice(NUMBERS), rng.choice(stages)
         tree = copied(folder / "stage")
-        for path in map(tree.joinpath, outputs(stage)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        remove_outputs(tree, stage)
         found = _signalled(tree, f"exec env {commands()[stage]}", number, rng)
         broken = "" if found.code == 0 else _ended(found, number)
         left = [path.name for path in tree.rglob(".*.tmp")]
         again = answer(tree, "sh", "-c", commands()[stage], PYTHONPATH="")
-        after = again.last if again.code else differences(made(finished().folder), made(tree))
+        after = again.last if again.code else unlike_finished(tree)
         yield Outcome(
             f"{number.name} to a stage",
             f"{name} ({stage}) of seed {seed}",

@@ -44,9 +44,18 @@ def kind(stage: str) -> str:
     return stage.partition("@")[0]
 
 
-def begun(target: Path) -> Repository:
-    """A repository with the small study, of which nothing has run."""
-    return Repository(target)
+@cache
+def by_kind() -> dict[str, list[str]]:
+    """The stages of each kind."""
+    found: dict[str, list[str]] = {}
+    for stage in commands():
+        found.setdefault(kind(stage), []).append(stage)
+    return found
+
+
+def remove_outputs(tree: Path, stage: str) -> None:
+    for path in map(tree.joinpath, outputs(stage)):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def copied(target: Path, *, cache: bool = False) -> Path:
@@ -56,9 +65,9 @@ def copied(target: Path, *, cache: bool = False) -> Path:
     return target
 
 
-def made(folder: Path, *more: str) -> dict[str, bytes]:
+def made(folder: Path) -> dict[str, bytes]:
     """Every output of a study's tree and both locks."""
-    found = {f"{name}/{path}": content for name in (*OUTPUTS, *more) for path, content in files(folder / name).items()}
+    found = {f"{name}/{path}": content for name in OUTPUTS for path, content in files(folder / name).items()}
     return found | {name: (folder / name).read_bytes() for name in FILES if (folder / name).exists()}
 
 
