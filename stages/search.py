@@ -40,7 +40,7 @@ def main() -> None:
         device.type,
         portable,
     )
-    with Pool(workers.on(device.type)) as pool:
+    with Pool(workers.on(device.type, share_a_gpu=True)) as pool:
         found = searched(Running(name, settings, settings.searches[name], plan, pool))
     path = Path("data") / study / "search" / "children" / f"{name}.json"
     write_json(path, found)

@@ -41,7 +41,7 @@ def main() -> None:
     nets = [
         Measured(row["net"], row["spec"], (folder / "nets" / f"{row['net']}.safetensors").absolute()) for row in kept
     ]
-    with Pool(workers.on(device.type)) as pool:
+    with Pool(workers.on(device.type, share_a_gpu=True)) as pool:
         found = outcomes(pool, nets, setting, attacks, how, grid)
     (folder / "outcomes").mkdir(parents=True, exist_ok=True)
     collect({folder / "outcomes" / f"{file}.npz": path for file, path in found.items()})

@@ -37,7 +37,7 @@ def main() -> None:
     recipe = Recipe(dataset.absolute(), sha256(dataset), attacks, device.type, portable)
     paths = {net.name: path_of(net, recipe) for net in nets}
     largest_first = sorted(nets, key=lambda net: work[net.name], reverse=True)
-    with Pool(workers.on(device.type)) as pool:
+    with Pool(workers.on(device.type, share_a_gpu=True)) as pool:
         items = [(net,) for net in largest_first]
         pool.fan_out(partial(train_trial, recipe), items, [paths[net.name] for net in largest_first], "train nets")
 

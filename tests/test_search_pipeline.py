@@ -23,11 +23,6 @@ def cells(repository: Repository, arm: str) -> list[str]:
     return [child["cell"] for child in found["children"] if child["arm"] == arm]
 
 
-def stage(repository: Repository, *words: str) -> str:
-    """What one stage says, without DVC."""
-    return repository.run("env", "PYTHONPATH=src", "python", *words, "--params", "params.yaml")
-
-
 def test_more_children_train_the_further_ones_alone_and_an_enlarged_net_leaves_the_search_alone(repository):
     before = cells(repository, "controller")
     output = repository.dvc("exp", "run", "-S", "search.searches.step_ll.children=6", "search")
@@ -43,12 +38,17 @@ def test_more_children_train_the_further_ones_alone_and_an_enlarged_net_leaves_t
 
 
 @pytest.mark.parametrize("backend", ["loky", "ray", "dask"])
-def test_every_backend_trains_the_same_children(repository, backend):
+def test_every_backend_trains_the_same_children_though_a_worker_is_killed(repository, backend):
     expected = outputs(repository)
     shutil.rmtree(repository.folder / ".ckpt")
     repository.change("backend: loky\n  processes: 1", f"backend: {backend}\n  processes: 2")
-    assert "are there already" not in stage(repository, "stages/search.py", "step_ll")
-    stage(repository, "stages/enlarge.py", "cell_step_ll")
+    line = "    device = configure(1, plan.device, plan.portable)\n"
+    was_killed = repository.kill_a_worker("src/advlaw/search/child.py", line)
+    output = repository.dvc("repro", "--single-item", "search@step_ll", "enlarge@cell_step_ll")
+    assert ran(output) == {"search@step_ll", "enlarge@cell_step_ll"}
+    assert "are there already" not in output
+    assert was_killed.exists()
+    assert (": a worker was killed; others go on" in output) == (backend == "loky")  # see LOST
     assert outputs(repository) == expected
 
 

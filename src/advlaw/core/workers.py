@@ -1,7 +1,7 @@
 """Independent work items on several processes or machines, each result kept in a file of its own once it is there.
 
-A killed run goes on with what it lacks; a run of 200 items after one of 100 does the other 100. All workers must reach
-the kept files (`advlaw.core.kept`) at the same path.
+A killed run goes on with what it lacks; a run of 200 items after one of 100 does the other 100. So does a run one of
+whose workers is killed, in itself. All workers must reach the kept files (`advlaw.core.kept`) at the same path.
 """
 
 import os
@@ -9,11 +9,12 @@ import shutil
 import socket
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, redirect_stderr
+from contextlib import ExitStack, redirect_stderr
 from functools import cached_property, partial
 from io import StringIO
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -21,10 +22,16 @@ from advlaw.core.io import replacing
 from advlaw.core.progress import progress
 from advlaw.core.section import Section
 
-if TYPE_CHECKING:
-    from joblib import Parallel
-
 Work = Callable[..., bytes]
+Call = tuple[Work, tuple, Path]  # the result of work(*item) is to be written to the path
+Run = Callable[[Sequence[Call]], Iterator[None]]  # yields whenever a call is done
+LOST = {  # what loky, Ray and Dask raise where a worker was killed, Ray and Dask after a few tries of their own
+    "concurrent.futures.process.BrokenProcessPool",
+    "ray.exceptions.WorkerCrashedError",
+    "ray.exceptions.OutOfMemoryError",
+    "ray.exceptions.NodeDiedError",
+    "distributed.scheduler.KilledWorker",
+}
 
 
 class Workers(Section):
@@ -38,9 +45,9 @@ class Workers(Section):
     backend: Literal["loky", "ray", "dask"]
     processes: Annotated[int, Field(ge=1)]
 
-    def on(self, device: str) -> "Workers":
-        """These, or this process alone, which has the GPU."""
-        return self if device == "cpu" else Workers(backend="loky", processes=1)
+    def on(self, device: str, share_a_gpu: bool = False) -> "Workers":
+        """These; on a GPU, unless they are to share it, this process alone."""
+        return self if device == "cpu" or share_a_gpu else Workers(backend="loky", processes=1)
 
 
 class Pool:
@@ -60,35 +67,55 @@ class Pool:
         """Have `work(*item)` written to the item's path, for all items whose path does not exist.
 
         `work` and items are pickled. Larger items should come first, so that none is left over when the others are
-        done. Raises ValueError where the backend's library is missing.
+        done. Where a worker is killed, others do what is missing. Raises ValueError where nothing gets done between one
+        such loss and the next, and where the backend's library is missing.
         """
         wanted = {path.absolute(): item for item, path in zip(items, paths, strict=True)}  # equal ones are done once
-        missing = [(item, path) for path, item in wanted.items() if not path.exists()]
+        missing = [(work, item, path) for path, item in wanted.items() if not path.exists()]
         if len(missing) < len(wanted):
             print(f"{description}: {len(wanted) - len(missing)} of {len(wanted)} are there already", flush=True)
-        for _ in progress(self._done(partial(_work_and_keep, work), missing), description, total=len(missing)):
-            pass
-
-    def _done(self, work: Callable[..., None], calls: Sequence[tuple]) -> Iterator[None]:
-        """Yield whenever a call is done."""
-        if not calls:
-            return
-        from joblib import delayed
-
-        is_ray = self.workers.backend == "ray"  # whose backend gives nothing back before all is done
-        size = 2 * self.workers.processes if is_ray else len(calls)
-        for start in range(0, len(calls), size):
-            yield from self._parallel(delayed(work)(*call) for call in calls[start : start + size])
+        in_vain = 0
+        while missing:
+            try:
+                for _ in progress(self._run(missing), description, total=len(missing)):
+                    pass
+                return
+            except Exception as error:
+                if not _is_loss(error):
+                    raise
+            self._end()
+            left = [call for call in missing if not call[2].exists()]
+            in_vain = in_vain + 1 if len(left) == len(missing) else 0
+            if in_vain == 2:
+                raise ValueError(self._hopeless(len(left)))
+            missing = left
+            if left:
+                others = f"others go on with the {len(left)} that are missing"
+                print(f"{description}: a worker was killed; {others}", flush=True)
 
     @cached_property
-    def _parallel(self) -> "Parallel":
-        from joblib import Parallel, parallel_config
+    def _run(self) -> Run:
+        """The workers, started."""
+        try:
+            return BACKENDS[self.workers.backend](self.workers.processes, self.contexts)
+        except ImportError as error:
+            raise ValueError(
+                f"workers.backend = {self.workers.backend!r}: {error.name} is not installed; install advlaw's extra "
+                f"{self.workers.backend!r} (see pyproject.toml), or set it to loky"
+            ) from None
 
-        warnings.filterwarnings("ignore", "A worker stopped")  # loky renews a process whose memory has grown
-        how = "list" if self.workers.backend == "ray" else "generator_unordered"
-        self.contexts.enter_context(_cluster(self.workers))
-        self.contexts.enter_context(parallel_config(self.workers.backend, n_jobs=self.workers.processes))
-        return self.contexts.enter_context(Parallel(batch_size=1, return_as=how))
+    def _end(self) -> None:
+        """End the workers; others are started where there is more to do."""
+        self.__dict__.pop("_run", None)
+        self.contexts.close()
+
+    def _hopeless(self, n_left: int) -> str:
+        processes = self.workers.processes
+        advice = f"set workers.processes = {processes // 2}" if processes > 1 else "take a machine with more"
+        return (
+            f"workers.processes = {processes}: workers are killed, and none of the last {n_left} is done; where memory "
+            f"is short {advice}, and run the same command again to go on"
+        )
 
 
 def collect(paths: Mapping[Path, Path]) -> None:
@@ -96,6 +123,11 @@ def collect(paths: Mapping[Path, Path]) -> None:
     for target, source in paths.items():
         with replacing(target) as temporary:
             shutil.copyfile(source, temporary)
+
+
+def _is_loss(error: Exception) -> bool:
+    """Whether a worker was killed; by name, as the libraries may be missing."""
+    return any(f"{kind.__module__}.{kind.__name__}" in LOST for kind in type(error).__mro__)
 
 
 def _work_and_keep(work: Work, item: tuple, path: Path) -> None:
@@ -108,41 +140,71 @@ def _work_and_keep(work: Work, item: tuple, path: Path) -> None:
     own.replace(path)
 
 
-def _cluster(workers: Workers) -> AbstractContextManager[Any]:
-    """The cluster of a backend, a local one where the environment names none."""
-    try:
-        return CLUSTERS[workers.backend](workers.processes)
-    except ImportError as error:
-        raise ValueError(
-            f"workers.backend = {workers.backend!r}: {error.name} is not installed; install advlaw's extra "
-            f"{workers.backend!r} (see pyproject.toml), or set it to loky"
-        ) from None
+def _loky(processes: int, contexts: ExitStack) -> Run:
+    from joblib import Parallel, delayed
+
+    warnings.filterwarnings("ignore", "A worker stopped")  # loky renews a process whose memory has grown
+    parallel = Parallel(processes, backend="loky", batch_size=1, return_as="generator_unordered")
+    contexts.enter_context(parallel)
+    return lambda calls: parallel(delayed(_work_and_keep)(*call) for call in calls)
 
 
-def _ray(processes: int) -> AbstractContextManager[Any]:
+def _ray(processes: int, contexts: ExitStack) -> Run:
+    os.environ.setdefault("RAY_task_oom_retries", "3")  # else Ray tries for ever what finds no memory
     import ray
-    from ray.util.joblib import register_ray
 
-    register_ray()
-    if "RAY_ADDRESS" in os.environ:
-        return ray.init(log_to_driver=False)
-    return ray.init(num_cpus=processes, include_dashboard=False, log_to_driver=False)
+    local: dict[str, Any] = {"address": "local", "num_cpus": processes, "include_dashboard": False}
+    contexts.enter_context(ray.init(log_to_driver=False, **({} if "RAY_ADDRESS" in os.environ else local)))
+
+    def rest(running: list[Any]) -> list[Any]:
+        done, others = ray.wait(running)
+        try:
+            ray.get(done)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        return others
+
+    return _in_turn(processes, ray.remote(num_cpus=1)(_work_and_keep).remote, rest)
 
 
-def _dask(processes: int) -> AbstractContextManager[Any]:
-    from distributed import Client
+def _dask(processes: int, contexts: ExitStack) -> Run:
+    import distributed
 
     address = os.environ.get("DASK_SCHEDULER_ADDRESS")
-    if address:
-        client = Client(address)
-        if any(worker["nthreads"] > 1 for worker in client.scheduler_info(n_workers=-1)["workers"].values()):
-            client.close()
-            raise ValueError(
-                f"DASK_SCHEDULER_ADDRESS = {address}: a worker has several threads, which would share one state of "
-                "torch's random numbers; start workers with `--nthreads 1`, several for a machine (`--nworkers`)"
-            )
-        return client
-    return Client(n_workers=processes, threads_per_worker=1, dashboard_address=":0")
+    local: dict[str, Any] = {"n_workers": processes, "threads_per_worker": 1, "dashboard_address": ":0"}
+    client = contexts.enter_context(distributed.Client(address) if address else distributed.Client(**local))
+    if any(worker["nthreads"] > 1 for worker in client.scheduler_info(n_workers=-1)["workers"].values()):
+        raise ValueError(
+            f"DASK_SCHEDULER_ADDRESS = {address}: a worker has several threads, which would share one state of torch's "
+            "random numbers; start workers with `--nthreads 1`, several for a machine (`--nworkers`)"
+        )
+
+    def rest(running: list[Any]) -> list[Any]:
+        done, others = distributed.wait(running, return_when="FIRST_COMPLETED")
+        for future in done:
+            future.result()
+        return list(others)
+
+    return _in_turn(processes, partial(client.submit, _work_and_keep, pure=False), rest)
 
 
-CLUSTERS: dict[str, Callable[[int], AbstractContextManager[Any]]] = {"loky": nullcontext, "ray": _ray, "dask": _dask}
+def _in_turn(processes: int, submit: Callable[..., Any], rest: Callable[[list[Any]], list[Any]]) -> Run:
+    """So many calls are submitted at a time; `rest` of those waits until one is done, and returns the others.
+
+    `rest` raises what a call raised.
+    """
+
+    def run(calls: Sequence[Call]) -> Iterator[None]:
+        waiting, running = iter(calls), list[Any]()
+        while True:
+            running += [submit(*call) for call in islice(waiting, processes - len(running))]
+            if not running:
+                return
+            others = rest(running)
+            yield from [None] * (len(running) - len(others))
+            running = others
+
+    return run
+
+
+BACKENDS: dict[str, Callable[[int, ExitStack], Run]] = {"loky": _loky, "ray": _ray, "dask": _dask}
