@@ -10,7 +10,7 @@ writes  plots/<study>/figures/NAME.svg  ·  .png  ·  .csv (the plotted numbers)
 from pathlib import Path
 
 from advlaw.core.command import run, stage_arguments
-from advlaw.core.section import read_section
+from advlaw.core.section import read_section, read_sections
 from advlaw.core.tables import read_tables
 from advlaw.figures.registry import draw_all
 
@@ -20,9 +20,10 @@ FOLDERS = ("laws/", "theory/", "order_statistics/", "pictures/", "published/", "
 
 def main() -> None:
     params = stage_arguments(__doc__).params
-    folder = Path("plots") / read_section(params, "study", str)
+    study, threads = read_sections(params, study=str, threads=int)
+    folder = Path("plots") / study
     compared = read_section(params, "theory.compared", list[str])
-    drawn = draw_all(read_tables(folder, *TABLES, *FOLDERS), compared, folder / "figures")
+    drawn = draw_all(read_tables(folder, *TABLES, *FOLDERS), compared, folder / "figures", threads)
     print(f"{folder / 'figures'}: {', '.join(drawn) or 'no curves to draw'}")
 
 

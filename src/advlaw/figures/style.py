@@ -11,6 +11,8 @@ import numpy as np
 mpl.use("agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Sheet
 
 from advlaw.core.io import replacing
@@ -97,10 +99,16 @@ def save(sheet: Sheet, path: Path) -> None:
             _say_that_it_is_empty(ax)
     sheet.draw_without_rendering()  # lays the figure out, which takes as long as drawing it: once for both files
     sheet.set_layout_engine("none")
-    for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-        with replacing(path.with_name(f"{path.name}.{kind}")) as temporary:
-            sheet.savefig(temporary, format=kind, dpi=200, metadata=metadata)
+    with replacing(path.with_name(f"{path.name}.svg")) as temporary:  # `savefig` would lay it out again
+        FigureCanvasSVG(_for_printing(sheet)).print_svg(temporary, metadata={"Date": None})
+    with replacing(path.with_name(f"{path.name}.png")) as temporary:
+        FigureCanvasAgg(_for_printing(sheet)).print_png(temporary, metadata={"Software": None})
     plt.close(sheet)
+
+
+def _for_printing(sheet: Sheet) -> Sheet:
+    sheet.set_dpi(200)
+    return sheet
 
 
 def _is_empty(ax: Axes) -> bool:
