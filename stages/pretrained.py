@@ -24,12 +24,14 @@ from advlaw.core.progress import download_progress
 from advlaw.core.runtime import configure
 from advlaw.core.section import read_section, read_sections
 from advlaw.data.download import DownloadPlace, fetch_for_verification, forget_downloads
-from advlaw.foreign.checks import RANGED
+from advlaw.foreign.checks import RANGED, optimises
 from advlaw.foreign.settings import OwnModule, Place, PretrainedModel, Timm
 from advlaw.foreign.taken import own_model, view_of
 from advlaw.foreign.timm_record import filled
 from advlaw.foreign.weights import pretrained
+from advlaw.models.classifier import Classifier
 from advlaw.models.store import FINAL, Spec, in_fast_layout, load_model, save_model
+from advlaw.models.wrapped import Whole
 from advlaw.training.accuracy import ranked_accuracy
 
 FEW = 24  # as many of large ones
@@ -56,6 +58,7 @@ def main() -> None:
     spec, tensors, source = _taken(key, settings, test.images, dataset.n_classes, place)
     save_model(folder, spec, {FINAL: tensors}, None)
     model = load_model(folder, device)
+    defence = settings.defence or _defence(key, model, test.images)
     right, in_top = ranked_accuracy(model, test)
     row = {
         "model": name,
@@ -70,7 +73,7 @@ def main() -> None:
         "n_parameters": sum(p.numel() for p in model.parameters()),
         **dict.fromkeys(("optimizer", "learning_rate", "schedule", "epochs")),
         **dict.fromkeys(("entropy_weight", "adversarial_images", "overfitted_at")),
-        "defence": settings.defence,
+        "defence": defence,
         "stands_for": settings.stands_for,
         "train_accuracy": None,
         "validation_accuracy": None,
@@ -83,6 +86,17 @@ def main() -> None:
     }
     write_json(folder / "row.json", row)
     print(f"{folder}: weights from {source['source']}, test {right:.4f}")
+
+
+def _defence(key: str, model: Classifier, images: Images | Tensor) -> str | None:
+    """What a model shows of one that its entry does not name."""
+    if not isinstance(model.tail, Whole) or not optimises(model, images[:RANGED]):
+        return None
+    print(
+        f"warning: {key}: takes gradients to give its answers, as a defence that optimises when it is tested: attacks "
+        "see of that only what its own graph lets through, and it may be less robust than it looks"
+    )
+    return "optimises when tested"
 
 
 def _taken(

@@ -21,6 +21,7 @@ from advlaw.core.io import read_npz, write_json
 from advlaw.core.section import ParamsError, validate
 from advlaw.evaluation.response import measure_response
 from advlaw.evaluation.sweep import Randomness
+from advlaw.foreign.checks import optimises
 from advlaw.foreign.settings import OwnFile, OwnModule, PretrainedModel
 from advlaw.foreign.taken import own_model
 from advlaw.models.store import FINAL, load_model, save_model
@@ -169,6 +170,17 @@ def test_many_images_are_taken_in_parts_with_the_same_gradients(folder, monkeypa
     assert_has_a_response(model)
 
 
+@pytest.mark.parametrize(("name", "found"), [("net", False), ("attention", False), ("purifying", True)])
+def test_a_model_that_optimises_when_it_is_tested_is_told(folder, name, found):
+    assert optimises(stored(module(name), folder), make_images(9)) == found
+
+
+@pytest.mark.parametrize("save", [jit, export])
+def test_a_saved_program_does_not_optimise(folder, save):
+    save(raw(), folder / "net.pt2")
+    assert not optimises(stored(file("net.pt2"), folder), make_images(9))
+
+
 BAD = {
     "softmax": r"gives probabilities .* drop the last softmax",
     "broken": r"calling it with no arguments failed: RuntimeError: no net \(.*mynets\.py, line \d+\)",
@@ -264,7 +276,7 @@ def test_a_mistake_in_an_entry_is_named(entry, message):
         validate({"arch": "own_module", "module": "a:b", **STATISTICS, **entry}, PretrainedModel, Path("p"))
 
 
-def test_the_stages_take_and_attack_it(folder, monkeypatch):
+def test_the_stages_take_and_attack_it(folder, monkeypatch, capsys):
     study = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text("utf-8"))
     study |= {"device": "cpu", "attack": {"eps_min": 0.5, "eps_max": 32.0, "count": 4}}
     study["pretrained_models"] = {"net": module("net").model_dump()}
@@ -279,6 +291,13 @@ def test_the_stages_take_and_attack_it(folder, monkeypatch):
     assert row["test_accuracy"] == (answers == np.arange(60) % 10).mean()
     assert row["weights"] | {"sha256": ""} == {"source": "own", "module": "mynets:net", "file": None, "sha256": ""}
     assert (read_npz(folder / "data/digits/sweeps/net/fgsm.npz")["clean_prediction"] == answers).all()
+    assert row["defence"] is None
+    study["pretrained_models"]["net"] = module("purifying").model_dump()
+    write_json(folder / "params.yaml", study)
+    monkeypatch.setattr(sys, "argv", ["pretrained.py", "net"])
+    runpy.run_path(str(ROOT / "stages/pretrained.py"), run_name="__main__")
+    assert json.loads((folder / "models/digits/net/row.json").read_text("utf-8"))["defence"] == "optimises when tested"
+    assert "pretrained_models.net: takes gradients to give its answers" in capsys.readouterr().out
     study["pretrained_models"]["net"] = module("softmax").model_dump()
     write_json(folder / "params.yaml", study)
     monkeypatch.setattr(sys, "argv", ["pretrained.py", "net"])

@@ -40,6 +40,19 @@ def check(key: str, model: Classifier, images: Tensor, n_classes: int) -> None:
     _check_are_logits(key, model, many)
 
 
+def optimises(model: Classifier, images: Tensor) -> bool:
+    """Whether the model, which answers for these images, takes gradients to do so.
+
+    As defences do that optimise their input or their weights when they are tested. Inference mode forbids it.
+    """
+    try:
+        with torch.inference_mode():
+            whole(model).net(model.head(images[:CHECKED]))
+    except RuntimeError as error:
+        return "grad" in str(error)
+    return False
+
+
 def _answer(key: str, model: Classifier, images: Tensor) -> Tensor:
     """Logits (B, K) float32, or a ValueError."""
     shape = tuple(images.shape)

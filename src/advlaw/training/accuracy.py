@@ -25,7 +25,7 @@ def accuracy(model: nn.Module, examples: Examples, first: int | None = None) -> 
     return ranked_accuracy(model, examples.first(first))[0]
 
 
-@torch.inference_mode()
+@torch.no_grad()  # in inference mode a model cannot take gradients of its own
 def ranked_accuracy(model: nn.Module, examples: Examples) -> tuple[float, float]:
     """The shares of images whose label has the largest logit, and one of the five largest; see `accuracy`."""
     model.eval()
