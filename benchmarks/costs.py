@@ -183,7 +183,7 @@ def self_checks() -> Iterator[Line]:
 def line(what: str, net: str, work: str, peer: str, ours: list[float], theirs: list[float]) -> Line:
     ratios = [their / our for their, our in zip(theirs, ours, strict=True)]
     extremes = median(ratios), min(ratios), max(ratios)
-    found = Line(what, net, work, peer, median(ours), median(theirs), *extremes, None, len(ours))
+    found = Line(what, net, work, peer, median(ours), median(theirs), *extremes, None, None, len(ours))
     print(json.dumps(found.as_row(), ensure_ascii=False), flush=True)
     return found
 

@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
+
+from advlaw.training import loop
 
 Job = Callable[[], object]
 MATMUL_SIZE = 2048
-MATMUL_REPEATS = {"cpu": 2, "cuda": 20}
+REPEATS = {"cpu": 2, "cuda": 20}
+COPIED = {"cpu": 2**26, "cuda": 2**30}  # bytes, more than caches hold
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class Line:
     """One peer against advlaw. `ratio` is peer over ours, median and extremes over the rounds.
 
     `matmul_share`: floating-point operations that our run executes, per second, over those of a matrix product of
-    2048 x 2048 float32 in the same round on the same threads.
+    2048 x 2048 float32 in the same round on the same threads. `bandwidth_share`: bytes that its operations read and
+    write, each as if alone, per second, over those of a copy of a large tensor; above 1 where caches hold them.
     """
 
     what: str
@@ -47,6 +53,7 @@ class Line:
     ratio_low: float | None
     ratio_high: float | None
     matmul_share: float | None
+    bandwidth_share: float | None
     rounds: int
 
     def as_row(self) -> dict[str, Any]:
@@ -69,24 +76,25 @@ def compare(
 ) -> list[Line]:
     """Time all in turns, after one round that does not count; a line for every peer, printed as it is found."""
     device = setting.device
-    flops = _flops(ours) if counts_flops else None
+    work_done = _work(ours) if counts_flops else None
     own, shares, theirs = [], [], {name: [] for name in peers}
     for number in range(setting.rounds + 1):
         found = {name: seconds(job, device) for name, job in {"advlaw": ours, **peers}.items()}
-        rate = matmul_rate(device)
+        rates = matmul_rate(device), copy_rate(device)
         if number > 0:
             own.append(found["advlaw"])
-            shares.append(flops / found["advlaw"] / rate if flops else None)
+            if work_done:
+                shares.append([done / found["advlaw"] / rate for done, rate in zip(work_done, rates, strict=True)])
             for name in peers:
                 theirs[name].append(found[name])
-    share = statistics.median(shares) if flops else None
+    matmul, bandwidth = (statistics.median(column) for column in zip(*shares, strict=True)) if shares else (None, None)
     lines = []
     for name, times in theirs.items():
         ratios = [their / our for their, our in zip(times, own, strict=True)]
         extremes = statistics.median(ratios), min(ratios), max(ratios)
         medians = statistics.median(own), statistics.median(times)
-        lines.append(Line(what, net, work, name, *medians, *extremes, share, setting.rounds))
-        shown = f"{share:.0%} of matmul" if share else ""
+        lines.append(Line(what, net, work, name, *medians, *extremes, matmul, bandwidth, setting.rounds))
+        shown = f"{matmul:.0%} of matmul, {bandwidth:.0%} of bandwidth" if matmul and bandwidth else ""
         print(f"{what}, {net}: x{extremes[0]:.2f} [{extremes[1]:.2f}, {extremes[2]:.2f}] {name} {shown}", flush=True)
     return lines
 
@@ -94,33 +102,52 @@ def compare(
 def matmul_rate(device: torch.device) -> float:
     """Floating-point operations a second of a float32 matrix product, now."""
     square = torch.ones(MATMUL_SIZE, MATMUL_SIZE, device=device)
-    repeats = MATMUL_REPEATS[device.type]
+    repeats = REPEATS[device.type]
     square @ square
     took = seconds(lambda: [square @ square for _ in range(repeats)], device)
     return repeats * 2 * MATMUL_SIZE**3 / took
 
 
-class _Flops(TorchDispatchMode):
-    """Counts the floating-point operations of matrix products and convolutions, backward passes included.
+def copy_rate(device: torch.device) -> float:
+    """Bytes a second that a copy of a large tensor reads and writes, now."""
+    source = torch.ones(COPIED[device.type] // 4, device=device)
+    target = torch.empty_like(source)
+    repeats = REPEATS[device.type]
+    target.copy_(source)
+    took = seconds(lambda: [target.copy_(source) for _ in range(repeats)], device)
+    return repeats * 2 * COPIED[device.type] / took
 
-    torch's own FlopCounterMode follows modules with hooks that gradients at the pixels do not go through.
+
+class _Work(TorchDispatchMode):
+    """Counts floating-point operations of matrix products and convolutions, and bytes that all operations move.
+
+    Backward passes are included. torch's own FlopCounterMode follows modules with hooks that gradients at the pixels
+    do not go through. Views move nothing.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.total = 0
+        self.flops = self.bytes = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
         if counted := flop_registry.get(func._overloadpacket):
-            self.total += counted(*args, **(kwargs or {}), out_val=result)
+            self.flops += counted(*args, **(kwargs or {}), out_val=result)
+        if not func.is_view:
+            leaves = tree_leaves((args, kwargs, result))
+            self.bytes += sum(leaf.numel() * leaf.element_size() for leaf in leaves if isinstance(leaf, Tensor))
         return result
 
 
-def _flops(job: Job) -> int:
-    with _Flops() as counter:
-        job()
-    return counter.total
+def _work(job: Job) -> tuple[int, int]:
+    """The operations and the bytes of a job, its steps not captured: what a graph replays is not seen."""
+    captured, loop.can_be_captured = loop.can_be_captured, lambda step: False
+    try:
+        with _Work() as counter:
+            job()
+    finally:
+        loop.can_be_captured = captured
+    return counter.flops, counter.bytes
 
 
 def _wait(device: torch.device) -> None:

@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attacks
+import children
 import logits
 import photographs
 import pipeline
 import population
+import processes
+import resnet
 import response
 import training
 from rounds import Line, Setting, machine
@@ -30,11 +33,14 @@ PARTS: dict[str, Callable[[Setting], Iterator[Line]]] = {
     "thresholds": attacks.thresholds,
     "population": population.lines,
     "training": training.lines,
+    "processes": processes.lines,
+    "children": children.lines,
+    "resnet": resnet.lines,
     "response": response.lines,
     "logits": logits.lines,
     "pipeline": lambda setting: pipeline.lines(),
 }
-ON_CPU_ALONE = ("pipeline",)
+ON_CPU_ALONE, ON_GPU_ALONE = ("processes", "pipeline"), ("resnet",)
 PEERS = (
     "torchattacks",
     "foolbox",
@@ -56,7 +62,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     start = time.monotonic()
     setting = Setting(configure(threads=1, device=arguments.device, portable=False), arguments.rounds)
-    parts = [part for part in arguments.only if arguments.device == "cpu" or part not in ON_CPU_ALONE]
+    elsewhere = ON_GPU_ALONE if arguments.device == "cpu" else ON_CPU_ALONE
+    parts = [part for part in arguments.only if part not in elsewhere]
     rows = [line.as_row() for part in parts for line in PARTS[part](setting)]
     print(f"{time.monotonic() - start:.0f} s")
     if arguments.only == list(PARTS):
