@@ -88,7 +88,7 @@ def play_resumed(processes: Processes, folder: Path) -> tuple[dict[str, torch.Te
     real = loop._run_epoch
 
     def stopped(*args):
-        if args[-1] == 3:
+        if args[3] == 3:
             raise KeyboardInterrupt
         return real(*args)
 

@@ -23,6 +23,7 @@ from advlaw.training.loop import train
 from advlaw.training.optimizer import Optimizer
 from advlaw.training.schedule import learning_rate
 from advlaw.training.settings import Training
+from advlaw.training.step import EagerStep
 
 SNAPSHOTS = [0.1, 0.3]
 
@@ -179,7 +180,7 @@ def test_a_killed_training_resumes_to_the_same_bytes(tmp_path, monkeypatch):
     ran = []
 
     def killed(*args):
-        epoch = args[-1]
+        epoch = args[3]
         if epoch == 4 and not ran.count("killed"):
             ran.append("killed")
             raise KeyboardInterrupt
@@ -201,6 +202,29 @@ def test_a_killed_training_resumes_to_the_same_bytes(tmp_path, monkeypatch):
         torch.testing.assert_close(resumed_history.snapshots[level], weights, rtol=0, atol=0)
     checkpoint.remove()
     assert list((tmp_path / ".ckpt").iterdir()) == []
+
+
+def test_a_training_killed_within_an_epoch_resumes_there_to_the_same_bytes(tmp_path, monkeypatch, capsys):
+    whole, history, _ = run(tmp_path, monkeypatch, "cnn")
+    monkeypatch.setattr(loop, "SECONDS_WITHIN_AN_EPOCH", -1.0)
+    made, killed_after, real = [], 15, EagerStep.__call__
+
+    def killed(*args):
+        if len(made) == killed_after:
+            raise KeyboardInterrupt
+        made.append(args[2])
+        return real(*args)
+
+    monkeypatch.setattr(EagerStep, "__call__", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, monkeypatch, "cnn")
+    before, killed_after = list(made), math.inf
+    made.clear()
+    resumed, resumed_history, _ = run(tmp_path, monkeypatch, "cnn")
+    assert "going on after epoch 1 and 2 steps, where an earlier run was stopped" in capsys.readouterr().out
+    assert made[0] > before[-1]  # no step is made again
+    assert fingerprint(resumed) == fingerprint(whole)
+    assert resumed_history.rows == history.rows
 
 
 def test_a_checkpoint_belongs_to_its_settings_inputs_and_code(tmp_path, monkeypatch):

@@ -140,4 +140,6 @@ def logits_and_gradient(
         weights = error(logits.detach(), labels).to(logits.dtype)
         (gradient,) = torch.autograd.grad(logits, pixels, grad_outputs=weights)
     is_number = gradient.flatten(1).isfinite().all(dim=1) & logits.detach().isfinite().all(dim=1)
-    return logits.detach(), gradient if is_number.all() else gradient.where(per_image(is_number, gradient), torch.nan)
+    if not gradient.is_cuda and is_number.all():  # a GPU would wait for the answer
+        return logits.detach(), gradient
+    return logits.detach(), gradient.where(per_image(is_number, gradient), torch.nan)

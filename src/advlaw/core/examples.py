@@ -56,18 +56,19 @@ def examples(
     device: torch.device,
     labels: np.ndarray | None = None,
     view: View | None = None,
+    stays: bool = False,
 ) -> Examples:
     """A split, or several joined by a plus sign; with `labels` (n,) int64 in the place of its own, if they are given.
 
     On a CPU, pixels of more than IN_MEMORY bytes are read a batch at a time, if the file allows it. Files are decoded
-    as `view` says, ahead of the work.
+    as `view` says, ahead of the work; `stays`: also where a GPU has room for all of them.
     """
     index = dataset.index(split)
     wanted = torch.from_numpy(dataset.labels[index] if labels is None else labels).to(device)
     if isinstance(dataset.images, Files):
         assert view is not None, "files need a view"
         decoders = min(DECODERS, os.cpu_count() or 1)
-        return Examples(Images(Chosen(Pictures(dataset.images, view), index), device, decoders), wanted)
-    stays = isinstance(dataset.images, Rows) and len(index) * math.prod(dataset.images.shape[1:]) > IN_MEMORY
-    pixels = Chosen(dataset.images, index) if stays else dataset.images[index]
+        return Examples(Images(Chosen(Pictures(dataset.images, view), index), device, decoders, stays), wanted)
+    is_large = isinstance(dataset.images, Rows) and len(index) * math.prod(dataset.images.shape[1:]) > IN_MEMORY
+    pixels = Chosen(dataset.images, index) if is_large else dataset.images[index]
     return Examples(Images(pixels, device, READERS), wanted)

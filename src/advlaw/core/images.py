@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -18,6 +19,8 @@ from torch import Tensor
 ON_A_GPU = 0.25  # of the memory that is free there: what all pixels may take
 BLOCK = 1024  # images that are brought there at once
 SMALL = 3 * 32 * 32  # values of an image
+TIMES_ON_A_GPU = 20  # a batch of small images there is so many times one on a CPU
+AT_ONCE = 1000  # images whose statistics are taken together
 VALUES_AT_ONCE = 16 * 3 * 224 * 224  # on a CPU, where more are no faster; what their layers keep must fit in memory
 SHARE = 0.5  # of a GPU's memory that they may take there
 KEPT = 500  # values of all layers for each value of an image: 139 (MobileNetV2) to 980 (NASNet-A) for a gradient
@@ -54,18 +57,21 @@ class Chosen:
     def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
         return self.source[self.rows[index]]
 
+    def cropped(self, index: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        return self.source.cropped(self.rows[index], numbers)  # type: ignore[attr-defined]
+
 
 class Images:
     """Of a source, or of a tensor (N, C, H, W) uint8: `images[index]` is (B, C, H, W) float32 in pixel units.
 
     And `len(images)`, their `shape` (C, H, W) and the `device`. An index is a slice, numbers (B,) from 0, or a mask
     (N,). Where a source stays on a disk, `batches` has `readers` threads read ahead, each of them a batch; with none a
-    batch is read when it is wanted.
+    batch is read when it is wanted. `stays`: it stays there though a GPU has room for it.
     """
 
-    def __init__(self, source: Source | Tensor, device: torch.device, readers: int = 0) -> None:
+    def __init__(self, source: Source | Tensor, device: torch.device, readers: int = 0, stays: bool = False) -> None:
         self.device, self.shape = device, tuple(source.shape[1:])
-        self._pixels = source if isinstance(source, Tensor) else _held(source, device, readers)
+        self._pixels = source if isinstance(source, Tensor) or stays else _held(source, device, readers)
         self.readers = 0 if isinstance(self._pixels, Tensor) else readers
 
     def __len__(self) -> int:
@@ -74,6 +80,15 @@ class Images:
     def __getitem__(self, index: Index) -> Tensor:
         return self.as_float(self.read(index))
 
+    @property
+    def is_on_gpu(self) -> bool:
+        return isinstance(self._pixels, Tensor) and self._pixels.is_cuda
+
+    @cached_property
+    def mean_and_std(self) -> tuple[Tensor, Tensor]:
+        """Of each channel (C,), float64."""
+        return mean_and_std(self)
+
     def read(self, index: Index) -> Tensor:
         """Pixels (B, C, H, W) uint8, where they are kept."""
         if isinstance(self._pixels, Tensor):
@@ -81,6 +96,11 @@ class Images:
                 return self._pixels[index]
             return self._pixels.index_select(0, _numbers(index).to(self._pixels.device))  # a quarter of indexing's time
         return _as_tensor(self._pixels[index if isinstance(index, slice) else _numbers(index).numpy(force=True)])
+
+    def read_cropped(self, index: np.ndarray, numbers: Tensor) -> Tensor:
+        """Pixels (B, C, H, W) uint8 of files, cropped by `numbers` (B, 5): see `core.pictures.resized_crop`."""
+        assert isinstance(self._pixels, Chosen), "only files are cropped when they are read"
+        return _as_tensor(self._pixels.cropped(index, numbers.numpy()))
 
     def as_float(self, pixels: Tensor) -> Tensor:
         return pixels.to(self.device).float()
@@ -108,6 +128,30 @@ class Examples:
         return Examples(images, self.labels[which])
 
 
+class Pixels(Protocol):
+    """Images that are taken a few at a time: a tensor, or `Images`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, which: slice, /) -> Tensor: ...
+
+
+def mean_and_std(images: Pixels) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel (C,) of images (N, C, H, W), float64, where these are.
+
+    Sums of whole pixels are exact, so the numbers depend on no order.
+    """
+    total = squares = torch.zeros(())
+    for start in range(0, len(images), AT_ONCE):
+        exact = images[start : start + AT_ONCE].double()
+        total = total.to(exact.device) + exact.sum(dim=(0, 2, 3))
+        squares = squares.to(exact.device) + exact.square().sum(dim=(0, 2, 3))
+    count = len(images) * math.prod(images.shape[-2:])
+    mean = total / count
+    return mean, (squares / count - mean.square()).clamp_min(0.0).sqrt().clamp_min(1e-6)
+
+
 def is_small(shape: Sequence[int]) -> bool:
     """Whether images (..., C, H, W) are no larger than CIFAR-10's."""
     return math.prod(shape[-3:]) <= SMALL
@@ -127,6 +171,8 @@ def at_once(shape: Sequence[int], device: torch.device) -> int:
 
 def most_at_once(size: int, shape: Sequence[int], device: torch.device) -> int:
     """A batch of `size` small images, or of as many large ones (..., C, H, W) as a net takes at once."""
+    if device.type == "cuda":
+        return min(TIMES_ON_A_GPU * size, at_once(shape, device))
     return size if is_small(shape) else min(size, at_once(shape, device))
 
 

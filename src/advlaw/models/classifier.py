@@ -5,22 +5,10 @@ layer is affine, logits along a ray of images are `tail(head(images) + eps * hea
 layer is computed once for all eps (`advlaw.evaluation.rays`).
 """
 
-import math
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
-AT_ONCE = 1000
-
-
-class Pixels(Protocol):
-    """Images that are taken a few at a time: a tensor, or `advlaw.core.images.Images`."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-    def __len__(self) -> int: ...
-    def __getitem__(self, which: slice, /) -> Tensor: ...
+from advlaw.core.images import Images, Pixels, mean_and_std
 
 
 class AffineHead(nn.Module):
@@ -36,18 +24,11 @@ class AffineHead(nn.Module):
         self.register_buffer("std", torch.ones(n_channels, 1, 1))
 
     def set_statistics(self, images: Pixels) -> None:
-        """Mean and standard deviation per channel of images (N, C, H, W), a thousand at a time.
+        """Those per channel of images (N, C, H, W)."""
+        self.normalise_by(*(images.mean_and_std if isinstance(images, Images) else mean_and_std(images)))
 
-        Sums of whole pixels are exact, so the numbers depend on no order.
-        """
-        total, squares = (torch.zeros_like(self.mean.flatten(), dtype=torch.float64) for _ in range(2))
-        for start in range(0, len(images), AT_ONCE):
-            exact = images[start : start + AT_ONCE].to(self.mean.device).double()
-            total += exact.sum(dim=(0, 2, 3))
-            squares += exact.square().sum(dim=(0, 2, 3))
-        count = len(images) * math.prod(images.shape[-2:])
-        mean = total / count
-        std = (squares / count - mean.square()).clamp_min(0.0).sqrt().clamp_min(1e-6)
+    def normalise_by(self, mean: Tensor, std: Tensor) -> None:
+        """Take these statistics (C,), in pixel units."""
         self.mean.copy_(mean.view_as(self.mean))
         self.std.copy_(std.view_as(self.std))
 

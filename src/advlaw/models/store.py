@@ -161,9 +161,9 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def in_fast_layout(model: Classifier) -> Classifier:
-    """The same net with the weights of its convolutions in channels-last layout, which doubles their speed."""
+    """The same net, on a CPU with its convolutions' weights channels-last: twice as fast there, slower on a GPU."""
     for layer in model.modules():
-        if isinstance(layer, nn.Conv2d):
+        if isinstance(layer, nn.Conv2d) and not layer.weight.is_cuda:
             layer.to(memory_format=torch.channels_last)
     return model
 

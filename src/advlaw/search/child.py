@@ -6,6 +6,7 @@ two searches draw, or one search twice, is trained once.
 
 import json
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -89,9 +90,9 @@ def train_child(plan: ChildPlan, child: Child) -> bytes:
     Accuracies are None where its training diverged, those on test images where they are not asked for.
     """
     device = configure(1, plan.device, plan.portable)
-    data = read_dataset(plan.dataset)
     net, numbers = child.net, Numbers(plan.seed, ("child", child.cell, child.seed))
-    fitted, held_out = split(data, plan.images, plan.held_out, device)
+    changed = plan.dataset.stat().st_mtime_ns
+    data, fitted, held_out = _read(plan.dataset, changed, plan.images, plan.held_out, device)
     spec = net.architecture.spec(list(data.image_shape), data.n_classes)
     about: Cells = {"n_parameters": n_parameters(spec), "flops": flops(spec)}
     torch.manual_seed(numbers.seed_of("weights"))
@@ -109,6 +110,15 @@ def train_child(plan: ChildPlan, child: Child) -> bytes:
         on_test = found
     about |= {"diverged": diverged, **found, **{f"test_{name}": value for name, value in on_test.items()}}
     return json.dumps(about, sort_keys=True).encode()
+
+
+@lru_cache(maxsize=1)
+def _read(
+    dataset: Path, changed: int, images: int | None, held_out: int | None, device: torch.device
+) -> tuple[Dataset, Examples, Examples]:
+    """The data set and its `split`, once for many children; `changed` is when its file was."""
+    data = read_dataset(dataset)
+    return data, *split(data, images, held_out, device)
 
 
 def _measured(model: Classifier, held_out: Examples, plan: ChildPlan) -> Cells:

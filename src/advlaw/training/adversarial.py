@@ -23,12 +23,14 @@ class AdversarialMinibatches:
     """What is done to the minibatches of one epoch, of `batch_size` images each.
 
     `perturb` is the attack with its random numbers of this epoch, `eps` (N,) what is drawn for every fitted image.
+    `is_fixed`: the attack draws nothing on the host, so that the same operations make it for every minibatch.
     """
 
     settings: Adversarial
     batch_size: int
     perturb: Perturb
     eps: Tensor
+    is_fixed: bool = False
 
     def __call__(
         self, model: nn.Module, images: Tensor, labels: Tensor, items: np.ndarray, made: float
@@ -39,15 +41,24 @@ class AdversarialMinibatches:
         the last minibatch of an epoch is smaller; their weight is lambda. Before `delay` the minibatch is left as it
         is.
         """
-        settings = self.settings
-        k = settings.images * len(images) // self.batch_size
-        if made < settings.delay or k == 0:
+        k = self.replaced(len(images), made)
+        if k == 0:
             return images, None
-        eps = self.eps[items[:k]].to(images.device)
-        with attacked_mode(model, settings.batch_norm):
+        return self.replace(model, images, labels, self.eps[items[:k]].to(images.device), items)
+
+    def replaced(self, n_images: int, made: float) -> int:
+        """k of a minibatch of so many images."""
+        return 0 if made < self.settings.delay else self.settings.images * n_images // self.batch_size
+
+    def replace(
+        self, model: nn.Module, images: Tensor, labels: Tensor, eps: Tensor, items: np.ndarray
+    ) -> tuple[Tensor, Tensor]:
+        """The minibatch and its weights with the first k images replaced, `eps` (k,) being theirs."""
+        k = len(eps)
+        with attacked_mode(model, self.settings.batch_norm):
             adversarial = self.perturb(model, images[:k], labels[:k], eps, items[:k])
         weights = torch.ones(len(images), device=images.device)
-        weights[:k] = settings.weight
+        weights[:k] = self.settings.weight
         return torch.cat([adversarial.detach(), images[k:]]), weights
 
 

@@ -5,7 +5,9 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,32 @@ class Checkpoint:
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How far an epoch is: steps that are made, and the sum of their images' losses."""
+
+    steps: int = 0
+    loss: float = 0.0
+
+
+BEGUN = Done()
+
+
+@dataclass
+class Saver:
+    """Saves what `state()` gives to a checkpoint, if there is one, every so many seconds."""
+
+    checkpoint: Checkpoint | None
+    state: Callable[[], dict[str, Any]]
+    saved: float = field(default_factory=time.monotonic)
+
+    def save_after(self, seconds: float, steps: int = 0, loss: Callable[[], float] = float) -> None:
+        """Save if that long ago nothing was; `steps` of the epoch that is running are made, with this sum of losses."""
+        if self.checkpoint is not None and time.monotonic() - self.saved > seconds:
+            self.checkpoint.save({**self.state(), "steps": steps, "loss": loss()})
+            self.saved = time.monotonic()
 
 
 def _key(settings: dict[str, Any], inputs: Sequence[Path]) -> str:

@@ -1,25 +1,27 @@
 """Supervised training, on CPU or GPU, by one process or several."""
 
 import math
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from advlaw.core.images import Examples
+from advlaw.core.images import Examples, Images, read_ahead
 from advlaw.core.progress import progress
 from advlaw.core.rng import Numbers
 from advlaw.training.accuracy import Diverged, TrainingError, accuracy
-from advlaw.training.checkpoint import Checkpoint
-from advlaw.training.minibatches import Minibatches, ReplaceOfEpoch, has_dropout
+from advlaw.training.captured import CapturedStep, can_be_captured, on_gpu
+from advlaw.training.checkpoint import BEGUN, Checkpoint, Done, Saver
+from advlaw.training.minibatches import Minibatch, Minibatches, ReplaceOfEpoch, has_dropout
 from advlaw.training.optimizer import Optimizer
 from advlaw.training.parallel import ALONE, Processes
 from advlaw.training.settings import Training
 from advlaw.training.step import EagerStep, Step
 
 SECONDS_BETWEEN_CHECKPOINTS = 2.0
+SECONDS_WITHIN_AN_EPOCH = 300.0
 Row = dict[str, float | int | None]
 Weights = dict[str, Tensor]
 
@@ -75,20 +77,23 @@ def train(
     """
     processes.check(key, settings.minibatches)
     optimizer = Optimizer(settings.optimizer, list(model.parameters()), settings.weight_decay)
-    history = _resume(model, optimizer, checkpoint, processes)
+    history, done = _resume(model, optimizer, checkpoint, processes)
     replace_of = defence.replace_of if defence else None
     minibatches = Minibatches(settings, numbers, fitted.labels, has_dropout(model), replace_of)
-    step = EagerStep(model, fitted.images, settings, optimizer, processes)
-    saved = time.monotonic()
+    eager = EagerStep(model, fitted.images, settings, optimizer, processes)
+    step = CapturedStep(eager, on_gpu()) if can_be_captured(eager) else eager
+    saver = Saver(
+        checkpoint if processes.is_first else None,
+        lambda: {"model": model.state_dict(), "optimizer": optimizer.state(), **vars(history)},
+    )
     for epoch in _shown(_epochs_left(history, settings), key, settings.epochs - len(history.rows), processes):
-        train_loss = _run_epoch(model, step, minibatches, epoch)
+        train_loss = _run_epoch(eager, step, minibatches, epoch, done, saver)
+        done = BEGUN
         _refuse_if_not_finite(train_loss, key, epoch, settings, defence is not None)
         measured = _measured(model, fitted, validation, settings, defence, epoch)
         history.rows.append({"epoch": epoch, "train_loss": train_loss, **measured})
         _keep(history, model, settings)
-        if checkpoint and processes.is_first and time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
-            checkpoint.save({"model": model.state_dict(), "optimizer": optimizer.state(), **vars(history)})
-            saved = time.monotonic()
+        saver.save_after(SECONDS_BETWEEN_CHECKPOINTS)
     _check_reached(key, history, settings)
     last = history.rows[-1]
     history.rows = [{name: row.get(name) for name in last} for row in history.rows]
@@ -131,26 +136,45 @@ def _check_reached(key: str, history: History, settings: Training) -> None:
         )
 
 
-def _resume(model: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint | None, processes: Processes) -> History:
-    """Go on from the first process's checkpoint, if it has one."""
+def _resume(
+    model: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint | None, processes: Processes
+) -> tuple[History, Done]:
+    """Go on from the first process's checkpoint, if it has one: what was left behind, and how far an epoch was."""
     state = processes.of_first(checkpoint.load() if checkpoint and processes.is_first else None)
     if state is None:
-        return History([], {}, {})
+        return History([], {}, {}), BEGUN
     model.load_state_dict(state["model"])
     optimizer.restore(state["optimizer"])
     if processes.is_first:
-        print(f"going on after epoch {len(state['rows'])}, where an earlier run was stopped")
-    return History(state["rows"], state["snapshots"], state["epochs"])
+        more = f" and {state['steps']} steps" if state["steps"] else ""
+        print(f"going on after epoch {len(state['rows'])}{more}, where an earlier run was stopped")
+    return History(state["rows"], state["snapshots"], state["epochs"]), Done(state["steps"], state["loss"])
 
 
-def _run_epoch(model: nn.Module, step: Step, minibatches: Minibatches, epoch: int) -> float:
-    """One pass over the fitted images; returns their mean loss."""
-    model.train()
+def _run_epoch(eager: EagerStep, step: Step, minibatches: Minibatches, epoch: int, done: Done, saver: Saver) -> float:
+    """What is left of one pass over the fitted images; returns their mean loss."""
+    eager.model.train()
     steps, epochs = minibatches.steps(epoch), minibatches.settings.epochs
-    total_loss = torch.zeros((), device=minibatches.labels.device, dtype=torch.float64)
-    for number, together in enumerate(steps):
+    total_loss = torch.full((), done.loss, device=minibatches.labels.device, dtype=torch.float64)
+    for number, together in enumerate(_read_ahead(eager, steps[done.steps :]), done.steps):
         total_loss += step(together, (epoch - 1 + number / len(steps)) / epochs)
+        if number + 1 < len(steps):
+            saver.save_after(SECONDS_WITHIN_AN_EPOCH, number + 1, total_loss.item)
     return float(total_loss) / len(minibatches.labels)
+
+
+def _read_ahead(eager: EagerStep, steps: list[list[Minibatch]]) -> Generator[list[Minibatch]]:
+    """The steps; where images are read from a disk, those that this process plays have their pixels, read ahead."""
+    images, n_minibatches = eager.images, eager.settings.minibatches
+    if not isinstance(images, Images) or not images.readers:
+        yield from steps
+        return
+    mine = [minibatch for step in steps for minibatch in eager.processes.share(step, n_minibatches)]
+    with closing(read_ahead(eager.read, mine, images.readers)) as found:
+        for step in steps:
+            share = eager.processes.share(step, n_minibatches)
+            read = {id(minibatch): replace(minibatch, pixels=next(found)) for minibatch in share}
+            yield [read.get(id(minibatch), minibatch) for minibatch in step]
 
 
 def _refuse_if_not_finite(loss: float, key: str, epoch: int, settings: Training, is_attacked: bool) -> None:

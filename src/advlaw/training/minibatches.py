@@ -6,18 +6,18 @@ crops and what an attack draws follow from (seed, names, epoch, the image's plac
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from advlaw.core.rng import Numbers
+from advlaw.training.adversarial import AdversarialMinibatches
 from advlaw.training.augment import drawn_crops
 from advlaw.training.settings import Training
 
-Replace = Callable[[nn.Module, Tensor, Tensor, np.ndarray, float], tuple[Tensor, Tensor | None]]
-ReplaceOfEpoch = Callable[[Numbers, int, int], Replace]
+ReplaceOfEpoch = Callable[[Numbers, int, int], AdversarialMinibatches]
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Minibatch:
     """Some images, by their places (m,) in the fitted split, and their labels (m,).
 
     The places are `items` on the host and `index` on the device.
-    `crops` (m, 3) are for `crop_and_flip`; `dropout_seed` is for torch's own generator; `replace(model, images, labels,
-    items, share of all steps made)` gives the images that are learnt in their stead and the weight of each one's loss,
-    or None where all count the same.
+    `crops` (m, 3) are for `crop_and_flip`, or (m, 5) on the host for `core.pictures.resized_crop`; `dropout_seed` is
+    for torch's own generator; `replace` gives the images that are learnt in their stead and the weight of each one's
+    loss; `pixels` (m, C, H, W) uint8 are the images where they have been read ahead.
     """
 
     items: np.ndarray
@@ -35,7 +35,8 @@ class Minibatch:
     labels: Tensor
     crops: Tensor | None = None
     dropout_seed: int | None = None
-    replace: Replace | None = None
+    replace: AdversarialMinibatches | None = None
+    pixels: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -59,16 +60,26 @@ class Minibatches:
         order = numbers.generator("order", epoch).permutation(n_images)
         index = torch.from_numpy(order).to(device)
         labels = self.labels[index]
-        crops = drawn_crops(numbers.generator("crops", epoch), n_images) if settings.augment == "crop_flip" else None
-        crops = None if crops is None else crops.to(device)[index]
-        replace = self.replace_of(numbers, epoch, n_images) if self.replace_of else None
+        crops = self._crops(epoch, order)
+        made = self.replace_of(numbers, epoch, n_images) if self.replace_of else None
+        if made is not None:
+            made = replace(made, eps=made.eps.to(device))
         found = []
         for number, first in enumerate(range(0, n_images, settings.batch_size)):
             some = slice(first, first + settings.batch_size)
             seed = numbers.seed_of("dropout", epoch, number) if self.has_dropout else None
             some_crops = None if crops is None else crops[some]
-            found.append(Minibatch(order[some], index[some], labels[some], some_crops, seed, replace))
+            found.append(Minibatch(order[some], index[some], labels[some], some_crops, seed, made))
         return found
+
+    def _crops(self, epoch: int, order: np.ndarray) -> Tensor | None:
+        """How each image is cropped, in the epoch's order."""
+        rng = self.numbers.generator("crops", epoch)
+        if self.settings.augment == "crop_flip":
+            return drawn_crops(rng, len(order))[torch.from_numpy(order)].to(self.labels.device)
+        if self.settings.augment == "resized_crop":
+            return torch.from_numpy(rng.random((len(order), 5))[order])
+        return None
 
 
 def has_dropout(model: nn.Module) -> bool:

@@ -22,7 +22,7 @@ def minibatch_loss(
     else:
         losses = nn.functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
         loss = (weights * losses).sum() / weights.sum()
-    if _has_penalty(settings, made):
+    if has_penalty(settings, made):
         loss = loss + settings.entropy_weight * entropy(logits).mean()
     return loss
 
@@ -35,12 +35,13 @@ def summed_loss(
     smoothing = settings.label_smoothing
     losses = nn.functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
     loss, divisor = (weights * losses).sum(), weights.sum()
-    if _has_penalty(settings, made):
+    if has_penalty(settings, made):
         loss = loss + divisor * settings.entropy_weight * entropy(logits).mean()
     return loss, divisor
 
 
-def _has_penalty(settings: Training, made: float) -> bool:
+def has_penalty(settings: Training, made: float) -> bool:
+    """Whether the entropy penalty counts after a share `made` of all steps."""
     return settings.entropy_weight != 0.0 and made >= settings.entropy_delay
 
 

@@ -40,9 +40,16 @@ class Optimizer:
             for tensor, saved in zip(tensors, state[name], strict=True):
                 tensor.copy_(saved)
 
+    @property
+    def is_fused(self) -> bool:
+        return self.kind != "rmsprop"
+
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
-        """Move the parameters. Fused kernels go through memory, so each gradient is laid out as its parameter is."""
+    def step(self, gradients: Sequence[Tensor], learning_rate: float | Tensor) -> None:
+        """Move the parameters. A rate () on their device is for fused kernels alone.
+
+        Fused kernels go through memory, so each gradient is laid out as its parameter is.
+        """
         alike = [_laid_out_as(p, gradient) for p, gradient in zip(self.parameters, gradients, strict=True)]
         if self.kind == "adam":
             adam(

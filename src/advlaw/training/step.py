@@ -51,25 +51,53 @@ class EagerStep:
         n_images = sum(len(minibatch.index) for minibatch in minibatches)
         if self.settings.minibatches == 1:
             (minibatch,) = minibatches
-            loss = minibatch_loss(*self._learnt(minibatch, made))
-            self.optimizer.step(torch.autograd.grad(loss, self.optimizer.parameters), rate)
-            return loss.detach() * n_images
+            return self.learn(*self.given(minibatch, made), made, rate) * n_images
         gradients, loss = self._together(minibatches, made)
         self.optimizer.step(gradients, rate)
         return loss * n_images
 
-    def _learnt(self, minibatch: Minibatch, made: float) -> tuple[Tensor, Tensor, Training, float, Tensor | None]:
-        """What a loss is of: logits (m, K), labels (m,), settings, `made`, and weights (m,) or None."""
-        images, labels, weights = self.images[minibatch.index], minibatch.labels, None
-        if minibatch.crops is not None:
-            images = crop_and_flip(images, minibatch.crops)
+    def read(self, minibatch: Minibatch) -> Tensor:
+        """The pixels (m, C, H, W) uint8 of a minibatch of images that are read or decoded, cropped if they are."""
+        assert isinstance(self.images, Images)
+        if self.settings.augment == "resized_crop":
+            assert minibatch.crops is not None
+            return self.images.read_cropped(minibatch.items, minibatch.crops)
+        return self.images.read(minibatch.items)
+
+    def taken(self, index: Tensor, crops: Tensor | None, pixels: Tensor | None = None) -> Tensor:
+        """Images (m, C, H, W) float32 at these places, or those whose `pixels` have been read; cropped."""
+        if pixels is None:
+            images = self.images[index]
+        else:
+            assert isinstance(self.images, Images)
+            images = self.images.as_float(pixels)
+        return images if crops is None else crop_and_flip(images, crops)
+
+    def given(self, minibatch: Minibatch, made: float) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What is learnt: images (m, C, H, W), labels (m,), and weights (m,) or None; dropout is seeded for it."""
+        is_cut = self.settings.augment == "resized_crop"  # when it is read
+        pixels = self.read(minibatch) if is_cut and minibatch.pixels is None else minibatch.pixels
+        images, weights = self.taken(minibatch.index, None if is_cut else minibatch.crops, pixels), None
         if minibatch.replace is not None:
-            images, weights = minibatch.replace(self.model, images, labels, minibatch.items, made)
+            images, weights = minibatch.replace(self.model, images, minibatch.labels, minibatch.items, made)
         if minibatch.dropout_seed is not None:
             torch.manual_seed(minibatch.dropout_seed)
-        with torch.autocast(labels.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-            logits = self.model(images)
-        return logits.float(), labels, self.settings, made, weights
+        return images, minibatch.labels, weights
+
+    def learn(
+        self, images: Tensor, labels: Tensor, weights: Tensor | None, made: float, rate: float | Tensor
+    ) -> Tensor:
+        """Move the weights by one minibatch; returns its loss ()."""
+        loss = minibatch_loss(self._logits(images), labels, self.settings, made, weights)
+        self.optimizer.step(torch.autograd.grad(loss, self.optimizer.parameters), rate)
+        return loss.detach()
+
+    def _logits(self, images: Tensor) -> Tensor:
+        is_half = self.settings.precision == "bfloat16"
+        if is_half and images.is_cuda:  # the layout that tensor cores take
+            images = images.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=is_half):
+            return self.model(images).float()
 
     def _together(self, minibatches: Sequence[Minibatch], made: float) -> tuple[list[Tensor], Tensor]:
         """The gradients and the loss of several minibatches, whose running statistics are averaged."""
@@ -94,7 +122,8 @@ class EagerStep:
         for minibatch in minibatches:
             for buffer, start in zip((*self.statistics, *self.counts), before, strict=True):
                 buffer.copy_(start)
-            loss, divisor = summed_loss(*self._learnt(minibatch, made))
+            images, labels, weights = self.given(minibatch, made)
+            loss, divisor = summed_loss(self._logits(images), labels, self.settings, made, weights)
             gradients = torch.autograd.grad(loss, self.optimizer.parameters)
             row = (*gradients, *self.statistics, loss.detach(), divisor)
             yield torch.cat([part.reshape(-1) for part in row])

@@ -31,7 +31,8 @@ def adversarial_defence(
 
     def replace_of(numbers: Numbers, epoch: int, n_images: int) -> AdversarialMinibatches:
         eps = drawn_eps(settings.eps, numbers.generator("eps", epoch), n_images)
-        return AdversarialMinibatches(settings, batch_size, perturbation(attack, numbers, "attack", epoch), eps)
+        perturb = perturbation(attack, numbers, "attack", epoch)
+        return AdversarialMinibatches(settings, batch_size, perturb, eps, is_fixed(attack))
 
     def probe(model: nn.Module) -> Row:
         eps = torch.full((len(probed.labels),), settings.probe_eps, device=probed.labels.device)
@@ -44,6 +45,11 @@ def adversarial_defence(
         return found
 
     return Defence(replace_of, probe)
+
+
+def is_fixed(attack: OneStepAttack | IterativeAttack) -> bool:
+    """Whether the attack draws no random numbers."""
+    return isinstance(attack, OneStepAttack) and attack.target not in (None, "random_class")
 
 
 def perturbation(attack: OneStepAttack | IterativeAttack, numbers: Numbers, purpose: str, *more: str | int) -> Perturb:

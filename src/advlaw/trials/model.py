@@ -1,6 +1,7 @@
 """One entry of `models` or `robust_models`: trained, and all it leaves behind written."""
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,10 @@ def train_model(
     processes = started(device)
     numbers = Numbers(seed, (name,))
     found = trained(key, net, dataset, numbers, device, checkpoint, defend, processes)
+    view = net.architecture.view()
     about = {"model": name, "dataset_sha256": sha256(dataset), **row(net, found, device)}
-    test = read_examples(dataset, "test", device)
+    about |= {"view": asdict(view)} if view else {}
+    test = read_examples(dataset, "test", device, view=view)
     about |= {"n_pixels": math.prod(test.images.shape[-3:]), "test_accuracy": accuracy(found.model, test)}
     if processes.is_first:
         _write(found, about, name, study, net)

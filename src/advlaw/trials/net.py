@@ -1,17 +1,19 @@
 """One net from its params: built, trained, measured on the test images."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from advlaw.core.dataset import read_dataset, shuffled_labels
+from advlaw.core.dataset import Dataset, read_dataset, shuffled_labels
 from advlaw.core.examples import examples
 from advlaw.core.images import Examples
 from advlaw.core.rng import Numbers
+from advlaw.core.view import View
 from advlaw.models.classifier import Classifier
 from advlaw.models.settings import Spec
 from advlaw.models.store import build, in_fast_layout
@@ -59,19 +61,34 @@ def trained(
     All random numbers are those of `numbers`, but for shuffled labels, which nets of one data set and seed share.
     `defend(validation examples)` makes the training adversarial. Raises TrainingError: see `training.loop.train`.
     """
-    settings = net.training
-    data, shuffled = read_dataset(dataset), None
+    settings, shuffled, view = net.training, None, net.architecture.view()
+    is_cut = settings.augment == "resized_crop"
+    data, fitted, validation = _read(dataset, dataset.stat().st_mtime_ns, device, view, is_cut)
     if settings.labels == "shuffled":
         shuffled = shuffled_labels(data.labels[data.index("train")], numbers.seed, settings.dataset)
-    fitted, validation = examples(data, "train", device, shuffled), examples(data, "validation", device)
-    spec = net.architecture.spec(list(data.image_shape), data.n_classes)
+        fitted = replace(fitted, labels=torch.from_numpy(shuffled).to(device))
+    spec = net.architecture.spec(list(view.shape if view else data.image_shape), data.n_classes)
     torch.manual_seed(numbers.seed_of("weights"))
     model = build(spec)
-    model.head.set_statistics(fitted.images)
+    statistics = net.architecture.statistics()
+    if statistics is None:
+        model.head.set_statistics(fitted.images)
+    else:
+        model.head.normalise_by(*(torch.tensor(values, dtype=torch.float64) for values in statistics))
     model = in_fast_layout(model.to(device))
     defence = defend(validation) if defend else None
     history = train(key, model, fitted, validation, settings, numbers, checkpoint, defence, processes)
     return Trained(model, spec, history, shuffled)
+
+
+@lru_cache(maxsize=1)
+def _read(
+    dataset: Path, changed: int, device: torch.device, view: View | None, is_cut: bool
+) -> tuple[Dataset, Examples, Examples]:
+    """The data set, its fitted and its validation images, once for many nets; `changed` is when its file was."""
+    data = read_dataset(dataset)
+    fitted = examples(data, "train", device, view=view, stays=is_cut)
+    return data, fitted, examples(data, "validation", device, view=view)
 
 
 def row(net: Net, trained: Trained, device: torch.device) -> dict[str, Any]:
