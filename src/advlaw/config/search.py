@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from advlaw.config.known import FILES, is_known, training_attack_mistakes, unknown, unknown_attacks
+from advlaw.config.known import NO_FILES, crop_mistakes, is_known, training_attack_mistakes, unknown, unknown_attacks
 from advlaw.data.settings import Datasets, Folder
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def search_mistakes(study: "Study", datasets: Datasets) -> Iterator[str]:
     }
     data = datasets.datasets.get(search.dataset)
     if isinstance(data, Folder):
-        yield f"search.dataset = {search.dataset!r}: {FILES}"
+        yield f"search.dataset = {search.dataset!r}: {NO_FILES}"
     elif data is not None:
         fitted = data.train if search.images is None else search.images
         held_out = data.validation if search.held_out is None else search.held_out
@@ -37,6 +37,7 @@ def search_mistakes(study: "Study", datasets: Datasets) -> Iterator[str]:
             mistake = net.architecture.mistake(data.image_side)
             if mistake:
                 yield f"search.{key}.{mistake}"
+            yield from crop_mistakes(f"search.{key}", net.training)
     yield from unknown_attacks("search.measured.attack", [search.measured.attack], study)
     attack = search.measured.attack
     if is_known(attack, study) and not study.attacks.by_key(attack).clip:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from advlaw.attacks.settings import Grid
-from advlaw.config.known import FILES, model_mistakes, unknown, unknown_attacks
+from advlaw.config.known import NO_FILES, crop_mistakes, model_mistakes, unknown, unknown_attacks
 from advlaw.data.settings import Datasets, Folder
 from advlaw.models.settings import halvings
 from advlaw.trials.settings import AtEps, Drawn, Measure, TrialSet
@@ -19,7 +19,7 @@ def trials_mistakes(key: str, trials: TrialSet, study: "Study", datasets: Datase
     yield from _measure_mistakes(f"{key}.measure", trials.measure, study)
     data = datasets.datasets.get(trials.dataset)
     if isinstance(data, Folder):
-        yield f"{key}.dataset = {trials.dataset!r}: {FILES}"
+        yield f"{key}.dataset = {trials.dataset!r}: {NO_FILES}"
         return
     for part, images in _images_measured(trials.measure).items():
         if data and images and images > data.test:
@@ -28,6 +28,7 @@ def trials_mistakes(key: str, trials: TrialSet, study: "Study", datasets: Datase
         deepest = trials.draw.cnn.convolutions[1]
         if data and data.image_side >> deepest == 0:
             yield f"{key}.draw.cnn.convolutions = {deepest}: {halvings(data.image_side)}"
+        yield from crop_mistakes(f"{key}.training", trials.training)
         return
     of_base = list(model_mistakes(f"{key}.base", trials.base, study, datasets))
     yield from of_base

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from advlaw.core.progress import progress
 from advlaw.core.rng import generator
 from advlaw.data.class_folders import SHOWN, SUFFIXES, ClassFiles, composed
 from advlaw.data.settings import Folder
+from advlaw.data.splits import consecutive_splits
 
 READERS = 4
 A_CLASS = 50  # images of each class in ImageNet's validation set
@@ -24,27 +26,58 @@ Labelled = list[tuple[Path, int]]
 
 
 def folder_dataset(section: Folder, seed: int) -> tuple[Dataset, dict[str, object]]:
-    """The images of one entry of datasets/params.yaml, all of them in the split `test`, and where they came from.
+    """The images of one entry of datasets/params.yaml, all in the split `test` but for training images; their origin.
 
     Raises ValueError naming file or key, what was found, what is allowed and the next step.
     """
     folder = folder_of(section.place)
     names = class_names(Path(section.classes))
+    tested = _part(folder, "test", section.test)
     if section.labels is None:
-        found, left_out = in_class_folders(folder, names, section.classes)
-        for line in left_out:
-            print(f"{section.place}: {line}", flush=True)
+        found = _told(in_class_folders(tested, names, section.classes), section)
     else:
-        found = in_a_list(folder, folder / section.labels, names)
+        found = in_a_list(tested, tested / section.labels, names)
     labels = np.array([label for _, label in found], np.int64)
     if section.holds == "imagenet validation":
         _check_is_whole(labels, section)
-    rows = _drawn(labels, section, seed)
-    files = manifest([found[row][0] for row in rows], folder, section.place)
-    digest = hashlib.sha256(files.sha256.tobytes() + labels[rows].tobytes()).hexdigest()
+    chosen = [found[row] for row in _drawn(labels, section, seed)]
+    fitted = _fitted(folder, section, names, seed)
+    files = manifest([path for path, _ in (*chosen, *fitted)], folder, section.place)
+    labels = np.array([label for _, label in (*chosen, *fitted)], np.int64)
+    digest = hashlib.sha256(files.sha256.tobytes() + labels.tobytes()).hexdigest()
     origin = {section.place: {"sha256": digest, "official": None}}
-    provenance: dict[str, object] = {"source": "folder", "holds": section.holds, "files": origin, "of": len(found)}
-    return only_tested(files, labels[rows], len(names), section.holds), provenance
+    of = len(found) + len(fitted)
+    provenance: dict[str, object] = {"source": "folder", "holds": section.holds, "files": origin, "of": of}
+    dataset = only_tested(files, labels, len(names), section.holds)
+    if section.validation is None:
+        return dataset, provenance
+    counts = {"test": len(chosen), "validation": section.validation, "train": len(fitted) - section.validation}
+    return replace(dataset, splits=consecutive_splits(counts)), provenance
+
+
+def _part(folder: Path, key: str, name: str) -> Path:
+    part = folder / name
+    if not part.is_dir():
+        raise ValueError(f"{key} = {name!r}: there is no folder {part}; name the one with these images")
+    return part
+
+
+def _told(found: tuple[Labelled, list[str]], section: Folder) -> Labelled:
+    """The images of class folders; what was left out is printed."""
+    for line in found[1]:
+        print(f"{section.place}: {line}", flush=True)
+    return found[0]
+
+
+def _fitted(folder: Path, section: Folder, names: list[str], seed: int) -> Labelled:
+    """Training images, in a random order, so that the first of them may be held out; none without `train`."""
+    if section.train is None or section.validation is None:
+        return []
+    train = _part(folder, "train", section.train)
+    found = _told(in_class_folders(train, names, section.classes), section)
+    if len(found) <= section.validation:
+        raise ValueError(f"validation = {section.validation}: {train} has {len(found)} images; hold out fewer")
+    return [found[row] for row in generator(seed, "folder train", section.place).permutation(len(found))]
 
 
 def manifest(paths: list[Path], folder: Path, place: str) -> Files:

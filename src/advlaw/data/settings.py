@@ -1,8 +1,9 @@
 """datasets/params.yaml: the data sets every study shares, and how each is split."""
 
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from advlaw.core.section import Name, Section
 
@@ -85,24 +86,48 @@ class RandomImages(Section):
         return self.side
 
 
+def _inside(path: str) -> str:
+    plain = PurePosixPath(path)
+    if plain.is_absolute() or ".." in plain.parts or plain.as_posix() != path:
+        raise ValueError("must be a path from the folder of the place, as val is")
+    return path
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+
+
 class Folder(Section):
-    """Image files of others, all of them test images, which are decoded when a net is shown them.
+    """Image files of others, which are decoded when a net is shown them.
 
     `place`: the folder of this name in ADVLAW_MIRROR, or the one that ADVLAW_<PLACE> names. `classes`: a file with a
-    class on each line, from the root. `labels`: a file in that folder; without it there is a folder for each class.
-    `holds` says what the images are; only the whole ImageNet validation set is judged as ImageNet. `images_a_class`:
-    as many of each class, drawn with the seed.
+    class on each line, from the root. `test`: the folder in the place with the test images, without `train` all there
+    are; `labels`: a file in it, without which there is a folder for each class. `train`: the one with a folder for each
+    class of training images, of which `validation` are held out, drawn with the seed. `holds` says what the test images
+    are; only the whole ImageNet validation set is judged as ImageNet. `images_a_class`: as many test images of each
+    class, drawn with the seed.
     """
 
     source: Literal["folder"]
     holds: Literal["imagenet validation", "imagenet sample", "images"]
     place: Name
     classes: str
+    test: Inside = "."
     labels: str | None = None
+    train: Inside | None = None
+    validation: Count | None = None
     images_a_class: Count | None = None
 
+    @model_validator(mode="after")
+    def _holds_images_out_of_training_images(self) -> "Folder":
+        if (self.train is None) != (self.validation is None):
+            raise ValueError(f"train = {self.train!r} and validation = {self.validation}: give both or neither")
+        if self.train is not None and (self.train == self.test or "." in (self.train, self.test)):
+            raise ValueError(f"train = {self.train!r}, test = {self.test!r}: each needs its own folder in the place")
+        return self
 
-Dataset = Annotated[Splits | Clusters | RandomImages | Folder, Field(discriminator="source")]
+
+Pixels = Splits | Clusters | RandomImages
+Dataset = Annotated[Pixels | Folder, Field(discriminator="source")]
 
 
 class Datasets(Section):

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from advlaw.core.section import Name, Section
-from advlaw.models.settings import ARCHITECTURES, Composed, Size
+from advlaw.models.settings import ARCHITECTURES, Composed, Deviations, Input, PerChannel, TimmName
 
 ModulePath = Annotated[str, Field(pattern=r"^\w+(\.\w+)*$")]
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-PerChannel = Annotated[list[Annotated[float, Field(ge=0, le=255)]], Field(min_length=1)]
-Deviations = Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
 
 class Place(Section):
@@ -55,20 +53,6 @@ class Weights(Place):
     sha256: SHA256
     keys: Annotated[dict[ModulePath, ModulePath], Field(min_length=1)]
     other_keys: ModulePath | None = None
-
-
-class Input(Section):
-    """What a net is shown of an image file: its shorter side scaled to `resize`, then the middle `size` x `size`."""
-
-    size: Size
-    resize: Size
-    interpolation: Literal["bilinear", "bicubic"]
-
-    @model_validator(mode="after")
-    def _is_cut_from_it(self) -> "Input":
-        if self.resize < self.size:
-            raise ValueError(f"resize = {self.resize}: must be at least size = {self.size}, which is cut from it")
-        return self
 
 
 class Taken(Section):
@@ -178,7 +162,7 @@ class Timm(Taken):
     """
 
     arch: Literal["timm"]
-    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
+    name: TimmName
     arguments: Annotated[dict[str, Any], Field(default_factory=dict)]
     weights: Place | str
     input: Input | None = None
@@ -190,7 +174,10 @@ def arch(entry: Any) -> Any:
     return entry.get("arch") if isinstance(entry, dict) else getattr(entry, "arch", None)
 
 
-PRETRAINED = {**dict.fromkeys(ARCHITECTURES, Published), "own_module": OwnModule, "own_file": OwnFile, "timm": Timm}
+PRETRAINED = {
+    **{arch: Published for arch in ARCHITECTURES if arch != "timm"},
+    **{"own_module": OwnModule, "own_file": OwnFile, "timm": Timm},
+}
 if TYPE_CHECKING:
     PretrainedModel = Published | OwnModule | OwnFile | Timm
 else:

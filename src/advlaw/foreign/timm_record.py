@@ -4,7 +4,8 @@ import difflib
 import math
 from typing import Any
 
-from advlaw.foreign.settings import Input, Timm
+from advlaw.foreign.settings import Timm
+from advlaw.models.settings import Input
 
 INTERPOLATIONS = ("bilinear", "bicubic")
 

@@ -5,17 +5,22 @@ A new architecture is such a file and a class here.
 
 import math
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 
 from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from advlaw.core.section import Section, refuse_unknown
+from advlaw.core.view import View
 from advlaw.models.cell_graph import canonical_code
 
 Size = Annotated[int, Field(ge=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Factor = Annotated[float, Field(gt=0)]
 Activation = Literal["relu", "relu6", "tanh", "elu", "relu_decay_0.1", "relu_decay_0.01", "relu_decay_0.001"]
+PerChannel = Annotated[list[Annotated[float, Field(ge=0, le=255)]], Field(min_length=1)]
+Deviations = Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+TimmName = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
 Spec = dict[str, Any]  # {arch, image_shape, n_classes, **sizes}: all that a net is before it has weights
 
 
@@ -31,6 +36,14 @@ class Architecture(Section):
 
     def mistake(self, image_side: int) -> str | None:
         """What does not fit square images of this side, as `key = value: reason`; None where all does."""
+        return None
+
+    def view(self) -> View | None:
+        """What it is shown of image files; None where it takes pixels as a data set has them."""
+        return None
+
+    def statistics(self) -> tuple[list[float], list[float]] | None:
+        """Mean and standard deviation of each channel, in pixel units; None where they are those of fitted images."""
         return None
 
     def spec(self, image_shape: list[int], n_classes: int) -> Spec:
@@ -167,6 +180,58 @@ class CellNet(Architecture):
         if image_side >> self.reductions:
             return None
         return f"reductions = {self.reductions}: {halvings(image_side)}"
+
+
+class Input(Section):
+    """What a net is shown of an image file: its shorter side scaled to `resize`, then the middle `size` x `size`."""
+
+    size: Size
+    resize: Size
+    interpolation: Literal["bilinear", "bicubic"]
+
+    @model_validator(mode="after")
+    def _is_cut_from_it(self) -> Self:
+        if self.resize < self.size:
+            raise ValueError(f"resize = {self.resize}: must be at least size = {self.size}, which is cut from it")
+        return self
+
+
+class TimmNet(Architecture):
+    """See `advlaw.models.timm`: a net that is trained here, on image files. `mean` and `std` normalise the pixels."""
+
+    arch: Literal["timm"]
+    name: TimmName
+    added_blocks: Annotated[int, Field(ge=0)] = 0
+    arguments: Annotated[dict[str, Any], Field(default_factory=dict)]
+    input: Input
+    mean: PerChannel
+    std: Deviations
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Self:
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"mean has {len(self.mean)} channels, std has {len(self.std)}; give both for every one")
+        if self.added_blocks and not self.name.startswith("inception_v3"):
+            raise ValueError(f"added_blocks = {self.added_blocks}: only for inception_v3, not for {self.name!r}")
+        if "num_classes" in self.arguments:
+            raise ValueError("arguments.num_classes: is the number of the data set's classes; leave it out")
+        return self
+
+    def view(self) -> View:
+        return View(**self.input.model_dump(), channels=len(self.mean))
+
+    def statistics(self) -> tuple[list[float], list[float]]:
+        return self.mean, self.std
+
+    def spec(self, image_shape: list[int], n_classes: int) -> Spec:
+        """As of any net, with the installed version of timm; raises ValueError where there is none."""
+        try:
+            found = version("timm")
+        except PackageNotFoundError:
+            raise ValueError("arch = 'timm': timm is not installed; install advlaw's extra 'timm'") from None
+        net = self.model_copy(update={"arguments": {**self.arguments, "num_classes": n_classes}})
+        sizes = net.model_dump(exclude_defaults=True, exclude={"input", "mean", "std"})
+        return {**sizes, "version": found, "image_shape": image_shape, "n_classes": n_classes}
 
 
 ARCHITECTURES: dict[str, type[Architecture]] = {

@@ -39,6 +39,7 @@ class Normalisation(AffineHead):
 class Whole(nn.Module):
     """The model, a few images at a time, as it bears what is done with nets here.
 
+    While any layer is in training mode all are taken at once, since batch norm needs the statistics of all.
     `float64`: whether it also computes in double precision; one that does not computes in single all the same.
     `channels_last`: whether it takes the layout in which convolutions are fast; `view` is what may not.
     `folded`: layers, each with the batch norm that is folded into it when evaluation mode is first asked for: weights,
@@ -55,7 +56,7 @@ class Whole(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         given = pixels if self.float64 else pixels.float()
         parts = given.split(at_once(given.shape[1:], given.device))
-        if len(parts) == 1:
+        if len(parts) == 1 or any(layer.training for layer in self.modules()):
             logits = self._of_part(given)
         elif torch.is_grad_enabled():  # layers are computed anew for the gradient, part by part
             logits = torch.cat(

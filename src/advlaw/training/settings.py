@@ -36,7 +36,7 @@ class Training(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     entropy_weight: float = 0.0
     entropy_delay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    augment: Literal["none", "crop_flip"] = "none"
+    augment: Literal["none", "crop_flip", "resized_crop"] = "none"
     precision: Literal["float32", "bfloat16"] = "float32"
     watched: Annotated[int, Field(ge=0)] | None = None
     until_train_accuracy: Share | None = None
