@@ -1,6 +1,7 @@
 """The linear response Gamma = J^T J delta / |J delta|_2 against Jacobians built class by class.
 
-Peers build the Jacobian, one gradient for each class; we differentiate twice. The results are compared.
+Peers build the Jacobian, one gradient for each class; we differentiate twice. The results are compared. All take as
+many images at once as the pipeline does.
 """
 
 import warnings
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from advlaw.attacks.gradient import input_gradient
 from advlaw.attacks.norms import over_length
+from advlaw.evaluation.response import BATCH
 from advlaw.models.classifier import Classifier
 from advlaw.theory.response import logit_response
 
@@ -22,7 +24,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from art.estimators.classification import PyTorchClassifier
 
-BATCH = 500
 IMAGES = {"linear": 4000, "FC 200-200-200": 4000, "FC 1000-1000": 2000, "CNN 32-64": 500}
 
 

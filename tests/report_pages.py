@@ -12,7 +12,7 @@ from advlaw.core.section import read_yaml
 from advlaw.core.tables import write_table
 
 ROOT = Path(__file__).parents[1]
-STUDIES = ("digits", "mnist", "cifar10")
+STUDIES = ("digits", "mnist", "cifar10", "cifar10_search")
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 

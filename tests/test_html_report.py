@@ -120,6 +120,11 @@ def test_contents_that_are_not_official_are_said_to_be_so(root, monkeypatch):
     assert "<td>bundled with scikit-learn</td>" in make(root, monkeypatch, *PAGES["digits"]).read_text(encoding="utf-8")
 
 
+def test_images_that_are_pooled_are_said_to_be_so(root, monkeypatch):
+    text = make(root, monkeypatch, "--params", "studies/cifar10_search/params.yaml").read_text(encoding="utf-8")
+    assert "colour photographs of 32x32 pixels, averaged over 2x2 pixels" in text
+
+
 def test_numbers_in_captions_are_the_tables(committed, root, monkeypatch):
     text = make(root, monkeypatch, *PAGES["mnist"]).read_text(encoding="utf-8")
     (row,) = records(read_tables(committed / "plots/mnist", "laws/").rows("laws/exponents", curve="fc/step_ll"))

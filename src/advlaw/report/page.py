@@ -145,9 +145,13 @@ def _datasets(studies: list[StudyPage], known: dict[str, Any]) -> list[dict[str,
     for name, files in made_from.items():
         entry = known["datasets"].get(name, {})
         sizes = {split: entry.get(split) for split in ("train", "validation", "test")}
-        what = ", ".join(filter(None, (SOURCES.get(entry.get("source", ""), "–"), entry.get("holds"))))
+        what = ", ".join(filter(None, (SOURCES.get(entry.get("source", ""), "–"), _pooled(entry), entry.get("holds"))))
         rows.append({"name": name, "what": what, **sizes, "contents": _contents(files), "files": files})
     return rows
+
+
+def _pooled(entry: dict[str, Any]) -> str | None:
+    return f"averaged over {entry['pool']}x{entry['pool']} pixels" if entry.get("pool", 1) > 1 else None
 
 
 def _contents(files: list[Cells]) -> str:
