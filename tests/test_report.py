@@ -237,9 +237,11 @@ def test_verdicts_are_counted_in_a_sentence():
 def test_the_table_of_benchmarks_shows_medians_and_ranges():
     results = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     line = {**results["lines"][0], "ratio": 2.5, "ratio_low": 2.0, "ratio_high": 3.0, "matmul_share": 0.876}
+    line |= {"bandwidth_share": 0.4}
     (row,) = times({**results, "lines": [line]}).rows
-    assert row[-2:] == [(Marked("2.50", "strong"), " [2.00, 3.00]"), "88 %"]
-    none = {**line, "ratio": None, "matmul_share": None, "peer_seconds": None}
+    assert row[-2:] == [(Marked("2.50", "strong"), " [2.00, 3.00]"), "88 % of matmul"]
+    assert times({**results, "lines": [{**line, "bandwidth_share": 1.02}]}).rows[0][-1] == "102 % of memory"
+    none = {**line, "ratio": None, "matmul_share": None, "bandwidth_share": None, "peer_seconds": None}
     assert times({**results, "lines": [none]}).rows[0][-3:] == ["–", "–", "–"]
     assert measured_on(results).startswith(f"Measured on {results['date']}: {results['processor']}, ")
 

@@ -17,7 +17,7 @@ def measured_on(results: dict[str, Any]) -> str:
 def times(results: dict[str, Any]) -> Grid:
     """A line for every peer: seconds of both, and the ratio with its extremes."""
     heads = ["what", "net", "work", Right("advlaw"), "peer", Right("its time"), "peer / advlaw"]
-    return Grid([*heads, Right("advlaw's share of matmul")], [_line(line) for line in results["lines"]])
+    return Grid([*heads, Right("advlaw's share of the peak")], [_line(line) for line in results["lines"]])
 
 
 FEW = (  # the rows that README shows: what, net, peer
@@ -40,9 +40,16 @@ def _line(line: dict[str, Any]) -> list[Cell]:
     ratio: Cell = "–"
     if line["ratio"] is not None:
         ratio = Marked(f"{line['ratio']:.2f}", "strong"), f" [{line['ratio_low']:.2f}, {line['ratio_high']:.2f}]"
-    share = "–" if line["matmul_share"] is None else f"{100 * line['matmul_share']:.0f} %"
     theirs = "–" if line["peer_seconds"] is None else _seconds(line["peer_seconds"])
-    return [line["what"], line["net"], line["work"], _seconds(line["our_seconds"]), line["peer"], theirs, ratio, share]
+    ours = _seconds(line["our_seconds"])
+    return [line["what"], line["net"], line["work"], ours, line["peer"], theirs, ratio, _share(line)]
+
+
+def _share(line: dict[str, Any]) -> str:
+    """Of arithmetic or of memory, whichever is nearer to its limit."""
+    keys = {"matmul": "matmul_share", "memory": "bandwidth_share"}
+    shares = [(line[key], name) for name, key in keys.items() if line.get(key) is not None]
+    return "{:.0%} of {}".format(*max(shares)).replace("%", " %") if shares else "–"
 
 
 def _seconds(value: float) -> str:
