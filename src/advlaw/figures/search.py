@@ -22,7 +22,6 @@ from advlaw.figures.style import ATTACK_NAMES, COLOURS, EPS, in_panels
 
 BLUE, RED, GREEN = COLOURS[:3]
 GREY = "#777777"
-SUFFIX = "_clipped"
 SHOWN = 200  # numbers of children at most that a line of chance has points at
 ARMS = {"random": ("random search", GREY), "controller": ("controller", BLUE)}
 NETS = {  # as in the paper, and random search's: colour and name of a role
@@ -41,7 +40,7 @@ ROLES = {  # of a cell that was trained anew: colour and name
 
 def name_of(attack: str) -> str:
     """As the papers call it."""
-    plain = attack.removesuffix(SUFFIX)
+    plain = attack.removesuffix("_clipped").removesuffix("_training")
     return ATTACK_NAMES.get(plain, plain)
 
 
