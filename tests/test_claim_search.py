@@ -138,6 +138,10 @@ def test_step_ll_is_judged_at_an_eps_of_50_and_on_smaller_searches_where_the_bas
     assert (full["gain"], full["gain_low"]) == pytest.approx((wanted.value, wanted.low))
     (small,) = records(search.architecture_gains(scaled(tables)))
     assert (small["eps"], small["accuracy_other"]) == (20.0, 0.5)
+    for row in tables["error_curves"]:
+        row["net_error"] = 0.7 - row["accuracy"]
+    (weak,) = records(search.architecture_gains(scaled(tables)))
+    assert (weak["eps"], weak["accuracy_other"]) == (50.0, 0.264)  # nearer to half of 70 % than 50 % is
     no_50 = tables | {"error_curves": [row for row in tables["error_curves"] if row["eps"] != 50]}
     assert verdict("C34", study(no_50)) == "not run"
 
